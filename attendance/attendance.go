@@ -1,0 +1,61 @@
+// Package attendance counts people. Platforms report marks (someone joined, someone left, the room opened or closed),
+// twice, late, out of order or never; this package keeps the set of marks of each session and derives every figure
+// from that set alone, so the order and the number of deliveries do not matter.
+//
+// The story in files: attendance.go (the words), session.go (what is planned), identity.go (how people become
+// pseudonyms), store.go and record.go with lua/record.lua (marks in, counts corrected), figures.go (counts out),
+// oracle.go (the same semantics in plain Go: the reference of the tests, the engine of reports and of verify).
+package attendance
+
+import "time"
+
+// Kind says what an event reports.
+type Kind string
+
+// The kinds of events. Everything a platform says is one of these or unsupported.
+const (
+	Joined     Kind = "joined"     // a connection opened
+	Left       Kind = "left"       // a connection closed
+	Started    Kind = "started"    // the occurrence opened, or was seen to be open
+	Ended      Kind = "ended"      // the occurrence closed, and with it every connection
+	Bound      Kind = "bound"      // two connections are one person (a phone leg and a screen)
+	Registered Kind = "registered" // a person registered; without an occurrence
+	Attended   Kind = "attended"   // the platform's own total of one person, after the end
+)
+
+// Event is one statement of a platform, decoded and reduced to what counting needs. It carries the platform's own ids:
+// they are hashed before anything is stored (see identity.go). Email serves to be hashed only.
+type Event struct {
+	Kind       Kind
+	Room       string        // the platform's id of the webinar, meeting or room that sessions are configured with
+	Occurrence string        // one opening of the room; may be empty where the platform names none
+	Attendee   string        // the best stable id of the person; may be empty
+	Email      string        // lower-cased by identity.go; may be empty
+	Connection string        // one device's stay, where the platform names each connect; may be empty
+	Peer       string        // Bound: the other connection
+	Staff      bool          // hosts, presenters, bots, recorders: never counted
+	At         time.Time     // when it happened, by the platform's clock
+	Seconds    time.Duration // Attended: the total
+}
+
+// Result says what became of an event.
+type Result string
+
+// The results of recording an event; the values are labels of jauge_events_total.
+const (
+	Recorded  Result = "recorded"  // it changed what is known
+	Duplicate Result = "duplicate" // it was known already
+	StaffSeen Result = "staff"     // authentic, of somebody who is not counted
+	Aside     Result = "aside"     // no session claims its room; kept until one does
+)
+
+// Capability is what a source can tell about attendance.
+type Capability string
+
+// The capabilities, from most to least.
+const (
+	Live     Capability = "live"     // joins and leaves as they happen
+	Joins    Capability = "joins"    // joins, no leaves
+	Totals   Capability = "totals"   // per person, after the end
+	Declared Capability = "declared" // a head count typed by the host
+)

@@ -1,0 +1,260 @@
+package attendance
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/problem"
+)
+
+// definition is a session as Redis holds it. File is the digest of the configuration's version, empty for sessions that
+// only the API knows: a change at run time survives a restart until the file itself changes.
+type definition struct {
+	Session Session `json:"session"`
+	File    string  `json:"file,omitempty"`
+}
+
+// catalogue is every session, as last read from Redis.
+type catalogue struct {
+	sessions []Session // by planned start
+	byID     map[string]Session
+	byRoom   map[Room][]Session // by planned start
+	readAt   time.Time
+}
+
+// staleAfter is how long a replica may not know of a session that another one created. What arrives in between is put
+// aside and claimed by Reclaim.
+const staleAfter = time.Second
+
+func (s *Store) sessions(ctx context.Context) (*catalogue, error) {
+	if c := s.catalogue.Load(); c != nil && time.Since(c.readAt) < staleAfter {
+		return c, nil
+	}
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	if c := s.catalogue.Load(); c != nil && time.Since(c.readAt) < staleAfter {
+		return c, nil
+	}
+	return s.readCatalogue(ctx)
+}
+
+// readCatalogue is called with reload held.
+func (s *Store) readCatalogue(ctx context.Context) (*catalogue, error) {
+	readAt := time.Now()
+	raw, err := s.rdb.HGetAll(ctx, s.keys.sessions()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	c := &catalogue{byID: map[string]Session{}, byRoom: map[Room][]Session{}, readAt: readAt}
+	for id, text := range raw {
+		var d definition
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			return nil, fmt.Errorf("session %s in the store: %w", id, err)
+		}
+		c.sessions = append(c.sessions, d.Session)
+		c.byID[id] = d.Session
+	}
+	slices.SortFunc(c.sessions, func(a, b Session) int {
+		return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.ID, b.ID))
+	})
+	for _, session := range c.sessions {
+		for _, room := range session.Rooms {
+			c.byRoom[room] = append(c.byRoom[room], session)
+		}
+	}
+	s.catalogue.Store(c)
+	return c, nil
+}
+
+// doorsOpen is how long before its planned start a session takes over a room that an earlier session used too.
+const doorsOpen = time.Hour
+
+// claim finds the session that an event of a room belongs to: of those that name the room, the latest whose doors are
+// open at the event's time, else the first.
+func (c *catalogue) claim(room Room, at time.Time) (Session, bool) {
+	candidates := c.byRoom[room]
+	if len(candidates) == 0 {
+		return Session{}, false
+	}
+	chosen := candidates[0]
+	for _, session := range candidates[1:] {
+		if !at.Before(session.StartsAt.Add(-doorsOpen)) {
+			chosen = session
+		}
+	}
+	return chosen, true
+}
+
+// Claim finds the session that takes place in a room now.
+func (s *Store) Claim(ctx context.Context, source, room string) (Session, bool, error) {
+	c, err := s.sessions(ctx)
+	if err != nil {
+		return Session{}, false, err
+	}
+	session, ok := c.claim(Room{source, room}, s.now())
+	return session, ok, nil
+}
+
+// Session returns one session; ErrNotFound.
+func (s *Store) Session(ctx context.Context, id string) (Session, error) {
+	c, err := s.sessions(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	session, ok := c.byID[id]
+	if !ok {
+		return Session{}, ErrNotFound
+	}
+	return session, nil
+}
+
+// Sessions lists all sessions by planned start.
+func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
+	c, err := s.sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(c.sessions), nil
+}
+
+// Configure brings the configuration file's sessions into the store, each unless the store has that very version of it,
+// perhaps changed since by the API.
+func (s *Store) Configure(ctx context.Context, sessions []Session) error {
+	for _, session := range sessions {
+		text, err := json.Marshal(session)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(text)
+		d := definition{Session: session, File: hex.EncodeToString(sum[:8])}
+		stored, err := s.definition(ctx, session.ID)
+		if err == nil && stored.File == d.File {
+			continue
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err := s.store(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) definition(ctx context.Context, id string) (definition, error) {
+	text, err := s.rdb.HGet(ctx, s.keys.sessions(), id).Result()
+	if errors.Is(err, redis.Nil) {
+		return definition{}, ErrNotFound
+	}
+	if err != nil {
+		return definition{}, fmt.Errorf("read session: %w", err)
+	}
+	var d definition
+	return d, json.Unmarshal([]byte(text), &d)
+}
+
+// Create adds a session at run time; ErrExists, or problem.Problems if the definition is wrong.
+func (s *Store) Create(ctx context.Context, session Session) error {
+	if err := session.Validate().Err(); err != nil {
+		return err
+	}
+	switch _, err := s.definition(ctx, session.ID); {
+	case err == nil:
+		return ErrExists
+	case !errors.Is(err, ErrNotFound):
+		return err
+	}
+	return s.Put(ctx, session)
+}
+
+// Put creates or changes a session at run time; problem.Problems if the definition is wrong. Events that were put aside
+// for its rooms are counted.
+func (s *Store) Put(ctx context.Context, session Session) error {
+	if err := session.Validate().Err(); err != nil {
+		return err
+	}
+	d, err := s.definition(ctx, session.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	d.Session = session
+	err = s.journal.Do(ctx, entrySession, d, func(ctx context.Context) error { return s.store(ctx, d) })
+	if err != nil {
+		return err
+	}
+	_, err = s.Reclaim(ctx)
+	return err
+}
+
+// store writes a definition and lets this process see it at once.
+func (s *Store) store(ctx context.Context, d definition) error {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if err := s.rdb.HSet(ctx, s.keys.sessions(), d.Session.ID, text).Err(); err != nil {
+		return fmt.Errorf("store session: %w", err)
+	}
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	_, err = s.readCatalogue(ctx)
+	return err
+}
+
+var idShape = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+
+// Validate lists every mistake of a session's definition.
+func (s Session) Validate() problem.Problems {
+	var ps problem.Problems
+	add := func(path, message string) { ps = append(ps, problem.Problem{Path: path, Message: message}) }
+	if !idShape.MatchString(s.ID) {
+		add("id", "must be 1 to 64 of a-z, 0-9 and -")
+	}
+	if s.Series != "" && !idShape.MatchString(s.Series) {
+		add("series", "must be 1 to 64 of a-z, 0-9 and -")
+	}
+	if s.Title.In("fr") == "" {
+		add("title", "missing")
+	}
+	for name, at := range map[string]time.Time{"starts_at": s.StartsAt, "ends_at": s.EndsAt} {
+		if at.IsZero() {
+			add(name, "missing")
+		}
+	}
+	if !s.StartsAt.IsZero() && !s.EndsAt.IsZero() && !s.EndsAt.After(s.StartsAt) {
+		add("ends_at", "must be after starts_at")
+	}
+	for i, room := range s.Rooms {
+		if room.Source == "" || room.ID == "" {
+			add(fmt.Sprintf("rooms[%d]", i), "needs a source and an id")
+		}
+		if slices.Contains(s.Rooms[:i], room) {
+			add(fmt.Sprintf("rooms[%d]", i), "duplicate")
+		}
+	}
+	seen := map[string]bool{}
+	for i, segment := range s.Segments {
+		if !idShape.MatchString(segment.ID) {
+			add(fmt.Sprintf("segments[%d].id", i), "must be 1 to 64 of a-z, 0-9 and -")
+		}
+		if seen[segment.ID] {
+			add(fmt.Sprintf("segments[%d].id", i), "duplicate")
+		}
+		seen[segment.ID] = true
+	}
+	if s.Invited < 0 {
+		add("invited", "must not be negative")
+	}
+	slices.SortStableFunc(ps, func(a, b problem.Problem) int { return cmp.Compare(a.Path, b.Path) })
+	return ps
+}

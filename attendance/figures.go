@@ -1,0 +1,68 @@
+package attendance
+
+import "time"
+
+// Figures is what is known of one session at one moment. A nil pointer means "not known on this platform", never 0.
+type Figures struct {
+	Session     Session
+	State       State
+	StartedAt   time.Time // zero: not yet
+	EndedAt     time.Time // zero: not yet
+	LastEventAt time.Time // latest event time; zero: none
+	Capability  Capability
+
+	Present     *int       // persons with an open visit
+	Connections *int       // open connections
+	Peak        *int       // the highest present, by event time
+	PeakAt      *time.Time // its earliest second
+	Unique      *int       // persons with a visit
+	Registered  *int
+	Declared    *int
+	NoShowRate  *float64 // registered and never seen ÷ registered
+
+	Watch time.Duration // sum of all stays so far; open visits count until now
+}
+
+// Summary is what needs every person's marks to be read: dearer than Figures, so it is kept for some seconds.
+type Summary struct {
+	Attended  int           // stays of at least AttendedAfter
+	Completed int           // stays of at least CompletedShare of the live time
+	Watch     time.Duration // missing leaves closed at the occurrence's end
+	WatchLow  time.Duration // missing leaves closed at the last evidence of that person
+}
+
+// InferredShare is the share of watch time that rests on inferred leaves, 0 when there is none.
+func (s Summary) InferredShare() float64 {
+	if s.Watch <= 0 {
+		return 0
+	}
+	return float64(s.Watch-s.WatchLow) / float64(s.Watch)
+}
+
+// The thresholds printed next to the figures.
+const (
+	AttendedAfter  = 5 * time.Minute
+	CompletedShare = 0.85
+)
+
+// Point is the curve at one moment.
+type Point struct {
+	At      time.Time `json:"at"`
+	Present int       `json:"present"`
+}
+
+// Row is one person's attendance, under a pseudonym.
+type Row struct {
+	Attendee      string    `json:"attendee"`
+	FirstJoinedAt time.Time `json:"first_joined_at"`
+	LastLeftAt    time.Time `json:"last_left_at"` // zero: still in
+	Visits        int       `json:"visits"`       // gaps up to ReconnectGrace joined
+	Watch         time.Duration
+	WatchLow      time.Duration
+	Attended      bool
+	Completed     bool
+	Provenance    string // measured, inferred, reported
+}
+
+// ReconnectGrace is the gap up to which two visits read as one; the gap itself is not watch time.
+const ReconnectGrace = time.Minute

@@ -1,0 +1,72 @@
+package attendance
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+)
+
+// People become pseudonyms in two steps. Seal, at the door, replaces every id by a keyed hash scoped to its source: that
+// form may be journaled or kept aside. When the session is known, the person's hash is hashed again with the session's
+// id, so that pseudonyms of two sessions cannot be joined. The alphabet of hashes is base64url: scripts may use any other
+// character as a separator.
+
+// sealed is an event whose ids are hashes and whose time is in milliseconds. Only the room's id stays as it is: sessions
+// are found by it, and it names no person.
+type sealed struct {
+	Kind       Kind   `json:"k"`
+	Source     string `json:"s"`
+	RoomID     string `json:"r"`
+	Room       string `json:"-"` // hash of source and room, the same in every occurrence
+	Occurrence string `json:"o"`
+	Person     string `json:"p,omitempty"`
+	Connection string `json:"c,omitempty"`
+	Peer       string `json:"b,omitempty"`
+	Staff      bool   `json:"f,omitempty"`
+	At         int64  `json:"t"`
+	Seconds    int64  `json:"n,omitempty"`
+}
+
+// sealer hashes ids with the service's secret key.
+type sealer struct{ key []byte }
+
+// token is the keyed hash of its parts, 12 bytes in base64url: 16 characters.
+func (s sealer) token(parts ...string) string {
+	mac := hmac.New(sha256.New, s.key)
+	for _, p := range parts {
+		mac.Write([]byte(p))
+		mac.Write([]byte{0})
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+}
+
+func (s sealer) optional(kind, source, id string) string {
+	if id == "" {
+		return ""
+	}
+	return s.token(kind, source, id)
+}
+
+// seal hashes the ids of an event of the given source.
+func (s sealer) seal(source string, e Event) sealed {
+	person := e.Attendee
+	if person == "" {
+		person = strings.ToLower(strings.TrimSpace(e.Email))
+	}
+	return sealed{
+		Kind: e.Kind, Source: source, RoomID: e.Room, Room: s.token("room", source, e.Room),
+		Occurrence: s.token("occurrence", source, e.Room, e.Occurrence),
+		Person:     s.optional("person", source, person),
+		Connection: s.optional("connection", source, e.Connection),
+		Peer:       s.optional("connection", source, e.Peer),
+		Staff:      e.Staff, At: e.At.UnixMilli(), Seconds: int64(e.Seconds.Seconds()),
+	}
+}
+
+// within scopes a sealed event's person to a session.
+func (s sealer) within(session string, e sealed) sealed {
+	e.Room = s.token("room", e.Source, e.RoomID)
+	e.Person = s.optional("attendee", session, e.Person)
+	return e
+}

@@ -1,0 +1,406 @@
+package attendance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// counts is the HASH that record.lua keeps, with 0 for what is not there.
+type counts map[string]int64
+
+func parseCounts(raw map[string]string) (counts, error) {
+	c := counts{}
+	for name, text := range raw {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("count %s: %w", name, err)
+		}
+		c[name] = n
+	}
+	return c, nil
+}
+
+// Figures reads the counts of the given sessions in one pipelined read.
+func (s *Store) Figures(ctx context.Context, sessions ...Session) ([]Figures, error) {
+	type reply struct {
+		counts   *redis.MapStringStringCmd
+		declared *redis.StringCmd
+	}
+	replies := make([]reply, len(sessions))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, session := range sessions {
+			replies[i] = reply{p.HGetAll(ctx, s.keys.counts(session.ID)), p.Get(ctx, s.keys.declared(session.ID))}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("read figures: %w", err)
+	}
+	out := make([]Figures, len(sessions))
+	for i, session := range sessions {
+		c, err := parseCounts(replies[i].counts.Val())
+		if err != nil {
+			return nil, fmt.Errorf("session %s: %w", session.ID, err)
+		}
+		declared, err := readDeclared(replies[i].declared)
+		if err != nil {
+			return nil, fmt.Errorf("session %s: declared heads: %w", session.ID, err)
+		}
+		out[i] = s.figures(session, c, declared)
+	}
+	return out, nil
+}
+
+// figures makes of the stored counts what is known now: the automatic close is a matter of the clock, not of a write.
+func (s *Store) figures(session Session, c counts, declared *int) Figures {
+	now := s.now().UnixMilli()
+	f := Figures{Session: session, Capability: s.capability(session), Declared: declared}
+	if c["last"] > 0 {
+		f.LastEventAt = time.UnixMilli(c["last"]).UTC()
+	}
+	if c["occurrences"] > 0 {
+		f.StartedAt = time.UnixMilli(c["started"]).UTC()
+	}
+	closeAt := max(session.EndsAt.UnixMilli(), c["last"]) + CloseAfter.Milliseconds()
+	closed := now >= closeAt
+	until := max(now, c["last"])
+	if closed {
+		until = closeAt
+	}
+	present, connections := int(c["present"]), int(c["connections"])
+	f.Watch = time.Duration(c["watch"]+c["present"]*(until-c["base"])-c["open_moment"]) * time.Millisecond
+	switch {
+	case c["live"] > 0 && !closed:
+		f.State = InSession
+	case c["live"] > 0:
+		f.State, f.EndedAt = Over, time.UnixMilli(max(c["ended"], closeAt)).UTC()
+		present, connections = 0, 0
+	case c["occurrences"] > 0 && now >= session.StartsAt.UnixMilli():
+		f.State, f.EndedAt = Over, time.UnixMilli(c["ended"]).UTC()
+	case closed:
+		f.State = Over
+	default:
+		f.State = Scheduled // not seen yet, or only a rehearsal that has ended
+	}
+	unique, peak := int(c["unique"]), int(c["peak"])
+	f.Unique = &unique
+	if f.Capability == Live {
+		f.Present, f.Connections, f.Peak = &present, &connections, &peak
+		if peak > 0 {
+			at := time.Unix(c["peak_at"], 0).UTC()
+			f.PeakAt = &at
+		}
+	}
+	if n := int(c["registered"]); n > 0 {
+		rate := float64(c["registered"]-c["registered_seen"]) / float64(n)
+		f.Registered, f.NoShowRate = &n, &rate
+	}
+	return f
+}
+
+// capability is the best that the sources of a session's rooms can tell.
+func (s *Store) capability(session Session) Capability {
+	order := []Capability{Live, Joins, Totals, Declared}
+	best := len(order)
+	for _, room := range session.Rooms {
+		c, ok := s.capabilities[room.Source]
+		if !ok {
+			c = Live
+		}
+		best = min(best, slices.Index(order, c))
+	}
+	if best == len(order) {
+		return Declared
+	}
+	return order[best]
+}
+
+// The window in which a session is to be seen on /metrics.
+const (
+	visibleBefore = time.Hour
+	visibleAfter  = 24 * time.Hour
+)
+
+// Scrape reads the figures of the sessions that belong on /metrics now: from an hour before the planned start, or the
+// first event, until a day after the planned end or the last event, whichever is later.
+func (s *Store) Scrape(ctx context.Context) ([]Figures, error) {
+	sessions, err := s.Sessions(ctx)
+	if err != nil || len(sessions) == 0 {
+		return nil, err
+	}
+	figures, err := s.Figures(ctx, sessions...)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	return slices.DeleteFunc(figures, func(f Figures) bool {
+		last := f.Session.EndsAt
+		if f.LastEventAt.After(last) {
+			last = f.LastEventAt
+		}
+		before := now.Before(f.Session.StartsAt.Add(-visibleBefore)) && f.LastEventAt.IsZero()
+		return before || now.After(last.Add(visibleAfter))
+	}), nil
+}
+
+// Curve returns present at each step, by event time, from the first event to the end or now; empty before the first
+// event. A step is at least a second.
+func (s *Store) Curve(ctx context.Context, id string, step time.Duration) ([]Point, error) {
+	session, err := s.Session(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.rdb.HGetAll(ctx, s.keys.curve(id)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read curve: %w", err)
+	}
+	all, err := s.Figures(ctx, session)
+	if err != nil || len(raw) == 0 {
+		return nil, err
+	}
+	deltas, err := parseCurve(raw)
+	if err != nil {
+		return nil, err
+	}
+	return points(deltas, max(int64(step/time.Second), 1), curveEnd(all[0], s.now())), nil
+}
+
+// curveEnd is the last moment of a session's curve: its end, or now.
+func curveEnd(f Figures, now time.Time) time.Time {
+	if f.State == Over && !f.EndedAt.IsZero() {
+		return f.EndedAt
+	}
+	if f.LastEventAt.After(now) {
+		return f.LastEventAt
+	}
+	return now
+}
+
+func parseCurve(raw map[string]string) (map[int64]int64, error) {
+	deltas := make(map[int64]int64, len(raw))
+	for second, by := range raw {
+		at, err := strconv.ParseInt(second, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("curve: %w", err)
+		}
+		if deltas[at], err = strconv.ParseInt(by, 10, 64); err != nil {
+			return nil, fmt.Errorf("curve: %w", err)
+		}
+	}
+	return deltas, nil
+}
+
+// points samples the curve at every step from its first second until end, the last change included.
+func points(deltas map[int64]int64, step int64, end time.Time) []Point {
+	seconds := slices.Sorted(maps.Keys(deltas))
+	present, i := int64(0), 0
+	var out []Point
+	for at := seconds[0]; ; at += step {
+		last := at >= end.Unix()
+		if last {
+			at = max(end.Unix(), seconds[0])
+		}
+		for i < len(seconds) && seconds[i] <= at {
+			present += deltas[seconds[i]]
+			i++
+		}
+		out = append(out, Point{At: time.Unix(at, 0).UTC(), Present: int(present)})
+		if last {
+			return out
+		}
+	}
+}
+
+// readOccurrences reads a session's occurrences and the time of its last event, without any person's marks.
+func (s *Store) readOccurrences(ctx context.Context, id string) (*marks, error) {
+	m := newMarks()
+	last, err := s.rdb.HGet(ctx, s.keys.counts(id), "last").Int64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("read counts: %w", err)
+	}
+	m.last = last
+	raw, err := s.rdb.HGetAll(ctx, s.keys.occurrences(id)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read occurrences: %w", err)
+	}
+	for occurrence, text := range raw {
+		f := strings.Split(text, "|")
+		if len(f) != 6 {
+			return nil, errors.New("occurrence in the store: wrong shape")
+		}
+		start, err := strconv.ParseInt(f[2], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("occurrence in the store: %w", err)
+		}
+		stop, _ := strconv.ParseInt(cmp.Or(f[3], "0"), 10, 64)
+		m.occurrences[occurrence] = &occurrenceMarks{room: f[1], start: start, stop: stop}
+	}
+	return m, nil
+}
+
+// readMarks reads a session's whole set of marks, page by page, so that a large session does not block Redis.
+func (s *Store) readMarks(ctx context.Context, id string) (*marks, error) {
+	m, err := s.readOccurrences(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	err = s.each(ctx, s.keys.connections(id), func(key, text string) error { return m.connection(key).parse(text) })
+	if err != nil {
+		return nil, err
+	}
+	err = s.each(ctx, s.keys.people(id), func(person, text string) error {
+		f := strings.Split(text, ";")
+		if len(f) != 3 {
+			return errors.New("person in the store: wrong shape")
+		}
+		if f[1] != "" {
+			m.registered[person] = true
+		}
+		for _, total := range split(f[2]) {
+			occurrence, ms, _ := strings.Cut(total, "=")
+			if m.reported[person] == nil {
+				m.reported[person] = map[string]int64{}
+			}
+			m.reported[person][occurrence], _ = strconv.ParseInt(ms, 10, 64)
+		}
+		return nil
+	})
+	return m, err
+}
+
+// each calls f for every field of a hash.
+func (s *Store) each(ctx context.Context, key string, f func(field, value string) error) error {
+	var cursor uint64
+	for {
+		page, next, err := s.rdb.HScan(ctx, key, cursor, "", 1000).Result()
+		if err != nil {
+			return fmt.Errorf("read marks: %w", err)
+		}
+		for i := 0; i+1 < len(page); i += 2 {
+			if err := f(page[i], page[i+1]); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+func split(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
+// parse reads "owner;joins;leaves;peers"; the owner is derived and not read.
+func (c *connectionMarks) parse(text string) error {
+	f := strings.Split(text, ";")
+	if len(f) != 4 {
+		return errors.New("connection in the store: wrong shape")
+	}
+	for _, join := range split(f[1]) {
+		ms, person, _ := strings.Cut(join, "=")
+		at, err := strconv.ParseInt(ms, 10, 64)
+		if err != nil {
+			return fmt.Errorf("connection in the store: %w", err)
+		}
+		c.joins[joinMark{at, person}] = true
+	}
+	for _, leave := range split(f[2]) {
+		at, err := strconv.ParseInt(leave, 10, 64)
+		if err != nil {
+			return fmt.Errorf("connection in the store: %w", err)
+		}
+		c.leaves[at] = true
+	}
+	for _, peer := range split(f[3]) {
+		c.peers[peer] = true
+	}
+	return nil
+}
+
+// Rows returns one row per person, by first join; those of whom only a total is known come last.
+func (s *Store) Rows(ctx context.Context, id string) ([]Row, error) {
+	session, err := s.Session(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.readMarks(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now().UnixMilli()
+	t := m.count(session.EndsAt.UnixMilli(), now)
+	live := m.liveTime(session.EndsAt.UnixMilli(), now)
+	rows := make([]Row, 0, len(t.people))
+	for id, p := range t.people {
+		rows = append(rows, p.row(id, t.until, live))
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		if a.FirstJoinedAt.IsZero() != b.FirstJoinedAt.IsZero() {
+			return map[bool]int{true: 1, false: -1}[a.FirstJoinedAt.IsZero()]
+		}
+		return cmp.Or(a.FirstJoinedAt.Compare(b.FirstJoinedAt), cmp.Compare(a.Attendee, b.Attendee))
+	})
+	return rows, nil
+}
+
+// summaries keeps what is dear to compute, for as long as it may be shown.
+type summaries struct {
+	mu        sync.Mutex
+	bySession map[string]summary
+}
+
+type summary struct {
+	Summary
+	rev   string
+	until time.Time
+}
+
+// Summary computes what needs every person's marks. It is kept while nothing new is recorded, and for some seconds, twenty
+// times as long as it took to compute, while the session goes on.
+func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
+	rev, err := s.rdb.HGet(ctx, s.keys.counts(id), "rev").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return Summary{}, fmt.Errorf("read counts: %w", err)
+	}
+	s.summaries.mu.Lock()
+	kept, ok := s.summaries.bySession[id]
+	s.summaries.mu.Unlock()
+	began := time.Now()
+	if ok && kept.rev == rev && began.Before(kept.until) {
+		return kept.Summary, nil
+	}
+	rows, err := s.Rows(ctx, id)
+	if err != nil {
+		return Summary{}, err
+	}
+	sum := summary{rev: rev}
+	for _, r := range rows {
+		sum.Watch += r.Watch
+		sum.WatchLow += r.WatchLow
+		if r.Attended {
+			sum.Attended++
+		}
+		if r.Completed {
+			sum.Completed++
+		}
+	}
+	sum.until = time.Now().Add(20 * time.Since(began))
+	s.summaries.mu.Lock()
+	s.summaries.bySession[id] = sum
+	s.summaries.mu.Unlock()
+	return sum.Summary, nil
+}

@@ -1,0 +1,74 @@
+package attendance
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/record.lua
+var recordSource string
+
+var recordScript = redis.NewScript(recordSource)
+
+// scriptKind is the name of an event's kind in record.lua. Staff are not counted, but prove that the room was open.
+func (e sealed) scriptKind() string {
+	if e.Staff && e.Kind != Ended {
+		return "seen"
+	}
+	return string(e.Kind)
+}
+
+func (e sealed) args() []any {
+	return []any{
+		e.scriptKind(), e.Room, e.Occurrence, e.Connection, e.Person,
+		strconv.FormatInt(e.At, 10), e.Peer, strconv.FormatInt(e.Seconds, 10),
+	}
+}
+
+// placed is a sealed event with the session that it belongs to.
+type placed struct {
+	session string
+	event   sealed
+}
+
+// write runs the script once per event, in one round trip. A script that the server has lost (restart, failover) is
+// sent whole and the batch repeated: that is safe, the script is idempotent.
+func (s *Store) write(ctx context.Context, batch []placed) ([]Result, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	cmds, err := s.pipeline(ctx, batch, recordScript.EvalSha)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		cmds, err = s.pipeline(ctx, batch, recordScript.Eval)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	results := make([]Result, len(cmds))
+	for i, cmd := range cmds {
+		text, err := cmd.(*redis.Cmd).Text()
+		if err != nil {
+			return nil, fmt.Errorf("record: %w", err)
+		}
+		results[i] = Result(text)
+		if batch[i].event.Staff {
+			results[i] = StaffSeen
+		}
+	}
+	return results, nil
+}
+
+type evaluate func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
+
+func (s *Store) pipeline(ctx context.Context, batch []placed, eval evaluate) ([]redis.Cmder, error) {
+	return s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, b := range batch {
+			eval(ctx, p, s.keys.session(b.session), b.event.args()...)
+		}
+		return nil
+	})
+}

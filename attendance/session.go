@@ -1,0 +1,49 @@
+package attendance
+
+import (
+	"time"
+
+	"jauge/internal/text"
+)
+
+// Session is one planned meeting with one audience.
+type Session struct {
+	ID       string    `yaml:"id" json:"id"`
+	Series   string    `yaml:"series,omitempty" json:"series,omitempty"`
+	Title    text.Text `yaml:"title" json:"title"`
+	StartsAt time.Time `yaml:"starts_at" json:"starts_at"`
+	EndsAt   time.Time `yaml:"ends_at" json:"ends_at"`
+	Rooms    []Room    `yaml:"rooms,omitempty" json:"rooms,omitempty"`
+	Survey   string    `yaml:"survey,omitempty" json:"survey,omitempty"`
+	Minors   bool      `yaml:"minors,omitempty" json:"minors,omitempty"`
+	Segments []Segment `yaml:"segments,omitempty" json:"segments,omitempty"`
+	Invited  int       `yaml:"invited,omitempty" json:"invited,omitempty"`
+}
+
+// Room is where a session takes place: a source's name and the platform's id of the webinar, meeting or room.
+type Room struct {
+	Source string `yaml:"source" json:"source"`
+	ID     string `yaml:"id" json:"id"`
+}
+
+// Segment is one audience of a session, with its own survey link.
+type Segment struct {
+	ID    string    `yaml:"id" json:"id"`
+	Title text.Text `yaml:"title" json:"title"`
+}
+
+// Series groups sessions that are compared with each other.
+type Series struct {
+	ID    string    `yaml:"id" json:"id"`
+	Title text.Text `yaml:"title" json:"title"`
+}
+
+// State is where a session stands.
+type State string
+
+// The states of a session.
+const (
+	Scheduled State = "scheduled"
+	InSession State = "live"
+	Over      State = "ended"
+)

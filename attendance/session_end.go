@@ -1,0 +1,78 @@
+package attendance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ending is the journal entry of a session ended by hand.
+type ending struct {
+	Session string `json:"session"`
+	At      int64  `json:"at"`
+}
+
+// End closes a session by hand, now: every occurrence that is open gets an end mark. ErrNotFound.
+func (s *Store) End(ctx context.Context, id string) error {
+	if _, err := s.Session(ctx, id); err != nil {
+		return err
+	}
+	e := ending{id, s.now().UnixMilli()}
+	return s.journal.Do(ctx, entryEnd, e, func(ctx context.Context) error { return s.end(ctx, e) })
+}
+
+func (s *Store) end(ctx context.Context, e ending) error {
+	session, err := s.Session(ctx, e.Session)
+	if err != nil {
+		return err
+	}
+	m, err := s.readOccurrences(ctx, e.Session)
+	if err != nil {
+		return err
+	}
+	if len(m.occurrences) == 0 { // nothing was ever seen: the end itself is the occurrence
+		m.occurrences[s.seal.token("occurrence", "by hand", e.Session)] = &occurrenceMarks{room: s.seal.token("room", "by hand", e.Session)}
+	}
+	ends := m.ends(session.EndsAt.UnixMilli(), e.At)
+	var batch []placed
+	for id, o := range m.occurrences {
+		if ends[id] == open || o.start == 0 {
+			batch = append(batch, placed{e.Session, sealed{Kind: Ended, Room: o.room, Occurrence: id, At: e.At}})
+		}
+	}
+	_, err = s.write(ctx, batch)
+	return err
+}
+
+// heads is the journal entry of a declared head count.
+type heads struct {
+	Session string `json:"session"`
+	Heads   int    `json:"heads"`
+}
+
+// Declare keeps the head count a host typed; ErrNotFound.
+func (s *Store) Declare(ctx context.Context, id string, n int) error {
+	if _, err := s.Session(ctx, id); err != nil {
+		return err
+	}
+	h := heads{id, n}
+	return s.journal.Do(ctx, entryHeads, h, func(ctx context.Context) error { return s.declare(ctx, h) })
+}
+
+func (s *Store) declare(ctx context.Context, h heads) error {
+	if err := s.rdb.Set(ctx, s.keys.declared(h.Session), strconv.Itoa(h.Heads), 0).Err(); err != nil {
+		return fmt.Errorf("declare: %w", err)
+	}
+	return nil
+}
+
+func readDeclared(cmd *redis.StringCmd) (*int, error) {
+	n, err := cmd.Int()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return &n, err
+}

@@ -1,0 +1,156 @@
+package attendance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/journal"
+)
+
+// Errors of the store. Anything else is the store's own trouble (Redis is away).
+var (
+	ErrNotFound = errors.New("no such session")
+	ErrExists   = errors.New("a session with this id exists")
+	ErrTime     = errors.New("event time out of range") // before 2000 or more than 24 h ahead
+	ErrNobody   = errors.New("event names neither an attendee nor a connection")
+)
+
+// Options are what a Store is built with.
+type Options struct {
+	Prefix       string                // of every key, "jauge:" by default
+	Key          []byte                // ≥ 32 bytes; hashes every id
+	Now          func() time.Time      // time.Now by default
+	Capabilities map[string]Capability // by source; Live by default
+	Journal      *journal.Journal      // nil: nothing is journaled
+}
+
+// Store keeps the marks and the counts of sessions in Redis. It is safe for concurrent use, and several processes may
+// work on the same Redis.
+type Store struct {
+	rdb          redis.UniversalClient
+	keys         keys
+	seal         sealer
+	now          func() time.Time
+	capabilities map[string]Capability
+	journal      *journal.Journal
+
+	reload    sync.Mutex // held while the catalogue is read anew
+	catalogue atomic.Pointer[catalogue]
+	summaries summaries
+}
+
+// New returns a Store on rdb, which the caller closes after the last call.
+func New(rdb redis.UniversalClient, o Options) *Store {
+	if o.Prefix == "" {
+		o.Prefix = "jauge:"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{
+		rdb: rdb, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
+		capabilities: o.Capabilities, journal: o.Journal, summaries: summaries{bySession: map[string]summary{}},
+	}
+	journal.Handle(o.Journal, entryEvents, func(ctx context.Context, e []sealed) error { _, err := s.apply(ctx, e); return err })
+	journal.Handle(o.Journal, entrySession, s.store)
+	journal.Handle(o.Journal, entryHeads, s.declare)
+	journal.Handle(o.Journal, entryEnd, s.end)
+	return s
+}
+
+// The kinds of the package's journal entries.
+const (
+	entryEvents  = "attendance.events"
+	entrySession = "attendance.session"
+	entryHeads   = "attendance.heads"
+	entryEnd     = "attendance.end"
+)
+
+// Events may be this far ahead of the receiver's clock, and no older than this moment.
+const maxAhead = 24 * time.Hour
+
+var oldest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (s *Store) check(e Event) error {
+	if e.At.Before(oldest) || e.At.After(s.now().Add(maxAhead)) {
+		return ErrTime
+	}
+	switch e.Kind {
+	case Joined, Left:
+		if e.Attendee == "" && e.Email == "" && e.Connection == "" {
+			return ErrNobody
+		}
+	case Bound:
+		if e.Connection == "" || e.Peer == "" {
+			return ErrNobody
+		}
+	case Registered, Attended:
+		if e.Attendee == "" && e.Email == "" {
+			return ErrNobody
+		}
+	}
+	return nil
+}
+
+// Record adds what a source said to the set of marks; one result per event, in order, or none when Redis is away and the
+// journal has them. It is idempotent. An event that cannot be used (ErrTime, ErrNobody) refuses all of them.
+func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Result, error) {
+	batch := make([]sealed, len(events))
+	for i, e := range events {
+		if err := s.check(e); err != nil {
+			return nil, fmt.Errorf("event %d of %d: %w", i+1, len(events), err)
+		}
+		batch[i] = s.seal.seal(source, e)
+	}
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	var results []Result
+	err := s.journal.Do(ctx, entryEvents, batch, func(ctx context.Context) (err error) {
+		results, err = s.apply(ctx, batch)
+		return err
+	})
+	return results, err
+}
+
+// apply finds the sessions of sealed events and records them; what no session claims is put aside.
+func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
+	results := make([]Result, len(batch))
+	var work []placed
+	var index []int
+	var unclaimed []sealed
+	cat, err := s.sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range batch {
+		session, ok := cat.claim(Room{e.Source, e.RoomID}, time.UnixMilli(e.At))
+		switch {
+		case !ok:
+			results[i] = Aside
+			unclaimed = append(unclaimed, e)
+		case e.Staff && (e.Kind == Registered || e.Kind == Attended):
+			results[i] = StaffSeen
+		default:
+			work = append(work, placed{session.ID, s.seal.within(session.ID, e)})
+			index = append(index, i)
+		}
+	}
+	if err := s.putAside(ctx, unclaimed); err != nil {
+		return nil, err
+	}
+	written, err := s.write(ctx, work)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range written {
+		results[index[i]] = r
+	}
+	return results, nil
+}

@@ -1,0 +1,391 @@
+package attendance
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/problem"
+	"jauge/internal/redistest"
+	"jauge/internal/text"
+)
+
+// clock is a time that a test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = t
+}
+
+var planned = time.UnixMilli(plannedStart).UTC()
+
+func hourLong(id string, rooms ...Room) Session {
+	return Session{ID: id, Title: text.Text{"fr": id}, StartsAt: planned, EndsAt: planned.Add(time.Hour), Rooms: rooms}
+}
+
+func newStore(t *testing.T, rdb redis.UniversalClient, prefix string, sessions ...Session) (*Store, *clock) {
+	t.Helper()
+	c := &clock{at: planned}
+	s := New(rdb, Options{Prefix: prefix, Key: []byte(strings.Repeat("k", 32)), Now: c.now, Capabilities: map[string]Capability{"totals": Totals}})
+	if err := s.Configure(t.Context(), sessions); err != nil {
+		t.Fatal(err)
+	}
+	return s, c
+}
+
+func (c *clock) event(kind Kind, attendee, connection string, after time.Duration) Event {
+	return Event{Kind: kind, Room: "room", Occurrence: "one", Attendee: attendee, Connection: connection, At: planned.Add(after)}
+}
+
+func record(t *testing.T, s *Store, source string, events ...Event) []Result {
+	t.Helper()
+	results, err := s.Record(t.Context(), source, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+func figures(t *testing.T, s *Store, id string) Figures {
+	t.Helper()
+	session, err := s.Session(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Figures(t.Context(), session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0]
+}
+
+func TestRecordCountsAndIsIdempotent(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		c.set(planned.Add(10 * time.Minute))
+		join := c.event(Joined, "ann", "c1", 0)
+		host := c.event(Joined, "host", "c9", 0)
+		host.Staff = true
+		got := record(t, s, "live", join, c.event(Joined, "bob", "c2", time.Minute), join, host, c.event(Left, "", "c2", 2*time.Minute))
+		if diff := cmp.Diff([]Result{Recorded, Recorded, Duplicate, StaffSeen, Recorded}, got); diff != "" {
+			t.Error(diff)
+		}
+		f := figures(t, s, "talk")
+		if *f.Present != 1 || *f.Unique != 2 || *f.Peak != 2 || f.Watch != 11*time.Minute || f.State != InSession {
+			t.Errorf("present %d, unique %d, peak %d, watch %s, %s", *f.Present, *f.Unique, *f.Peak, f.Watch, f.State)
+		}
+		if !f.PeakAt.Equal(planned.Add(time.Minute)) || !f.StartedAt.Equal(planned) {
+			t.Errorf("peak at %s, started at %s", f.PeakAt, f.StartedAt)
+		}
+	})
+}
+
+func TestSilentSessionClosesItself(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 0), c.event(Left, "", "c2", 30*time.Minute))
+		closeAt := planned.Add(time.Hour + CloseAfter)
+		c.set(closeAt.Add(-time.Second))
+		if f := figures(t, s, "talk"); *f.Present != 1 || f.State != InSession {
+			t.Errorf("a second before: present %d, %s", *f.Present, f.State)
+		}
+		c.set(closeAt)
+		f := figures(t, s, "talk")
+		if *f.Present != 0 || *f.Connections != 0 || f.State != Over || !f.EndedAt.Equal(closeAt) {
+			t.Errorf("present %d, connections %d, %s, ended %s", *f.Present, *f.Connections, f.State, f.EndedAt)
+		}
+		sum, err := s.Summary(t.Context(), "talk")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Summary{Attended: 2, Completed: 1, Watch: 2 * time.Hour, WatchLow: 30 * time.Minute}
+		if diff := cmp.Diff(want, sum); diff != "" {
+			t.Error(diff)
+		}
+		if f.Watch != sum.Watch {
+			t.Errorf("watch %s, by rows %s", f.Watch, sum.Watch)
+		}
+	})
+}
+
+func TestRestartKilledRoomIsSuperseded(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		c.set(planned.Add(20 * time.Minute))
+		second := c.event(Joined, "ann", "c3", 10*time.Minute)
+		second.Occurrence = "two"
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 0), second)
+		f := figures(t, s, "talk")
+		if *f.Present != 1 || *f.Unique != 2 || *f.Connections != 1 || f.Watch != 30*time.Minute {
+			t.Errorf("present %d, unique %d, connections %d, watch %s", *f.Present, *f.Unique, *f.Connections, f.Watch)
+		}
+	})
+}
+
+func TestUnclaimedRoomIsCountedOnceASessionClaimsIt(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix)
+		for range 2 { // a redelivery is not kept twice
+			if got := record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 0)); got[0] != Aside {
+				t.Fatal(got)
+			}
+		}
+		aside, err := s.AsideEvents(t.Context())
+		if err != nil || len(aside) != 2 || aside[0].Room != "room" {
+			t.Fatalf("%v %v", aside, err)
+		}
+		if err := s.Create(t.Context(), hourLong("talk", Room{"live", "room"})); err != nil {
+			t.Fatal(err)
+		}
+		if f := figures(t, s, "talk"); *f.Present != 2 {
+			t.Errorf("present %d", *f.Present)
+		}
+		if n, err := s.AsideCount(t.Context()); n != 0 || err != nil {
+			t.Errorf("%d events are still aside (%v)", n, err)
+		}
+		if err := s.Create(t.Context(), hourLong("talk")); !errors.Is(err, ErrExists) {
+			t.Errorf("created twice: %v", err)
+		}
+	})
+}
+
+func TestSameRoomGoesToTheSessionOfTheDay(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		next := hourLong("next", Room{"live", "room"})
+		next.StartsAt, next.EndsAt = planned.Add(24*time.Hour), planned.Add(25*time.Hour)
+		s, c := newStore(t, rdb, prefix, next, hourLong("first", Room{"live", "room"}))
+		late := c.event(Joined, "cid", "c3", 23*time.Hour+30*time.Minute) // the doors of next are open
+		late.Occurrence = "two"
+		record(t, s, "live", c.event(Joined, "ann", "c1", -2*time.Hour), c.event(Joined, "bob", "c2", 0), late)
+		if first, second := *figures(t, s, "first").Unique, *figures(t, s, "next").Unique; first != 2 || second != 1 {
+			t.Errorf("first %d, next %d", first, second)
+		}
+	})
+}
+
+func TestEndByHand(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}), hourLong("empty"))
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
+		c.set(planned.Add(12 * time.Minute))
+		for _, id := range []string{"talk", "empty"} {
+			if err := s.End(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			f := figures(t, s, id)
+			if f.State != Over || !f.EndedAt.Equal(c.now()) {
+				t.Errorf("%s: %s, ended %s", id, f.State, f.EndedAt)
+			}
+		}
+		c.set(planned.Add(20 * time.Minute))
+		if f := figures(t, s, "talk"); *f.Present != 0 || f.Watch != 12*time.Minute {
+			t.Errorf("present %d, watch %s", *f.Present, f.Watch)
+		}
+		if err := s.End(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("unknown session: %v", err)
+		}
+	})
+}
+
+func TestDeclaredAndReportedFigures(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"totals", "room"}))
+		if f := figures(t, s, "talk"); f.Declared != nil || f.Present != nil || f.Registered != nil || f.NoShowRate != nil {
+			t.Errorf("what is not known must be nil: %+v", f)
+		}
+		if err := s.Declare(t.Context(), "talk", 27); err != nil {
+			t.Fatal(err)
+		}
+		stay := c.event(Attended, "ann", "", time.Hour)
+		stay.Seconds = 40 * time.Minute
+		record(t, s, "totals", c.event(Registered, "ann", "", 0), c.event(Registered, "bob", "", 0), stay, stay)
+		f := figures(t, s, "talk")
+		if *f.Declared != 27 || *f.Registered != 2 || *f.NoShowRate != 0.5 || *f.Unique != 1 || f.Watch != 40*time.Minute || f.Present != nil {
+			t.Errorf("%+v", f)
+		}
+		rows, err := s.Rows(t.Context(), "talk")
+		if err != nil || len(rows) != 1 || rows[0].Provenance != "reported" || !rows[0].Attended {
+			t.Errorf("%+v %v", rows, err)
+		}
+	})
+}
+
+func TestRefusedEvents(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		good := c.event(Joined, "ann", "c1", 0)
+		at := func(t time.Time) Event { e := good; e.At = t; return e }
+		for _, row := range []struct {
+			name  string
+			event Event
+			want  error
+		}{
+			{"1970", at(time.Unix(0, 0)), ErrTime},
+			{"2099", at(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)), ErrTime},
+			{"nobody", c.event(Left, "", "", 0), ErrNobody},
+			{"bind without a peer", c.event(Bound, "", "c1", 0), ErrNobody},
+			{"registered nobody", c.event(Registered, "", "c1", 0), ErrNobody},
+		} {
+			if _, err := s.Record(t.Context(), "live", []Event{good, row.event}); !errors.Is(err, row.want) {
+				t.Errorf("%s: %v", row.name, err)
+			}
+		}
+		if f := figures(t, s, "talk"); *f.Unique != 0 {
+			t.Error("a refused batch left something behind")
+		}
+	})
+}
+
+func TestVerifyFindsDriftAndRepairMendsIt(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		ctx := t.Context()
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		phone := c.event(Joined, "", "c2", time.Minute)
+		bind := c.event(Bound, "", "c2", time.Minute)
+		bind.Peer = "c1"
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0), phone, bind, c.event(Left, "", "c1", 5*time.Minute), c.event(Registered, "ann", "", 0))
+		if drifts, err := s.Verify(ctx, "talk"); err != nil || len(drifts) > 0 {
+			t.Fatalf("%v %v", drifts, err)
+		}
+		rdb.HIncrBy(ctx, s.keys.counts("talk"), "present", 3)
+		rdb.HIncrBy(ctx, s.keys.curve("talk"), "1587654007", 1)
+		drifts, err := s.Verify(ctx, "talk")
+		if err != nil || len(drifts) < 2 {
+			t.Fatalf("the drift was not seen: %v %v", drifts, err)
+		}
+		if err := s.Repair(ctx, "talk"); err != nil {
+			t.Fatal(err)
+		}
+		if drifts, err := s.Verify(ctx, "talk"); err != nil || len(drifts) > 0 {
+			t.Errorf("after the repair: %v %v", drifts, err)
+		}
+		if f := figures(t, s, "talk"); *f.Present != 1 || *f.Unique != 1 || *f.Registered != 1 {
+			t.Errorf("present %d, unique %d", *f.Present, *f.Unique)
+		}
+		if got := record(t, s, "live", phone); got[0] != Duplicate {
+			t.Errorf("the repair lost a mark: %v", got)
+		}
+		keys, _, err := rdb.Scan(ctx, 0, prefix+"shadow:*", 1000).Result()
+		if err != nil || len(keys) > 0 {
+			t.Errorf("left behind: %v %v", keys, err)
+		}
+	})
+}
+
+func TestTheFileWinsOnlyWhenItChanged(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		ctx := t.Context()
+		file := hourLong("talk", Room{"live", "room"})
+		s, _ := newStore(t, rdb, prefix, file)
+		changed := file
+		changed.Invited = 50
+		if err := s.Put(ctx, changed); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Configure(ctx, []Session{file}); err != nil { // a restart
+			t.Fatal(err)
+		}
+		if got, _ := s.Session(ctx, "talk"); got.Invited != 50 {
+			t.Error("a restart took back what the API changed")
+		}
+		file.Invited = 70
+		if err := s.Configure(ctx, []Session{file}); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := s.Session(ctx, "talk"); got.Invited != 70 {
+			t.Error("a changed file was not taken")
+		}
+		var ps problem.Problems
+		if err := s.Put(ctx, Session{ID: "Bad Id"}); !errors.As(err, &ps) || len(ps) != 4 {
+			t.Errorf("problems: %v", err)
+		}
+	})
+}
+
+func TestCurveSamplesEveryStep(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 90*time.Second), c.event(Ended, "", "", 5*time.Minute))
+		c.set(planned.Add(time.Hour))
+		got, err := s.Curve(t.Context(), "talk", 2*time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []Point{{planned, 1}, {planned.Add(2 * time.Minute), 2}, {planned.Add(4 * time.Minute), 2}, {planned.Add(5 * time.Minute), 0}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestScrapeShowsASessionInItsWindow(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		seen := func() bool {
+			all, err := s.Scrape(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slices.ContainsFunc(all, func(f Figures) bool { return f.Session.ID == "talk" })
+		}
+		for _, row := range []struct {
+			after time.Duration
+			want  bool
+		}{{-61 * time.Minute, false}, {-time.Hour, true}, {25 * time.Hour, true}, {25*time.Hour + time.Second, false}} {
+			if c.set(planned.Add(row.after)); seen() != row.want {
+				t.Errorf("%s after the planned start: want %v", row.after, row.want)
+			}
+		}
+		years := c.event(Joined, "ann", "c1", 0)
+		years.At = planned.AddDate(6, 0, 0)
+		if c.set(years.At); len(record(t, s, "live", years)) == 1 && !seen() {
+			t.Error("the example of 2020, played today, does not show")
+		}
+	})
+}
+
+// A webhook waits for Record: what it is cancelled for must not be lost, only repeated.
+func TestCancelledRecordCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Record(ctx, "live", []Event{c.event(Joined, "ann", "c1", 0)}); err == nil {
+			t.Fatal("a cancelled call succeeded")
+		}
+		if record(t, s, "live", c.event(Joined, "ann", "c1", 0)); *figures(t, s, "talk").Unique != 1 {
+			t.Error("not counted")
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package attendance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Drift is one count that is not what the marks say.
+type Drift struct {
+	Count    string `json:"count"`
+	Stored   int64  `json:"stored"`
+	Computed int64  `json:"computed"`
+}
+
+func (d Drift) String() string {
+	return fmt.Sprintf("%s: stored %d, computed %d", d.Count, d.Stored, d.Computed)
+}
+
+// ErrBusy says that a session changed each time it was looked at.
+var ErrBusy = errors.New("the session keeps changing: try again when fewer events arrive")
+
+const attempts = 20
+
+// Verify recomputes every count of a session from its marks and lists those that differ; none is the promise. A session
+// that changes meanwhile is read again.
+func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
+	session, err := s.Session(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for range attempts {
+		before, err := s.readCounts(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		m, err := s.readMarks(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		curve, err := s.rdb.HGetAll(ctx, s.keys.curve(id)).Result()
+		if err != nil {
+			return nil, fmt.Errorf("read curve: %w", err)
+		}
+		after, err := s.readCounts(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if before["rev"] == after["rev"] {
+			return compare(m, session, after, curve)
+		}
+	}
+	return nil, ErrBusy
+}
+
+func (s *Store) readCounts(ctx context.Context, id string) (counts, error) {
+	raw, err := s.rdb.HGetAll(ctx, s.keys.counts(id)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read counts: %w", err)
+	}
+	return parseCounts(raw)
+}
+
+// compare sets the stored counts beside those that the marks give. The automatic close is left out: it is not stored.
+func compare(m *marks, session Session, stored counts, rawCurve map[string]string) ([]Drift, error) {
+	t := m.count(session.EndsAt.UnixMilli(), m.last)
+	openMoment := stored["present"]*(t.until-stored["base"]) - stored["open_moment"]
+	computed := map[string]int64{
+		"present": int64(t.present), "connections": int64(t.connections), "unique": int64(t.unique),
+		"peak": int64(t.peak), "peak_at": t.peakAt, "watch": t.watch, "started": t.started,
+		"occurrences": int64(len(m.occurrences)), "anomalies": int64(t.anomalies),
+		"registered": int64(t.registered), "registered_seen": int64(t.registeredSeen),
+	}
+	have := maps.Clone(stored)
+	have["watch"] += openMoment
+	var drifts []Drift
+	for _, name := range slices.Sorted(maps.Keys(computed)) {
+		if have[name] != computed[name] {
+			drifts = append(drifts, Drift{name, have[name], computed[name]})
+		}
+	}
+	curve, err := parseCurve(rawCurve)
+	if err != nil {
+		return nil, err
+	}
+	seconds := maps.Clone(curve)
+	maps.Copy(seconds, t.deltas)
+	for _, second := range slices.Sorted(maps.Keys(seconds)) {
+		if curve[second] != t.deltas[second] {
+			drifts = append(drifts, Drift{"curve at " + strconv.FormatInt(second, 10), curve[second], t.deltas[second]})
+		}
+	}
+	return drifts, nil
+}
+
+// Repair rebuilds every derived count of a session from its marks: they are recorded again under the keys of a shadow on
+// the same shard, which then takes the session's place in one step, unless something was recorded meanwhile.
+func (s *Store) Repair(ctx context.Context, id string) error {
+	for range attempts {
+		before, err := s.readCounts(ctx, id)
+		if err != nil {
+			return err
+		}
+		m, err := s.readMarks(ctx, id)
+		if err != nil {
+			return err
+		}
+		done, err := s.swap(ctx, id, m, before["rev"])
+		if err != nil || done {
+			return err
+		}
+	}
+	return ErrBusy
+}
+
+// swap writes the marks under shadow keys and renames those over the session's, if its rev is still the same.
+func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool, error) {
+	shadow := &Store{rdb: s.rdb, keys: keys{s.keys.prefix + "shadow:"}}
+	from, to := shadow.keys.session(id), s.keys.session(id)
+	if err := s.rdb.Del(ctx, from...).Err(); err != nil {
+		return false, fmt.Errorf("repair: %w", err)
+	}
+	defer s.rdb.Del(context.WithoutCancel(ctx), from...)
+	for batch := range slices.Chunk(m.events(id), 500) {
+		if _, err := shadow.write(ctx, batch); err != nil {
+			return false, err
+		}
+	}
+	err := s.rdb.Watch(ctx, func(tx *redis.Tx) error {
+		now, err := tx.HGet(ctx, s.keys.counts(id), "rev").Int64()
+		if err != nil && !errors.Is(err, redis.Nil) || now != rev {
+			return errors.Join(redis.TxFailedErr, err)
+		}
+		_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range from {
+				p.Del(ctx, to[i])
+				p.Copy(ctx, from[i], to[i], 0, true)
+			}
+			p.HSet(ctx, s.keys.counts(id), "rev", rev+1)
+			return nil
+		})
+		return err
+	}, s.keys.counts(id))
+	if errors.Is(err, redis.TxFailedErr) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// events lists the set as events that give it again.
+func (m *marks) events(session string) []placed {
+	var out []placed
+	emit := func(e sealed) { out = append(out, placed{session, e}) }
+	for id, o := range m.occurrences {
+		emit(sealed{Kind: Started, Room: o.room, Occurrence: id, At: o.start})
+		if o.stop != 0 {
+			emit(sealed{Kind: Ended, Room: o.room, Occurrence: id, At: o.stop})
+		}
+	}
+	for key, c := range m.connections {
+		occurrence, native := splitKey(key)
+		base := sealed{Occurrence: occurrence, Connection: key[len(occurrence)+1:]}
+		base.Room = m.occurrences[occurrence].room
+		if !native {
+			base.Person, base.Connection = base.Connection[1:], ""
+		}
+		for j := range c.joins {
+			e := base
+			e.Kind, e.At = Joined, j.at
+			if native {
+				e.Person = j.person
+			}
+			emit(e)
+		}
+		for at := range c.leaves {
+			e := base
+			e.Kind, e.At = Left, at
+			emit(e)
+		}
+		for peer := range c.peers {
+			e := base
+			e.Kind, e.Peer, e.At = Bound, peer[len(occurrence)+1:], m.occurrences[occurrence].start
+			emit(e)
+		}
+	}
+	for person := range m.registered {
+		emit(sealed{Kind: Registered, Person: person})
+	}
+	for person, totals := range m.reported {
+		for occurrence, ms := range totals {
+			emit(sealed{Kind: Attended, Person: person, Occurrence: occurrence, Seconds: ms / 1000})
+		}
+	}
+	if m.last > 0 && len(m.occurrences) > 0 { // the last event may have been one that left no other trace
+		for id, o := range m.occurrences {
+			emit(sealed{Kind: Started, Room: o.room, Occurrence: id, At: max(m.last, o.start)})
+			break
+		}
+	}
+	return out
+}

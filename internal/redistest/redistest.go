@@ -1,0 +1,139 @@
+// Package redistest starts the stores that tests run on: a real redis-server and the embedded one.
+package redistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/embedded"
+)
+
+// Stores are started once per test package by Main and shared by its tests, each under its own key prefix.
+var (
+	redisClient    redis.UniversalClient
+	embeddedClient redis.UniversalClient
+	prefixes       atomic.Int64
+)
+
+// Main runs a package's tests with both stores up and stops them afterwards; check, if not nil, runs last (goleak).
+//
+//	func TestMain(m *testing.M) { os.Exit(redistest.Main(m, nil)) }
+func Main(m *testing.M, check func() error) int {
+	stop, err := start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "redistest:", err)
+		return 1
+	}
+	code := m.Run()
+	stop()
+	if check != nil && code == 0 {
+		if err := check(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+func start() (stop func(), err error) {
+	server, err := StartServer()
+	if err != nil {
+		return nil, err
+	}
+	store, err := embedded.Start()
+	if err != nil {
+		server.Stop()
+		return nil, err
+	}
+	redisClient, embeddedClient = server.Client(), store.Client()
+	return func() {
+		_ = redisClient.Close()
+		_ = embeddedClient.Close()
+		store.Close()
+		server.Stop()
+	}, nil
+}
+
+// Each runs f as one subtest on redis-server and one on the embedded store, in parallel, with a key prefix of its own.
+func Each(t *testing.T, f func(t *testing.T, rdb redis.UniversalClient, prefix string)) {
+	t.Helper()
+	for name, rdb := range map[string]redis.UniversalClient{"redis": redisClient, "embedded": embeddedClient} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, rdb, Prefix())
+		})
+	}
+}
+
+// Redis returns the client of the real redis-server and a fresh key prefix.
+func Redis() (redis.UniversalClient, string) { return redisClient, Prefix() }
+
+// Embedded returns the client of the embedded store and a fresh key prefix.
+func Embedded() (redis.UniversalClient, string) { return embeddedClient, Prefix() }
+
+// Prefix returns a key prefix that no other test of this process uses.
+func Prefix() string { return fmt.Sprintf("t%d:", prefixes.Add(1)) }
+
+// Server is a redis-server of its own on a unix socket, in a temporary directory, with nothing written to disk.
+type Server struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+// StartServer starts a redis-server and waits until it answers.
+func StartServer(args ...string) (*Server, error) {
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, errors.New("redis-server is not on this machine: install the Debian package redis-server, or run make deps")
+	}
+	dir, err := os.MkdirTemp("", "jauge-redis-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: dir}
+	base := []string{"--port", "0", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", dir}
+	s.cmd = exec.Command(binary, append(base, args...)...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	client := s.Client()
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for client.Ping(ctx).Err() != nil {
+		if ctx.Err() != nil {
+			s.Stop()
+			return nil, errors.New("redis-server did not answer within 10 s")
+		}
+		time.Sleep(2 * time.Millisecond) // awaited: the ping above
+	}
+	return s, nil
+}
+
+func (s *Server) socket() string { return filepath.Join(s.dir, "s") }
+
+// URL is the server's address as jauge's redis_url takes it.
+func (s *Server) URL() string { return "unix://" + s.socket() }
+
+// Client returns a new client; the caller closes it.
+func (s *Server) Client() redis.UniversalClient {
+	return redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), DisableIdentity: true})
+}
+
+// Stop kills the server and removes its directory.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	_ = os.RemoveAll(s.dir)
+}
