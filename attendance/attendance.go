@@ -35,7 +35,7 @@ type Event struct {
 	Peer       string        // Bound: the other connection
 	Staff      bool          // hosts, presenters, bots, recorders: never counted
 	At         time.Time     // when it happened, by the platform's clock
-	Seconds    time.Duration // Attended: the total
+	Total      time.Duration // Attended: how long the person stayed in all
 }
 
 // Result says what became of an event.

@@ -60,7 +60,7 @@ func (s sealer) seal(source string, e Event) sealed {
 		Person:     s.optional("person", source, person),
 		Connection: s.optional("connection", source, e.Connection),
 		Peer:       s.optional("connection", source, e.Peer),
-		Staff:      e.Staff, At: e.At.UnixMilli(), Seconds: int64(e.Seconds.Seconds()),
+		Staff:      e.Staff, At: e.At.UnixMilli(), Seconds: int64(e.Total.Seconds()),
 	}
 }
 

@@ -222,7 +222,7 @@ func TestDeclaredAndReportedFigures(t *testing.T) {
 			t.Fatal(err)
 		}
 		stay := c.event(Attended, "ann", "", time.Hour)
-		stay.Seconds = 40 * time.Minute
+		stay.Total = 40 * time.Minute
 		record(t, s, "totals", c.event(Registered, "ann", "", 0), c.event(Registered, "bob", "", 0), stay, stay)
 		f := figures(t, s, "talk")
 		if *f.Declared != 27 || *f.Registered != 2 || *f.NoShowRate != 0.5 || *f.Unique != 1 || f.Watch != 40*time.Minute || f.Present != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Mode is when entries are written.
@@ -59,7 +60,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	}
 	path := filepath.Join(dir, "journal.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, fmt.Errorf("journal: %s is in use by another process", path)
 	}
 	if err != nil {
@@ -114,8 +115,12 @@ func Handle[T any](j *Journal, kind string, apply func(context.Context, T) error
 	}
 }
 
-// retryAfter is how long requests go straight to the journal after the store was found away.
-const retryAfter = time.Second
+// A platform waits about three seconds for an answer: the store gets a good part of one, and after it was found away,
+// requests go straight to the journal for a while.
+const (
+	patience   = 1200 * time.Millisecond
+	retryAfter = time.Second
+)
 
 // Do keeps an entry and applies it, in the order that the mode asks for. A nil error means that the entry is safe: in
 // the store, or on this disk.
@@ -130,7 +135,9 @@ func (j *Journal) Do(ctx context.Context, kind string, value any, apply func(con
 		return apply(ctx)
 	}
 	if time.Since(time.Unix(0, j.awayAt.Load())) > retryAfter {
-		err := apply(ctx)
+		limited, cancel := context.WithTimeout(ctx, patience)
+		err := apply(limited)
+		cancel()
 		if err == nil || !j.options.Away(err) {
 			return err
 		}

@@ -137,3 +137,9 @@ func (s *Server) Stop() {
 	_ = s.cmd.Wait()
 	_ = os.RemoveAll(s.dir)
 }
+
+// Pause stops the server's process, so that it takes connections and answers nothing, as behind a broken network.
+func (s *Server) Pause() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }

@@ -1,0 +1,50 @@
+# make help lists the targets.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# nomsgpack leaves out a codec that Gin would link in; half of the binary's size.
+TAGS := nomsgpack
+# How long each fuzz target runs, how many random histories the soak plays on each store, and how many runs a benchmark gets.
+FUZZTIME ?= 10m
+HISTORIES ?= 100000
+COUNT ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run build deps test lint soak fuzz bench dashboards
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
+
+run: ## start the service on ./jauge.yaml, or on the example programme, with the embedded store
+	go run -tags $(TAGS) ./cmd/jauge serve
+
+build: ## build bin/jauge, one static binary
+	CGO_ENABLED=0 go build -trimpath -tags $(TAGS),timetzdata -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jauge ./cmd/jauge
+
+deps: ## install what the tests run (redis-server, promtool, chromium), or name the packages
+	@./tools/deps.sh
+
+test: deps ## run every test, with the race detector; under five minutes on two cores
+	go test -race -tags $(TAGS) -timeout 5m ./...
+	cd e2e && go test -tags $(TAGS) -timeout 5m ./...
+
+lint: ## check the format, vet, and run the pinned golangci-lint (its first build takes a minute)
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
+	go vet -tags $(TAGS) ./...
+	cd e2e && go vet -tags $(TAGS) ./...
+	go tool -modfile=tools/lint/go.mod golangci-lint run --build-tags $(TAGS)
+
+soak: deps ## play HISTORIES random histories (100000) on both stores; a quarter of an hour on two cores
+	go test -tags $(TAGS) -timeout 6h -v -run RandomHistories ./attendance -histories $(HISTORIES)
+
+fuzz: ## run each fuzz target for FUZZTIME (10m)
+	@set -e; targets=$$(grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | grep -v '^./e2e/' | sed -E 's|^(.*)/[^/]+:[0-9]+:func (Fuzz.*)|\1 \2|'); \
+	echo "$$(echo "$$targets" | wc -l) fuzz targets, $(FUZZTIME) each, one after the other:"; echo "$$targets"; \
+	echo "$$targets" | while read -r package target; do \
+		go test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	done
+
+bench: deps ## run the benchmarks, COUNT times each (1)
+	go test -tags $(TAGS) -timeout 1h -run '^$$' -bench . -benchmem -count $(COUNT) ./...
+
+dashboards: ## write the JSON of the Grafana dashboards anew
+	go generate ./dashboards

@@ -1,0 +1,46 @@
+// Package feedback asks people and counts what they answer. A survey is a definition in the configuration; an answer is
+// one person's values, kept under the keyed hash of a receipt code that only that person holds; tallies are kept beside
+// the answers, corrected in the same script by the difference between the old answer and the new one, and can be
+// recomputed from the answers at any time.
+//
+// The story in files: survey.go (what is asked) and validate.go (its mistakes), answers.go and parse.go (what people say,
+// and what is wrong with it), receipt.go (the code in their hands), row.go (one answer and the cells it counts in), store.go
+// with lua/apply.lua (answers in, tallies corrected), recount.go (tallies checked), results.go with view.go, suppress.go and
+// stats.go (figures out, nothing about fewer than the minimum group).
+package feedback
+
+import (
+	"errors"
+	"regexp"
+)
+
+// Kind is the kind of a question.
+type Kind string
+
+// The kinds of questions.
+const (
+	Scale    Kind = "scale"   // whole numbers from Min to Max, the ends named by Low and High
+	NPS      Kind = "nps"     // 0 to 10: "would you recommend …"
+	Single   Kind = "choice"  // one of Choices
+	Multiple Kind = "choices" // any of Choices, at most MaxChoices
+	YesNo    Kind = "yesno"   // "yes" or "no"
+	FreeText Kind = "text"    // a few words, at most MaxLength characters
+)
+
+// The two values of a yes-no question.
+const (
+	Yes = "yes"
+	No  = "no"
+)
+
+// The refusals of the store.
+var (
+	ErrNotFound = errors.New("no answer has this receipt")                     // never given, or mistyped
+	ErrDeleted  = errors.New("the answer with this receipt was deleted")       // and cannot come back
+	ErrEmpty    = errors.New("nothing was answered")                           // such a submission would count a respondent who said nothing
+	ErrConflict = errors.New("the answer is being changed by another request") // try again
+	ErrSegment  = errors.New("the segment is not an id")                       // the caller checks that the session has it
+)
+
+// ids are what questions, choice values, surveys, sections and segments are called: short, and safe in keys, labels and addresses.
+var ids = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)

@@ -1,0 +1,166 @@
+package feedback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"jauge/internal/redistest"
+)
+
+// After any sequence of submissions, edits, changes and deletions, with journal entries replayed among them in any order,
+// the tallies are those of the answers that stand, and recounting them agrees.
+func TestTalliesAreThoseOfTheAnswers(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, _ string) {
+		rapid.Check(t, func(t *rapid.T) {
+			s, err := New(rdb, redistest.Prefix(), secret, func() time.Time { return evening })
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := history{s: s, standing: map[string]*Row{}}
+			t.Repeat(map[string]func(*rapid.T){
+				"submit": h.submit, "change": h.change, "delete": h.delete, "replay": h.replay, "": h.check,
+			})
+		})
+	})
+}
+
+// history is the reference: the answers that stand, by receipt hash.
+type history struct {
+	s        *Store
+	receipts []string
+	entries  []Entry
+	standing map[string]*Row
+}
+
+// apply writes an entry made just now, which therefore wins.
+func (h *history) apply(t *rapid.T, e Entry) {
+	if _, err := h.s.Apply(context.Background(), e); err != nil {
+		t.Fatal(err)
+	}
+	h.entries = append(h.entries, e)
+	h.standing[e.ReceiptHash] = e.Row
+}
+
+func (h *history) submit(t *rapid.T) {
+	sub := Submission{
+		Session: "law", Survey: asked(), Answers: drawAnswers(t),
+		Segment: rapid.SampledFrom([]string{"", "evry", "colombes"}).Draw(t, "segment"),
+		Key:     rapid.SampledFrom([]string{"", "", "form:1", "form:2"}).Draw(t, "key"),
+	}
+	receipt, e, err := h.s.Prepare(context.Background(), sub)
+	if row, known := h.standing[h.keyed(sub.Key)]; known && row == nil {
+		if !errors.Is(err, ErrDeleted) {
+			t.Fatalf("a key whose answer was deleted: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.apply(t, e)
+	if !slices.Contains(h.receipts, receipt) {
+		h.receipts = append(h.receipts, receipt)
+	}
+}
+
+func (h *history) keyed(key string) string {
+	hash, _ := h.s.receiptHash("law", h.s.receiptOf("law", key))
+	return hash
+}
+
+func (h *history) change(t *rapid.T) {
+	receipt, ok := h.someone(t)
+	if !ok {
+		return
+	}
+	e, err := h.s.PrepareChange(context.Background(), "law", receipt, asked(), drawAnswers(t), "en")
+	h.applyUnlessDeleted(t, receipt, e, err)
+}
+
+func (h *history) delete(t *rapid.T) {
+	receipt, ok := h.someone(t)
+	if !ok {
+		return
+	}
+	e, err := h.s.PrepareDelete(context.Background(), "law", receipt)
+	h.applyUnlessDeleted(t, receipt, e, err)
+}
+
+// someone draws a receipt; false while nobody has answered.
+func (h *history) someone(t *rapid.T) (string, bool) {
+	if len(h.receipts) == 0 {
+		return "", false
+	}
+	return rapid.SampledFrom(h.receipts).Draw(t, "receipt"), true
+}
+
+func (h *history) applyUnlessDeleted(t *rapid.T, receipt string, e Entry, err error) {
+	hash, _ := h.s.receiptHash("law", receipt)
+	if h.standing[hash] == nil {
+		if !errors.Is(err, ErrDeleted) {
+			t.Fatalf("a deleted answer: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.apply(t, e)
+}
+
+// replay applies an old entry again, which must change nothing.
+func (h *history) replay(t *rapid.T) {
+	if len(h.entries) == 0 {
+		t.Skip("no entries")
+	}
+	outcome, err := h.s.Apply(context.Background(), rapid.SampledFrom(h.entries).Draw(t, "entry"))
+	if err != nil || outcome == Recorded {
+		t.Fatal(outcome, err)
+	}
+}
+
+func (h *history) check(t *rapid.T) {
+	want := tally{}
+	for _, row := range h.standing {
+		if row != nil {
+			for _, key := range cells(asked(), row.Segment, row.Answers) {
+				want[key]++
+			}
+		}
+	}
+	got, err := readTally(h.s.rdb.HGetAll(context.Background(), h.s.tallyKey("law")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+	if drifts, err := h.s.Recount(context.Background(), "law", false); err != nil || drifts != nil {
+		t.Fatal(drifts, err)
+	}
+}
+
+func drawAnswers(t *rapid.T) Answers {
+	answers := Answers{"rating": {fmt.Sprint(rapid.IntRange(0, 10).Draw(t, "rating"))}}
+	for _, id := range []string{"before", "now"} {
+		if n := rapid.IntRange(0, 5).Draw(t, id); n > 0 {
+			answers[id] = Value{fmt.Sprint(n)}
+		}
+	}
+	if many := rapid.SampledFrom([]Value{nil, {"x"}, {"x", "y"}, {"z"}}).Draw(t, "many"); many != nil {
+		answers["many"] = many
+	}
+	if rapid.Bool().Draw(t, "comments") {
+		answers["comment"] = Value{"Merci"}
+	}
+	return answers
+}

@@ -1,0 +1,63 @@
+package feedback
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"strings"
+)
+
+// A receipt is 80 random bits in Crockford's base 32 (https://www.crockford.com/base32.html), which has no I, L, O or U:
+// "7M2K-0VXQ-9RTB-H4EZ". It is shown once. The store knows only its keyed hash, so neither a copy of the database nor
+// whoever reads it opens an answer.
+
+var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+const (
+	receiptBytes  = 10
+	receiptLength = 16
+)
+
+// typed undoes what people do to a code when they copy it by hand.
+var typed = strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1")
+
+// newReceipt returns a random receipt code.
+func newReceipt() string {
+	b := make([]byte, receiptBytes)
+	rand.Read(b) // never fails: see its documentation
+	return grouped(b)
+}
+
+// receiptOf returns the receipt code of a submission's key: the same each time, so that nothing needs to be kept in clear
+// to answer a repetition with the same code.
+func (s *Store) receiptOf(session, key string) string {
+	return grouped(s.mac("receipt", session, key)[:receiptBytes])
+}
+
+// receiptHash returns what the store knows of a receipt code, 32 hexadecimal digits; ok is false for what is no code.
+func (s *Store) receiptHash(session, receipt string) (hash string, ok bool) {
+	code := typed.Replace(strings.ToUpper(receipt))
+	if len(code) != receiptLength {
+		return "", false
+	}
+	b, err := crockford.DecodeString(code)
+	if err != nil {
+		return "", false
+	}
+	return hex.EncodeToString(s.mac("receipt-hash", session, string(b))[:16]), true
+}
+
+// mac is HMAC-SHA256 under the secret key. The parts are ids but for the last, so a zero byte keeps them apart.
+func (s *Store) mac(purpose, session, value string) []byte {
+	h := hmac.New(sha256.New, s.secret)
+	h.Write([]byte("jauge feedback\x00" + purpose + "\x00" + session + "\x00" + value))
+	return h.Sum(nil)
+}
+
+// grouped writes 80 bits as four groups of four.
+func grouped(b []byte) string {
+	code := crockford.EncodeToString(b)
+	return code[:4] + "-" + code[4:8] + "-" + code[8:12] + "-" + code[12:]
+}

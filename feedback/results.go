@@ -1,0 +1,128 @@
+package feedback
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Results is what one session answered. A nil figure is hidden or not known, never 0.
+type Results struct {
+	Session      string           `json:"session"`
+	Survey       string           `json:"survey"`
+	Version      string           `json:"version"`
+	Respondents  int              `json:"respondents"` // persons with an answer; exempt from the minimum group
+	ResponseRate *Rate            `json:"response_rate"`
+	Questions    []QuestionResult `json:"questions"`
+	Pairs        []PairResult     `json:"pairs"`
+	Segments     []SegmentResult  `json:"segments"`
+}
+
+// SegmentResult is the same of one audience; with Suppressed every figure in it is hidden.
+type SegmentResult struct {
+	ID          string           `json:"id"`
+	Respondents *int             `json:"respondents"`
+	Suppressed  bool             `json:"suppressed"`
+	Questions   []QuestionResult `json:"questions"`
+	Pairs       []PairResult     `json:"pairs"`
+}
+
+// QuestionResult is what was answered to one question. With Suppressed every figure is nil.
+type QuestionResult struct {
+	ID         string         `json:"id"`
+	Kind       Kind           `json:"kind"`
+	N          *int           `json:"n"` // persons who answered it
+	Suppressed bool           `json:"suppressed"`
+	Choices    []ChoiceResult `json:"choices"` // every value of Question.Values, in order; empty for a text
+	Mean       *float64       `json:"mean"`    // scale
+	TopTwo     *Share         `json:"top_two"` // scale: the share of its two highest values
+	NPS        *NPSResult     `json:"nps"`     // nps
+}
+
+// ChoiceResult is how many picked one value, and their share of those who answered the question.
+type ChoiceResult struct {
+	Value string `json:"value"`
+	Count *int   `json:"count"`
+	Share *Share `json:"share"`
+}
+
+// PairResult is what changed between a "before" and a "now" question, among those who answered both.
+type PairResult struct {
+	Before     string   `json:"before"`
+	Now        string   `json:"now"`
+	Matched    *int     `json:"matched"`    // persons who answered both
+	MatchRate  *float64 `json:"match_rate"` // matched ÷ persons who answered either
+	Up         *int     `json:"up"`
+	Same       *int     `json:"same"`
+	Down       *int     `json:"down"`
+	Gain       *float64 `json:"gain"`   // (up − down) ÷ matched, -1 to 1
+	Margin     *float64 `json:"margin"` // half the width of the gain's 95 % interval
+	Suppressed bool     `json:"suppressed"`
+}
+
+// Share is a proportion with its Wilson 95 % interval, each 0 to 1.
+type Share struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+// Rate is a share of N persons.
+type Rate struct {
+	Share
+	N int `json:"n"`
+}
+
+// NPSResult is a net promoter score, in points from -100 to 100.
+type NPSResult struct {
+	Value      float64 `json:"value"`
+	Margin     float64 `json:"margin"` // half the width of its 95 % interval
+	Promoters  int     `json:"promoters"`
+	Passives   int     `json:"passives"`
+	Detractors int     `json:"detractors"`
+}
+
+// Results reads a session's figures; segments are the ids of its audiences, in the order wanted. Nothing about fewer than
+// minimumGroup people comes out, see suppress.go. That holds for one list of segments: a caller that let people choose the
+// list would let them subtract one reading from another.
+func (s *Store) Results(ctx context.Context, session string, survey *Survey, segments []string, minimumGroup int) (Results, error) {
+	t, err := readTally(s.rdb.HGetAll(ctx, s.tallyKey(session)))
+	if err != nil {
+		return Results{}, fmt.Errorf("feedback: read tallies: %w", err)
+	}
+	return t.results(session, survey, segments, minimumGroup), nil
+}
+
+// Scrape reads the figures of many sessions, without segments, in one pipeline: surveys by session id in, results by
+// session id out.
+func (s *Store) Scrape(ctx context.Context, surveys map[string]*Survey, minimumGroup int) (map[string]Results, error) {
+	commands := make(map[string]*redis.MapStringStringCmd, len(surveys))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for session := range surveys {
+			commands[session] = p.HGetAll(ctx, s.tallyKey(session))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("feedback: read tallies: %w", err)
+	}
+	all := make(map[string]Results, len(surveys))
+	for session, command := range commands {
+		t, err := readTally(command)
+		if err != nil {
+			return nil, fmt.Errorf("feedback: read tallies: %w", err)
+		}
+		all[session] = t.results(session, surveys[session], nil, minimumGroup)
+	}
+	return all, nil
+}
+
+// WithAttended fills in the response rate: respondents ÷ persons who attended. It stays nil when nobody is known to have
+// attended, or fewer than answered (a link that was passed on).
+func (r Results) WithAttended(attended int) Results {
+	if attended > 0 && r.Respondents <= attended {
+		r.ResponseRate = &Rate{Share: wilson(r.Respondents, attended), N: attended}
+	}
+	return r
+}

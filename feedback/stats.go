@@ -1,0 +1,61 @@
+package feedback
+
+import "math"
+
+// z is the 97.5 % point of the normal distribution: both tails outside it hold 5 %.
+const z = 1.959963984540054
+
+// wilson is the share of x among n (n > 0) with its score interval at 95 %, which stays within 0 and 1 and holds for small
+// n, where the textbook interval does not.
+// Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+// Statistical Association 22 (1927), 209–212; R. G. Newcombe, Statistics in Medicine 17 (1998), 857–872, method 3.
+func wilson(x, n int) Share {
+	p, m := float64(x)/float64(n), float64(n)
+	centre := (p + z*z/(2*m)) / (1 + z*z/m)
+	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	s := Share{Value: p, Low: math.Max(0, centre-half), High: math.Min(1, centre+half)}
+	// At the ends the interval closes exactly; floating point misses it by 1e-17.
+	if x == 0 {
+		s.Low = 0
+	}
+	if x == n {
+		s.High = 1
+	}
+	return s
+}
+
+// netMargin is half the width of the 95 % interval of (plus − minus) ÷ n, the difference of two shares of the same n > 0
+// people: variance (p + d − (p − d)²) / n.
+// Source: B. Rocks, "Interval estimation for the 'Net Promoter Score'", The American Statistician 70 (2016), 365–372.
+func netMargin(plus, minus, n int) float64 {
+	p, d := float64(plus)/float64(n), float64(minus)/float64(n)
+	return z * math.Sqrt(math.Max(0, p+d-(p-d)*(p-d))/float64(n))
+}
+
+// npsOf is the net promoter score of counts by value, 0 to 10, with at least one: % of 9 and 10 less % of 0 to 6.
+// Source: F. F. Reichheld, "The one number you need to grow", Harvard Business Review, December 2003.
+func npsOf(byValue []int) *NPSResult {
+	r := &NPSResult{Detractors: sum(byValue[:7]), Passives: sum(byValue[7:9]), Promoters: sum(byValue[9:])}
+	n := r.Promoters + r.Passives + r.Detractors
+	r.Value = 100 * float64(r.Promoters-r.Detractors) / float64(n)
+	r.Margin = 100 * netMargin(r.Promoters, r.Detractors, n)
+	return r
+}
+
+// meanOf is the mean of a scale that starts at low, from its counts by value, with at least one.
+func meanOf(low int, byValue []int) *float64 {
+	total := 0
+	for i, c := range byValue {
+		total += (low + i) * c
+	}
+	mean := float64(total) / float64(sum(byValue))
+	return &mean
+}
+
+func sum(counts []int) int {
+	total := 0
+	for _, c := range counts {
+		total += c
+	}
+	return total
+}

@@ -1,0 +1,404 @@
+package feedback
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/redistest"
+)
+
+var (
+	secret  = []byte("a secret of the tests, 32 bytes.")
+	evening = time.Date(2020, 4, 30, 18, 42, 17, 0, time.FixedZone("CEST", 2*60*60))
+)
+
+func newStore(t testing.TB, rdb redis.UniversalClient, prefix string) *Store {
+	t.Helper()
+	s, err := New(rdb, prefix, secret, func() time.Time { return evening })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// each runs a test on a store over redis-server and on one over the embedded store.
+func each(t *testing.T, f func(t *testing.T, s *Store)) {
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) { f(t, newStore(t, rdb, prefix)) })
+}
+
+func submission(answers Answers) Submission {
+	return Submission{Session: "law", Survey: asked(), Segment: "evry", Lang: "fr", Answers: answers}
+}
+
+func mustSubmit(t *testing.T, s *Store, sub Submission) string {
+	t.Helper()
+	receipt, err := s.Submit(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receipt
+}
+
+func mustTally(t testing.TB, s *Store, session string) tally {
+	t.Helper()
+	got, err := readTally(s.rdb.HGetAll(context.Background(), s.tallyKey(session)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestNewRefusesShortSecret(t *testing.T) {
+	t.Parallel()
+	if _, err := New(nil, "", secret[:31], time.Now); err == nil {
+		t.Error("31 bytes are taken")
+	}
+}
+
+func TestSubmitAndGet(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		answers := Answers{"rating": {"4"}, "before": {"2"}, "now": {"4"}, "many": {"x", "z"}, "comment": {"Merci"}}
+		receipt := mustSubmit(t, s, submission(answers))
+		if !regexp.MustCompile(`^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$`).MatchString(receipt) {
+			t.Errorf("receipt %q", receipt)
+		}
+		got, err := s.Get(t.Context(), "law", receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Row{
+			Survey: "asked", Version: asked().Version(), Segment: "evry", Lang: "fr", At: time.Date(2020, 4, 30, 16, 0, 0, 0, time.UTC), Answers: answers,
+			Cells: []string{
+				"asked||||", "asked|evry|||",
+				"asked||before|scale1-5|", "asked|evry|before|scale1-5|", "asked||before|scale1-5|2", "asked|evry|before|scale1-5|2",
+				"asked||rating|scale0-10|", "asked|evry|rating|scale0-10|", "asked||rating|scale0-10|4", "asked|evry|rating|scale0-10|4",
+				"asked||many|choices|", "asked|evry|many|choices|", "asked||many|choices|x", "asked|evry|many|choices|x", "asked||many|choices|z", "asked|evry|many|choices|z",
+				"asked||now|scale1-5|", "asked|evry|now|scale1-5|", "asked||now|scale1-5|4", "asked|evry|now|scale1-5|4",
+				"asked||now|pair:before:scale1-5|up", "asked|evry|now|pair:before:scale1-5|up",
+				"asked||comment|text|", "asked|evry|comment|text|",
+			},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if _, err := s.Get(t.Context(), "law", strings.ToLower(strings.ReplaceAll(receipt, "-", ""))); err != nil {
+			t.Errorf("the receipt without dashes: %v", err)
+		}
+	})
+}
+
+func TestReceiptAsPeopleTypeIt(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, nil, "")
+	want, _ := s.receiptHash("law", "0123-ABCD-11V0-WXYZ")
+	for typed, ok := range map[string]bool{
+		"0123ABCD11V0WXYZ": true, "0123-abcd-11v0-wxyz": true, " 0123 ABCD 11V0 WXYZ ": true, "oi23-abcd-lIvO-wxyz": true,
+		"0123-ABCD-11V0-WXY": false, "0123-ABCD-11V0-WXYZ-0": false, "0123-ABCD-11V0-WXYU": false, "": false, "é123-ABCD-11V0-WXY": false,
+	} {
+		got, known := s.receiptHash("law", typed)
+		if known != ok || ok && got != want {
+			t.Errorf("%q: %q, %t", typed, got, known)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		ctx, ok := t.Context(), Answers{"rating": {"4"}}
+		receipt := mustSubmit(t, s, submission(ok))
+		_, empty := s.Submit(ctx, submission(Answers{}))
+		bad := submission(ok)
+		bad.Segment = "a|b"
+		_, segment := s.Submit(ctx, bad)
+		_, otherSession := s.Get(ctx, "cordee", receipt)
+		_, garbage := s.Get(ctx, "law", "nobody's")
+		_, never := s.Get(ctx, "law", "0000-0000-0000-0000")
+		tests := map[string]struct{ got, want error }{
+			"nothing answered":      {empty, ErrEmpty},
+			"change to nothing":     {s.Change(ctx, "law", receipt, asked(), nil, "fr"), ErrEmpty},
+			"segment":               {segment, ErrSegment},
+			"receipt elsewhere":     {otherSession, ErrNotFound},
+			"no receipt":            {garbage, ErrNotFound},
+			"receipt never given":   {never, ErrNotFound},
+			"change of no receipt":  {s.Change(ctx, "law", "", asked(), ok, "fr"), ErrNotFound},
+			"delete of no receipt":  {s.Delete(ctx, "law", "0000-0000-0000-0000"), ErrNotFound},
+			"delete":                {s.Delete(ctx, "law", receipt), nil},
+			"delete again":          {s.Delete(ctx, "law", receipt), ErrDeleted},
+			"change of the deleted": {s.Change(ctx, "law", receipt, asked(), ok, "fr"), ErrDeleted},
+		}
+		for name, test := range tests {
+			if !errors.Is(test.got, test.want) {
+				t.Errorf("%s: %v, not %v", name, test.got, test.want)
+			}
+		}
+		if _, err := s.Get(ctx, "law", receipt); !errors.Is(err, ErrDeleted) {
+			t.Errorf("get of the deleted: %v", err)
+		}
+	})
+}
+
+// The store holds no receipt and no exact time, in no key, field or value.
+func TestNothingInClear(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		sub := submission(Answers{"rating": {"4"}})
+		sub.Key = "form:8f2c61"
+		receipt := mustSubmit(t, s, sub)
+		_, e, err := s.Prepare(t.Context(), sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump := string(entry)
+		for _, key := range []string{s.rowsKey("law"), s.tallyKey("law")} {
+			fields, err := s.rdb.HGetAll(t.Context(), key).Result()
+			if err != nil || len(fields) == 0 {
+				t.Fatalf("%s: %v, %v", key, fields, err)
+			}
+			dump += fmt.Sprint(key, fields)
+		}
+		for _, clear := range []string{receipt, strings.ReplaceAll(receipt, "-", ""), "8f2c61", "42:17", fmt.Sprint(evening.Unix())} {
+			if strings.Contains(dump, clear) {
+				t.Errorf("%q is there in clear", clear)
+			}
+		}
+	})
+}
+
+func TestChangeMovesTallies(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		receipt := mustSubmit(t, s, submission(Answers{"rating": {"4"}, "before": {"2"}, "now": {"4"}}))
+		before := mustTally(t, s, "law")
+		if err := s.Change(t.Context(), "law", receipt, asked(), Answers{"rating": {"5"}, "before": {"4"}, "now": {"2"}}, "en"); err != nil {
+			t.Fatal(err)
+		}
+		after := mustTally(t, s, "law")
+		for _, cell := range []string{"asked||rating|scale0-10|4", "asked|evry|now|pair:before:scale1-5|up"} {
+			if _, ok := after[cell]; before[cell] != 1 || ok {
+				t.Errorf("%s: %d, then %d", cell, before[cell], after[cell])
+			}
+		}
+		for cell, want := range map[string]int{"asked||||": 1, "asked||rating|scale0-10|5": 1, "asked|evry|now|pair:before:scale1-5|down": 1} {
+			if after[cell] != want {
+				t.Errorf("%s: %d, not %d", cell, after[cell], want)
+			}
+		}
+		if err := s.Delete(t.Context(), "law", receipt); err != nil {
+			t.Fatal(err)
+		}
+		if left := mustTally(t, s, "law"); len(left) != 0 {
+			t.Errorf("deleted, yet counted: %v", left)
+		}
+	})
+}
+
+func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		receipt, first, err := s.Prepare(ctx, submission(Answers{"rating": {"1"}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, rival, third := first, first, first
+		rival.Revision, rival.Row = 2, newRow(asked(), Answers{"rating": {"9"}}, "evry", "fr", evening)
+		second.Revision, second.Row = 2, newRow(asked(), Answers{"rating": {"2"}}, "evry", "fr", evening)
+		third.Revision, third.Row = 3, nil
+		steps := []struct {
+			entry  Entry
+			want   Outcome
+			rating string
+		}{
+			{second, Recorded, "2"},
+			{first, Superseded, "2"},
+			{second, Duplicate, "2"},
+			{rival, Superseded, "2"},
+			{third, Recorded, ""},
+			{third, Duplicate, ""},
+			{second, Deleted, ""},
+			{first, Deleted, ""},
+		}
+		for i, step := range steps {
+			got, err := s.Apply(ctx, step.entry)
+			if err != nil || got != step.want {
+				t.Fatalf("step %d: %s, %v, not %s", i, got, err, step.want)
+			}
+			want := tally{}
+			if step.rating != "" {
+				want, _ = count([]string{`1 {"cells": ["asked||||", "asked|evry|||", "asked||rating|scale0-10|", "asked|evry|rating|scale0-10|", "asked||rating|scale0-10|2", "asked|evry|rating|scale0-10|2"]}`})
+			}
+			if diff := cmp.Diff(want, mustTally(t, s, "law")); diff != "" {
+				t.Errorf("step %d: %s", i, diff)
+			}
+		}
+		if _, err := s.Get(ctx, "law", receipt); !errors.Is(err, ErrDeleted) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestKeyMakesARepetitionAnEdit(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		sub := submission(Answers{"rating": {"1"}})
+		sub.Key = "typeform-main:r-1"
+		receipt := mustSubmit(t, s, sub)
+		if again := mustSubmit(t, s, sub); again != receipt {
+			t.Errorf("receipts %s and %s", receipt, again)
+		}
+		sub.At = evening.Add(24 * time.Hour)
+		sub.Answers = Answers{"rating": {"2"}}
+		if again := mustSubmit(t, s, sub); again != receipt {
+			t.Errorf("receipts %s and %s", receipt, again)
+		}
+		row, err := s.Get(t.Context(), "law", receipt)
+		if err != nil || row.Answers["rating"].String() != "2" || !row.At.Equal(evening.Truncate(time.Hour)) {
+			t.Errorf("%+v, %v", row, err)
+		}
+		if n := mustTally(t, s, "law")["asked||||"]; n != 1 {
+			t.Errorf("%d respondents", n)
+		}
+		sub.Session = "cordee"
+		if elsewhere := mustSubmit(t, s, sub); elsewhere == receipt {
+			t.Error("the same receipt in another session")
+		}
+		sub.Session = "law"
+		if err := s.Delete(t.Context(), "law", receipt); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Submit(t.Context(), sub); !errors.Is(err, ErrDeleted) {
+			t.Errorf("a redelivery after the deletion: %v", err)
+		}
+	})
+}
+
+// With the store away, a submission is prepared for the journal all the same, and lands once the store is back.
+func TestPrepareWithTheStoreAway(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
+		defer gone.Close()
+		away := newStore(t, gone, s.prefix)
+		sub := submission(Answers{"rating": {"2"}})
+		plain, e1, err1 := away.Prepare(t.Context(), sub)
+		sub.Key = "form:8f2c61"
+		mustSubmit(t, s, sub)
+		sub.Answers = Answers{"rating": {"3"}}
+		keyed, e2, err2 := away.Prepare(t.Context(), sub)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		if _, err := away.Apply(t.Context(), e1); err == nil {
+			t.Error("applied to a store that is away")
+		}
+		for _, e := range []Entry{e1, e2, e2, e1} {
+			var back Entry
+			b, err := json.Marshal(e)
+			if err == nil {
+				err = json.Unmarshal(b, &back)
+			}
+			if err == nil {
+				_, err = s.Apply(t.Context(), back)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for receipt, want := range map[string]string{plain: "2", keyed: "3"} {
+			if row, err := s.Get(t.Context(), "law", receipt); err != nil || row.Answers["rating"].String() != want {
+				t.Errorf("%v, %v, not %s", row.Answers, err, want)
+			}
+		}
+		if n := mustTally(t, s, "law")["asked||||"]; n != 2 {
+			t.Errorf("%d respondents", n)
+		}
+		if _, err := away.Get(t.Context(), "law", plain); err == nil || errors.Is(err, ErrNotFound) {
+			t.Errorf("a store that is away says %v", err)
+		}
+	})
+}
+
+func TestRecountFindsAndRepairs(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		if drifts, err := s.Recount(ctx, "nothing", true); err != nil || drifts != nil {
+			t.Errorf("an empty session: %v, %v", drifts, err)
+		}
+		mustSubmit(t, s, submission(Answers{"rating": {"4"}}))
+		s.rdb.HIncrBy(ctx, s.tallyKey("law"), "asked||rating|scale0-10|4", 2)
+		s.rdb.HSet(ctx, s.tallyKey("law"), "asked||rating|scale0-10|9", 1)
+		s.rdb.HDel(ctx, s.tallyKey("law"), "asked|evry|||")
+		want := []Drift{{"asked|evry|||", 0, 1}, {"asked||rating|scale0-10|4", 3, 1}, {"asked||rating|scale0-10|9", 1, 0}}
+		for _, repair := range []bool{false, true} {
+			got, err := s.Recount(ctx, "law", repair)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("repair %t: %s", repair, diff)
+			}
+		}
+		if drifts, err := s.Recount(ctx, "law", false); err != nil || drifts != nil {
+			t.Errorf("after the repair: %v, %v", drifts, err)
+		}
+	})
+}
+
+// Many people at once, some of them on the same answer: nothing is lost, nothing counted twice.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		shared := submission(Answers{"rating": {"0"}})
+		shared.Key = "form:shared"
+		receipt := mustSubmit(t, s, shared)
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				rating := Answers{"rating": {fmt.Sprint(i % 11)}, "before": {"3"}, "now": {fmt.Sprint(1 + i%5)}}
+				mine, err := s.Submit(ctx, submission(rating))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Change(ctx, "law", mine, asked(), Answers{"rating": {"7"}}, "fr"); err != nil {
+					t.Error(err)
+				}
+				if err := s.Change(ctx, "law", receipt, asked(), rating, "fr"); err != nil && !errors.Is(err, ErrConflict) {
+					t.Error(err)
+				}
+				if i%2 == 0 {
+					if err := s.Delete(ctx, "law", mine); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		drifts, err := s.Recount(ctx, "law", false)
+		if err != nil || drifts != nil {
+			t.Errorf("%v, %v", drifts, err)
+		}
+		got := mustTally(t, s, "law")
+		if got["asked||||"] != 9 || got["asked||rating|scale0-10|7"] < 8 {
+			t.Errorf("counted %v", got)
+		}
+	})
+}

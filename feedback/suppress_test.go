@@ -1,0 +1,196 @@
+package feedback
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const k = 5
+
+// asks is a survey of one question and its pair, on two pages.
+func asks() *Survey {
+	return &Survey{ID: "s", Title: words("S"), Sections: []Section{
+		{Questions: []Question{{ID: "before", Kind: YesNo, Label: words("Before")}}},
+		{Questions: []Question{{ID: "now", Kind: YesNo, Label: words("Now"), Pair: "before"}}},
+	}}
+}
+
+// room is who answered: for each segment, the answers to "now", y or n; an upper case letter said yes before; a dash
+// answered "before" only.
+type room map[string]string
+
+func (r room) tally(s *Survey) tally {
+	t := tally{}
+	for segment, people := range r {
+		for _, person := range people {
+			answers := Answers{"now": {map[bool]string{true: Yes, false: No}[strings.ContainsRune("yY", person)]}}
+			answers["before"] = Value{map[bool]string{true: Yes, false: No}[strings.ContainsRune("YN", person)]}
+			if person == '-' {
+				delete(answers, "now")
+			}
+			for _, key := range cells(s, segment, answers) {
+				t[key]++
+			}
+		}
+	}
+	return t
+}
+
+// shown says of the whole (as "") and each segment how many answered "now", the yes and the ups, "?" what is hidden.
+func shown(r Results) map[string]string {
+	say := func(questions []QuestionResult, pairs []PairResult) string {
+		q, p, said := questions[1], pairs[0], "?"
+		if !q.Suppressed {
+			said = fmt.Sprintf("%d of %d", *q.Choices[1].Count, *q.N)
+		}
+		if p.Suppressed {
+			return said + ", ?"
+		}
+		return fmt.Sprintf("%s, %d up of %d", said, *p.Up, *p.Matched)
+	}
+	all := map[string]string{"": say(r.Questions, r.Pairs)}
+	for _, s := range r.Segments {
+		all[s.ID] = say(s.Questions, s.Pairs)
+	}
+	return all
+}
+
+func TestSuppression(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		room room
+		want map[string]string
+	}{
+		"a group of four": {
+			room{"a": "yynn"},
+			map[string]string{"": "?, ?", "a": "?, ?", "b": "?, ?"},
+		},
+		"a group of five, both answers given": {
+			room{"": "yynnN"},
+			map[string]string{"": "2 of 5, 2 up of 5", "a": "?, ?", "b": "?, ?"},
+		},
+		"a group of seven, none says no": {
+			room{"": "yyyyyyy"},
+			map[string]string{"": "?, ?", "a": "?, ?", "b": "?, ?"},
+		},
+		"a group of ten, none says no": {
+			room{"": "yyyyyyyyyy"},
+			map[string]string{"": "10 of 10, 10 up of 10", "a": "?, ?", "b": "?, ?"},
+		},
+		"a single hidden segment takes the smallest with it": {
+			room{"a": "yyyyyynnnnN", "b": "ynnn"},
+			map[string]string{"": "7 of 15, 7 up of 15", "a": "?, ?", "b": "?, ?"},
+		},
+		"answers without a segment are hidden behind a shown one": {
+			room{"a": "yyyyyynnnnN", "": "ynn"},
+			map[string]string{"": "7 of 14, 7 up of 14", "a": "?, ?", "b": "?, ?"},
+		},
+		"a segment hidden for its head count shows nothing": {
+			room{"a": "yyyyyynnnnN", "b": "---"},
+			map[string]string{"": "6 of 11, 6 up of 11", "a": "?, ?", "b": "?, ?"},
+		},
+		"everybody in segments that are large enough": {
+			room{"a": "yyyyyynnnnN", "b": "yyyyyyyyynnN"},
+			map[string]string{"": "15 of 23, 15 up of 23", "a": "6 of 11, 6 up of 11", "b": "9 of 12, 9 up of 12"},
+		},
+		"a segment of seven that all say yes stays hidden, and so does the other": {
+			room{"a": "yyyyyynnnnN", "b": "yyyyyyy"},
+			map[string]string{"": "13 of 18, 13 up of 18", "a": "?, ?", "b": "?, ?"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := shown(test.room.tally(asks()).results("law", asks(), []string{"a", "b"}, k))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A segment too small for its head count is hidden with all it holds, in every figure of the JSON.
+func TestSuppressedIsNull(t *testing.T) {
+	t.Parallel()
+	r := room{"a": "yynn"}.tally(asks()).results("law", asks(), []string{"a"}, k)
+	got, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	question := func(id string) string {
+		return `{"id":"` + id + `","kind":"yesno","n":null,"suppressed":true,"choices":[{"value":"no","count":null,"share":null},{"value":"yes","count":null,"share":null}],"mean":null,"top_two":null,"nps":null}`
+	}
+	rest := `"questions":[` + question("before") + `,` + question("now") + `],"pairs":[{"before":"before","now":"now","matched":null,"match_rate":null,"up":null,"same":null,"down":null,"gain":null,"margin":null,"suppressed":true}]`
+	want := `{"session":"law","survey":"s","version":"` + asks().Version() + `","respondents":4,"response_rate":null,` + rest +
+		`,"segments":[{"id":"a","respondents":null,"suppressed":true,` + rest + `}]}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The attacker of this property knows the rules and subtracts: whatever is shown, what is left of the whole after taking
+// the shown segments away is nobody, or a group that could have been shown.
+func TestNothingBySubtraction(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := room{}
+		segments := []string{"a", "b", "c"}
+		for _, segment := range append(segments, "") {
+			r[segment] = rapid.StringOfN(rapid.RuneFrom([]rune("ynYN")), 0, 14, -1).Draw(t, "people of "+segment)
+		}
+		results := r.tally(asks()).results("law", asks(), segments, k)
+		for i := range results.Questions {
+			whole := results.Questions[i]
+			parts := make([]QuestionResult, len(segments))
+			for j, s := range results.Segments {
+				parts[j] = s.Questions[i]
+			}
+			attack(t, whole, parts)
+		}
+		left := results.Respondents
+		for _, s := range results.Segments {
+			if s.Respondents != nil {
+				left -= *s.Respondents
+			}
+		}
+		if left > 0 && left < k && left != results.Respondents {
+			t.Fatalf("%d respondents are worked out", left)
+		}
+	})
+}
+
+func attack(t *rapid.T, whole QuestionResult, parts []QuestionResult) {
+	for _, part := range append(parts, whole) {
+		if !part.Suppressed {
+			safe(t, *part.N, *part.Choices[0].Count, *part.Choices[1].Count)
+		}
+	}
+	if whole.Suppressed {
+		for _, part := range parts {
+			if !part.Suppressed {
+				t.Fatal("a part is shown of a hidden whole")
+			}
+		}
+		return
+	}
+	n, no, yes := *whole.N, *whole.Choices[0].Count, *whole.Choices[1].Count
+	for _, part := range parts {
+		if !part.Suppressed {
+			n, no, yes = n-*part.N, no-*part.Choices[0].Count, yes-*part.Choices[1].Count
+		}
+	}
+	if n > 0 {
+		safe(t, n, no, yes)
+	}
+}
+
+func safe(t *rapid.T, n, no, yes int) {
+	if n < k || n < 2*k && (no == 0 || yes == 0) {
+		t.Fatalf("%d people are known to have said %d no, %d yes", n, no, yes)
+	}
+}

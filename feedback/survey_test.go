@@ -1,0 +1,271 @@
+package feedback
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+
+	"jauge/internal/text"
+)
+
+func words(s string) text.Text { return text.Text{"en": s} }
+
+// asked returns a survey with every kind of question, on three pages.
+func asked() *Survey {
+	return &Survey{ID: "asked", Title: words("Asked"), Sections: []Section{
+		{Questions: []Question{
+			{ID: "before", Kind: Scale, Min: 1, Max: 5, Label: words("Before")},
+			{ID: "rating", Kind: Scale, Min: 0, Max: 10, Label: words("Rating"), Required: true},
+		}},
+		{ID: "picks", Questions: []Question{
+			{ID: "one", Kind: Single, Label: words("One"), Choices: offer("a", "b", "c")},
+			{ID: "many", Kind: Multiple, Label: words("Many"), Choices: offer("x", "y", "z"), MaxChoices: 2},
+			{ID: "agree", Kind: YesNo, Label: words("Agree")},
+		}},
+		{Questions: []Question{
+			{ID: "now", Kind: Scale, Min: 1, Max: 5, Label: words("Now"), Pair: "before"},
+			{ID: "recommend", Kind: NPS, Label: words("Recommend")},
+			{ID: "comment", Kind: FreeText, Label: words("Comment"), MaxLength: 20},
+		}},
+	}}
+}
+
+func offer(values ...string) []Choice {
+	choices := make([]Choice, len(values))
+	for i, v := range values {
+		choices[i] = Choice{Value: v, Label: words(v)}
+	}
+	return choices
+}
+
+func TestSurveyPages(t *testing.T) {
+	t.Parallel()
+	s := asked()
+	var got []string
+	for _, page := range s.Pages() {
+		got = append(got, page.ID)
+	}
+	if diff := cmp.Diff([]string{"1", "picks", "3"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if page, ok := s.Page("3"); !ok || page.Questions[0].ID != "now" {
+		t.Errorf("page 3 is %+v, %t", page, ok)
+	}
+	if _, ok := s.Page("2"); ok {
+		t.Error("there is a page 2 beside picks")
+	}
+	if q, ok := s.Question("agree"); !ok || q.Kind != YesNo {
+		t.Errorf("question agree is %+v, %t", q, ok)
+	}
+	flat := &Survey{Questions: s.Sections[0].Questions}
+	if pages := flat.Pages(); len(pages) != 1 || pages[0].ID != "1" || len(pages[0].Questions) != 2 {
+		t.Errorf("plain questions make the pages %+v", pages)
+	}
+}
+
+func TestSurveyFor(t *testing.T) {
+	t.Parallel()
+	s := asked()
+	s.Sections = append(s.Sections, Section{ID: "words", Questions: []Question{{ID: "more", Kind: FreeText, Label: words("More")}}})
+	minors := s.For(true)
+	for _, q := range minors.All() {
+		if q.Kind == FreeText {
+			t.Errorf("minors are asked the text %s", q.ID)
+		}
+	}
+	if _, ok := minors.Page("words"); ok {
+		t.Error("a page of texts alone is left empty")
+	}
+	if _, ok := minors.Page("3"); !ok {
+		t.Error("pages are renumbered")
+	}
+	if diff := cmp.Diff(9, len(s.For(false).All())); diff != "" {
+		t.Error(diff)
+	}
+	flat := &Survey{Questions: s.Sections[2].Questions}
+	if got := len(flat.For(true).All()); got != 2 {
+		t.Errorf("of three plain questions with one text, minors are asked %d", got)
+	}
+}
+
+func TestSurveyVersion(t *testing.T) {
+	t.Parallel()
+	version := asked().Version()
+	if len(version) != 8 {
+		t.Errorf("version %q is not 8 digits", version)
+	}
+	keeps := map[string]func(*Survey){
+		"title":       func(s *Survey) { s.Title["fr"] = "Demandé" },
+		"translation": func(s *Survey) { s.Sections[0].Questions[0].Label["fr"] = "Avant" },
+		"help":        func(s *Survey) { s.Sections[0].Questions[0].Help = words("Think back") },
+		"choice text": func(s *Survey) { s.Sections[1].Questions[0].Choices[0].Label["fr"] = "un" },
+	}
+	for name, change := range keeps {
+		s := asked()
+		change(s)
+		if s.Version() != version {
+			t.Errorf("%s: the version changes", name)
+		}
+	}
+	moves := map[string]func(*Survey){
+		"id":         func(s *Survey) { s.Sections[0].Questions[0].ID = "earlier" },
+		"range":      func(s *Survey) { s.Sections[0].Questions[0].Max = 7 },
+		"kind":       func(s *Survey) { s.Sections[2].Questions[1].Kind = YesNo },
+		"choice":     func(s *Survey) { s.Sections[1].Questions[0].Choices = offer("a", "b") },
+		"pair":       func(s *Survey) { s.Sections[2].Questions[0].Pair = "" },
+		"required":   func(s *Survey) { s.Sections[0].Questions[1].Required = false },
+		"max length": func(s *Survey) { s.Sections[2].Questions[2].MaxLength = 30 },
+		"one page":   func(s *Survey) { s.Questions, s.Sections = s.All(), nil },
+	}
+	for name, change := range moves {
+		s := asked()
+		change(s)
+		if s.Version() == version {
+			t.Errorf("%s: the version stays", name)
+		}
+	}
+}
+
+func TestSurveyValidate(t *testing.T) {
+	t.Parallel()
+	question := func(q Question) func(*Survey) {
+		return func(s *Survey) {
+			q.Label = words("Q")
+			s.Sections[1].Questions = []Question{q}
+		}
+	}
+	tests := map[string]struct {
+		change func(*Survey)
+		want   []string
+	}{
+		"right":   {func(*Survey) {}, nil},
+		"no id":   {func(s *Survey) { s.ID = "" }, []string{"id: missing"}},
+		"id":      {func(s *Survey) { s.ID = "Été" }, []string{`id: "Été" is not 1 to 64 of a-z, 0-9, _ and -`}},
+		"title":   {func(s *Survey) { s.Title = text.Text{"fr": ""} }, []string{"title: missing (fr, en or both)"}},
+		"german":  {func(s *Survey) { s.Intro = text.Text{"de": "Gut"} }, []string{`intro: language "de" is none of ["fr" "en"]`}},
+		"minutes": {func(s *Survey) { s.Minutes = -1 }, []string{"minutes: negative"}},
+		"both":    {func(s *Survey) { s.Questions = s.All() }, []string{"sections: not together with questions"}},
+		"neither": {func(s *Survey) { s.Sections = nil }, []string{"questions: missing"}},
+		"plain": {
+			func(s *Survey) { s.Questions, s.Sections = s.Sections[1].Questions, nil; s.Questions[2].Label = nil },
+			[]string{"questions[2].label: missing (fr, en or both)"},
+		},
+		"empty section":     {func(s *Survey) { s.Sections[1].Questions = nil }, []string{"sections[1].questions: missing"}},
+		"section id":        {func(s *Survey) { s.Sections[1].ID = "1" }, []string{"sections[1].id: duplicate"}},
+		"section id badly":  {func(s *Survey) { s.Sections[1].ID = "a b" }, []string{`sections[1].id: "a b" is not 1 to 64 of a-z, 0-9, _ and -`}},
+		"duplicate":         {func(s *Survey) { s.Sections[1].Questions[2].ID = "rating" }, []string{"sections[1].questions[2].id: duplicate"}},
+		"no question id":    {func(s *Survey) { s.Sections[1].Questions[2].ID = "" }, []string{"sections[1].questions[2].id: missing"}},
+		"kind":              {question(Question{ID: "q", Kind: "stars"}), []string{`sections[1].questions[0].kind: "stars" is none of ["scale" "nps" "choice" "choices" "yesno" "text"]`}},
+		"scale upside down": {question(Question{ID: "q", Kind: Scale, Min: 5, Max: 1}), []string{"sections[1].questions[0].max: 1 is not above min 5"}},
+		"scale too long": {
+			question(Question{ID: "q", Kind: Scale, Min: -1, Max: 11}),
+			[]string{"sections[1].questions[0].min: -1 is below 0", "sections[1].questions[0].max: 11 is above 10"},
+		},
+		"one choice": {question(Question{ID: "q", Kind: Single, Choices: offer("a")}), []string{"sections[1].questions[0].choices: 1 of them, not 2 to 20"}},
+		"choices": {
+			question(Question{ID: "q", Kind: Multiple, MaxChoices: 4, Choices: []Choice{{Value: "a"}, {Value: "a", Label: words("A")}, {Value: "B c", Label: words("B")}}}),
+			[]string{
+				"sections[1].questions[0].max_choices: 4 is not between 1 and 3",
+				"sections[1].questions[0].choices[0].label: missing (fr, en or both)",
+				"sections[1].questions[0].choices[1].value: duplicate",
+				`sections[1].questions[0].choices[2].value: "B c" is not 1 to 64 of a-z, 0-9, _ and -`,
+			},
+		},
+		"text too long": {question(Question{ID: "q", Kind: FreeText, MaxLength: 2001}), []string{"sections[1].questions[0].max_length: 2001 is not between 1 and 2000"}},
+		"fields of another kind": {
+			question(Question{ID: "q", Kind: YesNo, Min: 1, Max: 5, Low: words("l"), High: words("h"), Choices: offer("a", "b"), MaxChoices: 1, MaxLength: 9}),
+			[]string{
+				"sections[1].questions[0].min: not for kind yesno", "sections[1].questions[0].max: not for kind yesno",
+				"sections[1].questions[0].low: not for kind yesno", "sections[1].questions[0].high: not for kind yesno",
+				"sections[1].questions[0].choices: not for kind yesno", "sections[1].questions[0].max_choices: not for kind yesno",
+				"sections[1].questions[0].max_length: not for kind yesno",
+			},
+		},
+		"pair of nothing": {func(s *Survey) { s.Sections[2].Questions[0].Pair = "then" }, []string{`sections[2].questions[0].pair: no question "then"`}},
+		"pair of another": {func(s *Survey) { s.Sections[2].Questions[0].Pair = "rating" }, []string{`sections[2].questions[0].pair: "rating" is not of the same kind and range`}},
+		"pair side by side": {
+			func(s *Survey) {
+				s.Questions = append(s.Sections[0].Questions, s.Sections[2].Questions...)
+				s.Sections = nil
+			},
+			[]string{`questions[2].pair: "before" is in the same section`},
+		},
+		"pair twice": {
+			question(Question{ID: "q", Kind: Scale, Min: 1, Max: 5, Pair: "before"}),
+			[]string{`sections[2].questions[0].pair: "before" is paired already`},
+		},
+		"pair of a choice": {
+			question(Question{ID: "q", Kind: Single, Choices: offer("a", "b"), Pair: "before"}),
+			[]string{"sections[1].questions[0].pair: not for kind choice", `sections[1].questions[0].pair: "before" is not of the same kind and range`, `sections[2].questions[0].pair: "before" is paired already`},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := asked()
+			test.change(s)
+			var got []string
+			for _, p := range s.Validate() {
+				got = append(got, p.String())
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The example survey decodes strictly, from YAML and (what the API takes) from JSON, is right, and speaks both languages.
+func TestVocation(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../examples/surveys/vocation.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Survey
+	if err := yaml.NewDecoder(strings.NewReader(string(b)), yaml.Strict()).Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	if problems := s.Validate(); problems != nil {
+		t.Error(problems)
+	}
+	var again Survey
+	j, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(j, &again)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s, again); diff != "" {
+		t.Error(diff)
+	}
+	texts := map[string]text.Text{"title": s.Title, "intro": s.Intro}
+	for _, page := range s.Pages() {
+		texts[page.ID] = page.Title
+		for _, q := range page.Questions {
+			texts[q.ID] = q.Label
+			for name, optional := range map[string]text.Text{"help": q.Help, "low": q.Low, "high": q.High} {
+				if optional != nil {
+					texts[q.ID+" "+name] = optional
+				}
+			}
+			for _, c := range q.Choices {
+				texts[fmt.Sprint(q.ID, " ", c.Value)] = c.Label
+			}
+		}
+	}
+	for name, words := range texts {
+		if diff := cmp.Diff([]string{"en", "fr"}, words.Langs()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if now, _ := s.Question("interest_now"); now.Pair != "interest_before" {
+		t.Errorf("interest_now is paired with %q", now.Pair)
+	}
+}

@@ -1,0 +1,232 @@
+// Package jauge_test holds the rules of the house: which package may import which, and what no file may say.
+package jauge_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "jauge"
+
+// rooms lists the packages of the house and what of ours each may import: a name opens its whole folder. Imports run
+// one way, from cmd down to internal, so that a domain can be read and tested without what is above it.
+var rooms = map[string][]string{
+	".":          nil,
+	"cmd":        {"attendance", "dashboards", "examples", "feedback", "handlers", "internal", "metrics", "platforms", "simulator"},
+	"handlers":   {"attendance", "feedback", "internal", "platforms"},
+	"metrics":    {"attendance", "feedback", "internal"},
+	"simulator":  {"attendance", "feedback", "internal", "platforms"},
+	"platforms":  {"attendance", "internal"},
+	"feedback":   {"internal"}, // not attendance: an answer knows nobody's presence
+	"attendance": {"internal"}, // not feedback
+	"internal":   {"internal"}, // helpers with nothing of ours to import
+	"dashboards": nil,
+	"examples":   nil,
+}
+
+// fences keep a library where it is owned. Paths match whole or up to a slash.
+var fences = []struct {
+	library string
+	rooms   []string // the folders that may import it
+	tests   bool     // whether every test may
+}{
+	{"github.com/gin-gonic/gin", []string{"handlers"}, false},
+	{"github.com/gin-contrib", []string{"handlers"}, false},
+	{"github.com/redis/go-redis", []string{"attendance", "feedback", "cmd", "internal/embedded", "internal/redistest"}, true},
+	{"github.com/alicebob/miniredis", []string{"internal/embedded"}, false},
+	{"github.com/prometheus/client_golang", []string{"metrics", "cmd"}, false},
+	{"github.com/grafana/grafana-foundation-sdk", []string{"dashboards"}, false},
+	{"net/http", []string{"cmd", "handlers", "metrics", "platforms", "simulator", "internal"}, false}, // the domains know no HTTP
+	{module + "/internal/redistest", []string{"internal/redistest"}, true},
+}
+
+// elsewhere matches what only means something on the machine or to the people who wrote it. The brackets keep the
+// expression from matching itself.
+var elsewhere = regexp.MustCompile(`/w[o]rk/(main|shared|steering|\.)|/r[o]ot/|/f[a]rm/in|bash_j[o]bs|proxy[.]gol|registry[.]npm|deb[.]debian|` +
+	`shared/(desi[g]n|contrac[t]|measure[s]|platform[s]|librarie[s]|loo[k]|model[s])[.]md`)
+
+func TestHouse(t *testing.T) {
+	t.Parallel()
+	problems, files, err := inspect(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 20 {
+		t.Errorf("only %d files were read: is this the root of the module?", files)
+	}
+	for _, p := range problems {
+		t.Error(p)
+	}
+}
+
+// inspect reads every file of tree and returns what breaks a rule, and the number of files read.
+func inspect(tree fs.FS) (problems []string, files int, err error) {
+	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name == ".git" || name == "bin" || name == "data" || d.Name() == "node_modules" {
+				return fs.SkipDir // what make and the service write, see .gitignore
+			}
+			return nil
+		}
+		content, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return err
+		}
+		files++
+		if bytes.IndexByte(content, 0) < 0 {
+			problems = append(problems, checkText(name, content)...)
+		}
+		if path.Ext(name) == ".go" && !nested(tree, name) {
+			found, err := checkImports(name, content)
+			if err != nil {
+				return err
+			}
+			problems = append(problems, found...)
+		}
+		return nil
+	})
+	return problems, files, err
+}
+
+// nested says whether a file belongs to a module of its own (the tools, the browser tests), which has its own rules.
+func nested(tree fs.FS, name string) bool {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if _, err := fs.Stat(tree, path.Join(dir, "go.mod")); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func checkText(name string, content []byte) (problems []string) {
+	number := 0
+	for line := range bytes.Lines(content) {
+		number++
+		if match := elsewhere.Find(line); match != nil {
+			problems = append(problems, fmt.Sprintf("%s:%d: %q means nothing to a reader of this repository", name, number, match))
+		}
+	}
+	return problems
+}
+
+func checkImports(name string, content []byte) (problems []string, err error) {
+	file, err := parser.ParseFile(token.NewFileSet(), name, content, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	room, _, _ := strings.Cut(path.Dir(name), "/")
+	allowed, known := rooms[room]
+	if !known {
+		return []string{fmt.Sprintf("%s: the folder %s has no place in the house: give it one in house_test.go", name, room)}, nil
+	}
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		if ours, ok := strings.CutPrefix(imported, module+"/"); ok {
+			target, _, _ := strings.Cut(ours, "/")
+			if target != room && !slices.Contains(allowed, target) {
+				problems = append(problems, fmt.Sprintf("%s: %s may not import %s", name, room, ours))
+			}
+		}
+		for _, fence := range fences {
+			if !within(imported, fence.library) || fence.tests && strings.HasSuffix(name, "_test.go") ||
+				slices.ContainsFunc(fence.rooms, func(room string) bool { return room == path.Dir(name) || within(path.Dir(name), room) }) {
+				continue
+			}
+			problems = append(problems, fmt.Sprintf("%s: %s is for %s only", name, fence.library, strings.Join(fence.rooms, ", ")))
+		}
+	}
+	return problems, nil
+}
+
+// within says whether name is folder or lies in it.
+func within(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
+
+func TestRulesAreHeld(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, file, content, want string }{
+		{"cmd may use everything", "cmd/jauge/a.go", `import ("jauge/handlers"; "jauge/metrics"; "github.com/redis/go-redis/v9")`, ""},
+		{"a domain uses Redis", "feedback/a.go", `import "github.com/redis/go-redis/v9"`, ""},
+		{"any test uses Redis", "handlers/a_test.go", `import ("github.com/redis/go-redis/v9"; "jauge/internal/redistest")`, ""},
+		{"a package of the same folder", "internal/journal/a.go", `import "jauge/internal/text"`, ""},
+		{"a library with a longer name", "platforms/a.go", `import "github.com/gin-gonic/ginx"`, ""},
+		{"a nested module has its own rules", "e2e/a_test.go", `import "github.com/gin-gonic/gin"`, ""},
+
+		{"feedback → attendance", "feedback/a.go", `import "jauge/attendance"`, "feedback/a.go: feedback may not import attendance"},
+		{"attendance → feedback", "attendance/a_test.go", `import "jauge/feedback"`, "attendance/a_test.go: attendance may not import feedback"},
+		{"domain → above", "attendance/a.go", `import "jauge/handlers"`, "attendance/a.go: attendance may not import handlers"},
+		{"handlers → cmd", "handlers/a.go", `import "jauge/cmd/jauge"`, "handlers/a.go: handlers may not import cmd/jauge"},
+		{"handlers → metrics", "handlers/a.go", `import "jauge/metrics"`, "handlers/a.go: handlers may not import metrics"},
+		{"platforms → handlers", "platforms/a.go", `import "jauge/handlers"`, "platforms/a.go: platforms may not import handlers"},
+		{"platforms → feedback", "platforms/a.go", `import "jauge/feedback"`, "platforms/a.go: platforms may not import feedback"},
+		{"internal → ours", "internal/text/a.go", `import "jauge/attendance"`, "internal/text/a.go: internal may not import attendance"},
+		{"Gin in a domain", "attendance/a.go", `import "github.com/gin-gonic/gin"`, "attendance/a.go: github.com/gin-gonic/gin is for handlers only"},
+		{"Gin in a test", "cmd/jauge/a_test.go", `import "github.com/gin-gonic/gin/render"`, "cmd/jauge/a_test.go: github.com/gin-gonic/gin is for handlers only"},
+		{
+			"Redis in handlers", "handlers/a.go", `import "github.com/redis/go-redis/v9"`,
+			"handlers/a.go: github.com/redis/go-redis is for attendance, feedback, cmd, internal/embedded, internal/redistest only",
+		},
+		{
+			"Redis elsewhere in internal", "internal/journal/a.go", `import "github.com/redis/go-redis/v9"`,
+			"internal/journal/a.go: github.com/redis/go-redis is for attendance, feedback, cmd, internal/embedded, internal/redistest only",
+		},
+		{
+			"Prometheus in handlers", "handlers/a.go", `import "github.com/prometheus/client_golang/prometheus"`,
+			"handlers/a.go: github.com/prometheus/client_golang is for metrics, cmd only",
+		},
+		{
+			"HTTP in a domain", "feedback/a.go", `import "net/http"`,
+			"feedback/a.go: net/http is for cmd, handlers, metrics, platforms, simulator, internal only",
+		},
+		{
+			"test stores in the service", "cmd/jauge/a.go", `import "jauge/internal/redistest"`,
+			"cmd/jauge/a.go: jauge/internal/redistest is for internal/redistest only",
+		},
+		{
+			"a folder nobody knows", "util/a.go", "",
+			"util/a.go: the folder util has no place in the house: give it one in house_test.go",
+		},
+		{
+			"a path of a machine", "README.md", "first\nsee /r" + "oot/jauge\n",
+			`README.md:2: "/ro` + `ot/" means nothing to a reader of this repository`,
+		},
+		{
+			"a machine's path in a nested module", "e2e/a.md", "shared/desi" + "gn.md",
+			`e2e/a.md:1: "shared/desi` + `gn.md" means nothing to a reader of this repository`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			content := tt.content
+			if path.Ext(tt.file) == ".go" {
+				content = "package a\n" + content
+			}
+			tree := fstest.MapFS{tt.file: {Data: []byte(content)}, "e2e/go.mod": {Data: []byte("module jauge/e2e\n")}}
+			problems, _, err := inspect(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(problems, "\n")); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

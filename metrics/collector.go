@@ -1,0 +1,198 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"jauge/attendance"
+	"jauge/feedback"
+)
+
+// Sources is where a scrape reads what this process does not count itself. Every field must be set, but Webhooks may be
+// empty.
+type Sources struct {
+	Attendance     Attendance
+	Feedback       Feedback
+	AsideEvents    func(context.Context) (int, error) // authentic events whose room no session claims
+	JournalPending func() int                         // entries on disk that Redis has not taken yet
+	Pools          func() map[string]Pool             // connection pools to Redis, by name
+	Webhooks       []string                           // names of the configured sources
+	Store          string                             // "redis" or "embedded"
+	Version        string                             // of the program
+	Now            func() time.Time
+	Log            *slog.Logger
+}
+
+// Attendance is what a scrape needs of the attendance domain.
+type Attendance interface {
+	// Scrape returns the figures of the sessions that are to be seen now, read in one round trip: from an hour before
+	// their planned start, or their first event, until a day after their end or last event, whichever is later.
+	Scrape(ctx context.Context) ([]attendance.Figures, error)
+}
+
+// Feedback is what a scrape needs of the feedback domain.
+type Feedback interface {
+	// Scrape returns what may be shown of the answers of those sessions that have a survey; nil figures are hidden.
+	Scrape(ctx context.Context, sessions []attendance.Session) ([]feedback.Results, error)
+}
+
+// scrapeTimeout bounds the reads of one scrape, below the 5 s that the Prometheus of docker-compose.yml waits: a store that
+// hangs must show as jauge_redis_up 0, not as a service that is down.
+const scrapeTimeout = 3 * time.Second
+
+// collector reads the sessions for one scrape, within ctx.
+type collector struct {
+	ctx context.Context
+	Sources
+}
+
+func desc(name, unit, help string, labels ...string) *prometheus.Desc {
+	return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(labels), nil, prometheus.WithUnit(unit))
+}
+
+// The descriptions never change after start; the figures are defined in docs, "what every number means".
+var (
+	sessionInfo = desc("jauge_session_info", "",
+		"A session that is to be seen now: its series, its title and what its platform can tell; always 1.",
+		"session", "series", "title", "capability")
+	sessionLive = desc("jauge_session_live", "",
+		"Whether the session is going on: 1 from its start to its end, else 0.", "session")
+	sessionAttendees = desc("jauge_session_attendees", "",
+		"Persons present now: with an open visit in an occurrence that has not ended; staff are not counted.", "session")
+	sessionConnections = desc("jauge_session_connections", "",
+		"Open connections now: a person on two devices has two.", "session")
+	sessionPeak = desc("jauge_session_attendees_peak", "",
+		"The highest number of persons present so far, by event time.", "session")
+	sessionUnique = desc("jauge_session_attendees_unique", "",
+		"Persons with at least one visit so far, of whatever length.", "session")
+	sessionRegistered = desc("jauge_session_registered", "",
+		"Persons who registered on the platform.", "session")
+	sessionDeclared = desc("jauge_session_declared", "",
+		"Heads declared by the host, such as a class behind one screen; in no other figure.", "session")
+	sessionWatch = desc("jauge_session_watch_seconds", "seconds",
+		"Sum of all stays so far; overlapping visits of a person count once, open visits until now.", "session")
+	sessionLastEvent = desc("jauge_session_last_event_timestamp_seconds", "seconds",
+		"When the latest event of the session happened, by the platform's clock, in Unix time.", "session")
+	respondents = desc("jauge_feedback_respondents", "",
+		"Persons with a submitted answer.", "session")
+	choices = desc("jauge_feedback_choices", "",
+		"Persons who gave this answer to this question; absent for a group too small to be shown.",
+		"session", "question", "choice")
+	score = desc("jauge_feedback_score", "",
+		"Mean answer to a scale question; absent for a group too small to be shown.", "session", "question")
+	nps = desc("jauge_feedback_nps", "",
+		"Net promoter score, from -100 to 100: percentage of 9 and 10 less percentage of 0 to 6; "+
+			"absent for a group too small to be shown.", "session", "question")
+	aside = desc("jauge_aside_events", "",
+		"Authentic events kept aside because no session claims their room.")
+	redisUp = desc("jauge_redis_up", "",
+		"Whether everything could be read from the store for this scrape.")
+	collectDuration = desc("jauge_collect_duration_seconds", "seconds",
+		"Time that reading the store took for this scrape.")
+)
+
+// Describe implements prometheus.Collector.
+func (collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		sessionInfo, sessionLive, sessionAttendees, sessionConnections, sessionPeak, sessionUnique, sessionRegistered,
+		sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, collectDuration,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector: one read of each domain. What could be read is shown even when the rest
+// could not.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	start := c.Now()
+	ctx, cancel := context.WithTimeout(c.ctx, scrapeTimeout)
+	defer cancel()
+	err := c.read(ctx, ch)
+	up := 1.0
+	if err != nil {
+		up = 0
+		c.Log.WarnContext(ctx, "metrics: the store could not be read for a scrape", "error", err)
+	}
+	gauge(ch, redisUp, up)
+	gauge(ch, collectDuration, c.Now().Sub(start).Seconds())
+}
+
+func (c collector) read(ctx context.Context, ch chan<- prometheus.Metric) error {
+	figures, err := c.Attendance.Scrape(ctx)
+	if err != nil {
+		return err
+	}
+	sessions := make([]attendance.Session, len(figures))
+	for i, f := range figures {
+		sessions[i] = f.Session
+		emitFigures(ch, f)
+	}
+	answers, feedbackErr := c.Feedback.Scrape(ctx, sessions)
+	for _, r := range answers {
+		emitResults(ch, r)
+	}
+	events, asideErr := c.AsideEvents(ctx)
+	if asideErr == nil {
+		gauge(ch, aside, float64(events))
+	}
+	return errors.Join(feedbackErr, asideErr)
+}
+
+func emitFigures(ch chan<- prometheus.Metric, f attendance.Figures) {
+	s := f.Session
+	gauge(ch, sessionInfo, 1, s.ID, s.Series, s.Title.In("fr"), string(f.Capability))
+	live := 0.0
+	if f.State == attendance.InSession {
+		live = 1
+	}
+	gauge(ch, sessionLive, live, s.ID)
+	for d, n := range map[*prometheus.Desc]*int{
+		sessionAttendees: f.Present, sessionConnections: f.Connections, sessionPeak: f.Peak, sessionUnique: f.Unique,
+		sessionRegistered: f.Registered, sessionDeclared: f.Declared,
+	} {
+		if n != nil {
+			gauge(ch, d, float64(*n), s.ID)
+		}
+	}
+	if staysKnown(f) {
+		gauge(ch, sessionWatch, f.Watch.Seconds(), s.ID)
+	}
+	if !f.LastEventAt.IsZero() {
+		gauge(ch, sessionLastEvent, float64(f.LastEventAt.UnixMilli())/1000, s.ID)
+	}
+}
+
+// staysKnown says whether the platform tells how long people stayed: as it happens, or in total after the end.
+func staysKnown(f attendance.Figures) bool {
+	return f.Capability == attendance.Live || f.Capability == attendance.Totals && f.State == attendance.Over
+}
+
+func emitResults(ch chan<- prometheus.Metric, r feedback.Results) {
+	gauge(ch, respondents, float64(r.Respondents), r.Session)
+	for _, q := range r.Questions {
+		for _, c := range q.Choices {
+			if c.Count != nil {
+				gauge(ch, choices, float64(*c.Count), r.Session, q.ID, c.Value)
+			}
+		}
+		if q.Mean != nil {
+			gauge(ch, score, *q.Mean, r.Session, q.ID)
+		}
+		if q.NPS != nil {
+			gauge(ch, nps, q.NPS.Value, r.Session, q.ID)
+		}
+	}
+}
+
+// gauge emits one sample, or the reason why it cannot be one (a label that is not UTF-8), which spares the others.
+func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {
+	m, err := prometheus.NewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(d, err)
+	}
+	ch <- m
+}

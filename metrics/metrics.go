@@ -1,0 +1,155 @@
+// Package metrics declares every Prometheus metric of jauge. What is counted in this process has a method here, so that
+// nobody else needs the Prometheus client; what is known of the sessions is read once per scrape (collector.go), so that
+// several replicas on one Redis show the same figures. pool.go shows the connections to Redis.
+//
+// No label ever carries an attendee, an occurrence or the text of an error.
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"jauge/attendance"
+)
+
+// Metrics counts what this process does and serves it together with what Sources know.
+type Metrics struct {
+	registry *prometheus.Registry
+	sources  Sources
+
+	events      *prometheus.CounterVec
+	refused     *prometheus.CounterVec
+	webhooks    *prometheus.HistogramVec
+	submissions *prometheus.CounterVec
+	requests    *prometheus.CounterVec
+}
+
+// New registers the metrics counted in this process, and those of Go and of the process itself, in registry. It panics
+// when one of their names is taken there, which is a mistake in the program.
+func New(registry *prometheus.Registry, s Sources) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m := &Metrics{
+		registry: registry,
+		sources:  s,
+		events: counter("jauge_events_total",
+			"Authentic events of platforms, by what became of them: recorded, duplicate, staff, aside or unsupported.",
+			"source", "kind", "result"),
+		refused: counter("jauge_webhook_refused_total",
+			"Webhook requests that were not accepted, by reason.", "source", "reason"),
+		webhooks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "jauge_webhook_duration_seconds",
+			Help:    "Time from a webhook request's arrival to its answer, accepted or refused.",
+			Unit:    "seconds",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"source"}),
+		submissions: counter("jauge_feedback_submissions_total",
+			"Submitted surveys, by what became of them.", "session", "result"),
+		requests: counter("jauge_http_requests_total",
+			"HTTP requests answered, by route template, method and status code.", "route", "method", "code"),
+	}
+	registry.MustRegister(m.events, m.refused, m.webhooks, m.submissions, m.requests,
+		constant("jauge_build_info", "The running version of jauge; always 1.", "version", s.Version),
+		constant("jauge_store_info", "Where the counts are kept, redis or embedded; always 1.", "store", s.Store),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "jauge_journal_pending",
+			Help: "Events and answers kept on this replica's disk that Redis has not taken yet.",
+		}, func() float64 { return float64(s.JournalPending()) }),
+		pools{s.Pools},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector(),
+	)
+	for _, source := range s.Webhooks {
+		m.expect(source)
+	}
+	return m
+}
+
+// expect starts the counts of a source at 0: increase() does not see the first events of a series that appears with them.
+func (m *Metrics) expect(source string) {
+	for _, kind := range []attendance.Kind{attendance.Joined, attendance.Left, attendance.Started, attendance.Ended} {
+		for _, result := range []attendance.Result{attendance.Recorded, attendance.Duplicate} {
+			m.events.WithLabelValues(source, string(kind), string(result))
+		}
+	}
+	m.webhooks.WithLabelValues(source)
+}
+
+func constant(name, help, label, value string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name, Help: help, ConstLabels: prometheus.Labels{label: value},
+	}, func() float64 { return 1 })
+}
+
+// Event counts one authentic event. source is a configured name; kind and result are attendance's words, or
+// "unsupported" for what the dialect does not know (never the platform's own name of it: those are unbounded).
+func (m *Metrics) Event(source, kind, result string) {
+	m.events.WithLabelValues(source, kind, result).Inc()
+}
+
+// Refused counts one webhook request that was not accepted. source is a configured name, never what a caller typed;
+// reason is one of a fixed few words.
+func (m *Metrics) Refused(source, reason string) { m.refused.WithLabelValues(source, reason).Inc() }
+
+// Webhook observes how long a webhook request of a configured source took.
+func (m *Metrics) Webhook(source string, took time.Duration) {
+	m.webhooks.WithLabelValues(source).Observe(took.Seconds())
+}
+
+// Submission counts one submitted survey of a known session; result is one of a fixed few words.
+func (m *Metrics) Submission(session, result string) {
+	m.submissions.WithLabelValues(session, result).Inc()
+}
+
+// Request counts one answered HTTP request. route is the route's template, empty when none matched; a method that HTTP
+// does not define counts as "other", so that a caller cannot make up series.
+func (m *Metrics) Request(route, method string, code int) {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+	default:
+		method = "other"
+	}
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, method, strconv.Itoa(code)).Inc()
+}
+
+// maxScrapes bounds the scrapes served at once: each reads the store, and two Prometheus servers and a person are enough.
+const maxScrapes = 4
+
+// Handler serves the metrics in the format that the scraper asks for, OpenMetrics included. It answers 200 as long as
+// anything could be gathered; jauge_redis_up says whether the sessions were.
+func (m *Metrics) Handler() http.Handler {
+	slots := make(chan struct{}, maxScrapes)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
+			http.Error(w, "too many scrapes at once", http.StatusServiceUnavailable)
+			return
+		}
+		promhttp.HandlerFor(m.scrape(r.Context()), promhttp.HandlerOpts{
+			EnableOpenMetrics: true,
+			ErrorHandling:     promhttp.ContinueOnError,
+		}).ServeHTTP(w, r)
+	})
+}
+
+// scrape returns everything as of one scrape: the collector of the sessions lives no longer than ctx, so that a scraper
+// that gives up cancels the read. (prometheus.Gatherers would merge the two as well, but drops the units.)
+func (m *Metrics) scrape(ctx context.Context) prometheus.Gatherer {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m.registry, collector{ctx, m.sources})
+	return registry
+}

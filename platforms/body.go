@@ -1,0 +1,197 @@
+package platforms
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// What every dialect asks of a body. A message names the field, as the platform spells it, and never quotes the value:
+// bodies carry names and addresses, and messages are logged.
+
+const (
+	maxID    = 512            // bytes; the longest ids in use are e-mail addresses
+	maxAhead = 24 * time.Hour // of an event's time against the receiver's clock
+)
+
+// earliest is the first plausible event time. Platforms write "not yet" as 0, 1970-01-01 or 0001-01-01.
+func earliest() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// withoutValues says what encoding/json found, but without the text that its own messages quote.
+func withoutValues(err error) string {
+	var syntax *json.SyntaxError
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return "empty"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "JSON ends too early"
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
+	case errors.As(err, &mistyped):
+		if mistyped.Field == "" {
+			return wanted(mistyped.Type)
+		}
+		return mistyped.Field + ": " + wanted(mistyped.Type)
+	}
+	return "not JSON"
+}
+
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "must be a string"
+	case reflect.Bool:
+		return "must be true or false"
+	case reflect.Slice:
+		return "must be an array"
+	case reflect.Struct, reflect.Map:
+		return "must be an object"
+	}
+	return "must be a number"
+}
+
+// id is an identifier that a platform writes as a string on one day and as an integer on another.
+type id string
+
+func (i *id) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' || string(b) == "null" {
+		return json.Unmarshal(b, (*string)(i))
+	}
+	if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
+		*i = id(strconv.FormatInt(n, 10))
+		return nil
+	}
+	return &json.UnmarshalTypeError{Type: reflect.TypeFor[id]()}
+}
+
+// integer is a whole number, bare or in quotes (as protobuf's JSON writes 64-bit integers).
+type integer int64
+
+func (i *integer) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	if len(b) > 2 && b[0] == '"' {
+		b = b[1 : len(b)-1]
+	}
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil {
+		return &json.UnmarshalTypeError{Type: reflect.TypeFor[integer]()}
+	}
+	*i = integer(n)
+	return nil
+}
+
+// seconds and millis are the moment of a Unix time; the zero Time for 0.
+func (i integer) seconds() time.Time {
+	if i == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(i), 0).UTC()
+}
+
+func (i integer) millis() time.Time {
+	if i == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(i)).UTC()
+}
+
+// check keeps the first thing found wrong while a decoder walks a body, so that decoders read straight on.
+type check struct {
+	now    time.Time
+	prefix string // "element 3: " within a batch
+	err    error
+}
+
+func (c *check) fail(field, why string) {
+	if c.err == nil {
+		c.err = fmt.Errorf("%w: %s%s: %s", ErrBody, c.prefix, field, why)
+	}
+}
+
+// read decodes one JSON value, and nothing after it, into v.
+func (c *check) read(body []byte, v any) {
+	if c.err != nil {
+		return
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	wrong := ""
+	if !utf8.Valid(body) {
+		wrong = "not UTF-8"
+	} else if err := d.Decode(v); err != nil {
+		wrong = withoutValues(err)
+	} else if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		wrong = "bytes after the JSON value"
+	}
+	if wrong != "" {
+		c.err = fmt.Errorf("%w: %s%s", ErrBody, c.prefix, wrong)
+	}
+}
+
+// id returns an identifier that may be missing.
+func (c *check) id(field string, v id) string {
+	if len(v) > maxID {
+		c.fail(field, fmt.Sprintf("longer than %d bytes", maxID))
+	}
+	return string(v)
+}
+
+// need returns an identifier that must be there.
+func (c *check) need(field string, v id) string {
+	if v == "" {
+		c.fail(field, "missing")
+	}
+	return c.id(field, v)
+}
+
+// rfc3339 reads a time that may be missing; unset ones are the zero Time.
+func (c *check) rfc3339(field, v string) time.Time {
+	if v == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, v)
+	// Parse alone would take a comma for the point and an hour of one digit.
+	if err != nil || v[len("2006-01-02T15")] != ':' || strings.Contains(v, ",") {
+		c.fail(field, "not an RFC 3339 time")
+	}
+	if t.IsZero() || t.Unix() == 0 {
+		return time.Time{}
+	}
+	return t
+}
+
+// moment returns the first of the times that is set, in UTC and whole milliseconds. There must be one, and plausible.
+func (c *check) moment(field string, times ...time.Time) time.Time {
+	for _, t := range times {
+		switch {
+		case t.IsZero():
+			continue
+		case t.Before(earliest()):
+			c.fail(field, "before the year 2000")
+		case t.After(c.now.Add(maxAhead)):
+			c.fail(field, "more than 24 hours in the future")
+		}
+		return t.UTC().Truncate(time.Millisecond)
+	}
+	c.fail(field, "missing")
+	return time.Time{}
+}
+
+// mustJSON encodes what is made of strings and numbers only, which cannot fail.
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

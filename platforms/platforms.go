@@ -1,0 +1,150 @@
+// Package platforms turns the signed webhooks of livestream platforms into attendance events: one file per dialect.
+//
+// The story in files: platforms.go (what a dialect is), body.go (reading JSON that others wrote, without ever quoting
+// it), then one file per platform, each with its payload, Verify, Decode, Sign and Encode.
+package platforms
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"jauge/attendance"
+)
+
+// Source is one configured sender. Any of Secrets may match, so that two are valid during a rotation.
+type Source struct {
+	Name        string
+	Platform    string
+	Secrets     []string
+	Tolerance   time.Duration // how old or how far ahead a signed time may be; 0: the dialect's default
+	CallbackURL string        // the exact registered URL, for dialects that sign it
+}
+
+// Request is one delivery, its body read once and whole. Now is the receiver's clock.
+type Request struct {
+	Method string
+	Header http.Header
+	Query  url.Values
+	Body   []byte
+	Now    time.Time
+}
+
+// Delivery is what a request proved. Unsupported counts authentic statements that are none of jauge's business.
+type Delivery struct {
+	Events      []attendance.Event
+	Answers     []Answers
+	Unsupported int
+	Reply       *Reply // nil: 200 {}
+}
+
+// Reply is the answer that a platform's handshake needs.
+type Reply struct {
+	Status      int
+	ContentType string
+	Body        []byte
+}
+
+// Answers is one person's survey answers as a platform sent them.
+type Answers struct {
+	Room     string
+	Attendee string // may be empty: the answer is anonymous
+	Segment  string
+	Lang     string
+	At       time.Time
+	Key      string         // names this submission, the same on each redelivery
+	Values   map[string]any // question id → value, as JSON decodes it with UseNumber
+}
+
+// Dialect is one platform's way of speaking. Verify looks at the raw request only and returns one of the refusals
+// below; Decode is called on verified requests only and returns ErrBody (wrapped, without any of the body's text).
+// Sign and Encode are the sender's side, for the simulator and the tests: Sign sets the headers for r.Body at r.Now
+// with the source's first secret; Encode writes the event as the platform would, with a nil body for a kind that the
+// platform has no word for, and in the platform's own time resolution.
+type Dialect struct {
+	Capability attendance.Capability
+	Secret     func(secret string) error // what is wrong with a configured secret, never quoting it
+	Verify     func(Source, Request) error
+	Decode     func(Source, Request) (Delivery, error)
+	Sign       func(Source, *Request)
+	Encode     func(attendance.Event) (contentType string, body []byte)
+}
+
+// Dialects by platform name.
+var Dialects = map[string]Dialect{
+	"zoom":     zoom,
+	"livekit":  livekit,
+	"standard": standard,
+}
+
+// The refusals. Reason gives their labels.
+var (
+	ErrSignature = errors.New("signature does not match")
+	ErrStale     = errors.New("signed time is too old")
+	ErrFuture    = errors.New("signed time is in the future")
+	ErrMissing   = errors.New("signature or its time is missing") // or cannot be read as one
+	ErrBody      = errors.New("body cannot be decoded")
+)
+
+// Reason is the label of jauge_webhook_refused_total for a refusal of Verify or Decode; "" for nil.
+func Reason(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, ErrSignature):
+		return "signature"
+	case errors.Is(err, ErrStale):
+		return "stale"
+	case errors.Is(err, ErrFuture):
+		return "future"
+	case errors.Is(err, ErrMissing):
+		return "missing"
+	case errors.Is(err, ErrBody):
+		return "body"
+	}
+	return "other"
+}
+
+// Verifiable says everything that keeps a source's requests from being verified, joined with errors.Join and each
+// starting with the field ("secrets[0]: must be KEY:SECRET"); nil if nothing does. No message quotes a secret.
+func Verifiable(s Source) error {
+	dialect, ok := Dialects[s.Platform]
+	if !ok {
+		names := slices.Sorted(maps.Keys(Dialects))
+		return fmt.Errorf("platform: unknown, must be one of %s", strings.Join(names, ", "))
+	}
+	var problems []error
+	if len(s.Secrets) == 0 {
+		problems = append(problems, errors.New("secrets: missing"))
+	}
+	for i, secret := range s.Secrets {
+		if err := dialect.Secret(secret); err != nil {
+			problems = append(problems, fmt.Errorf("secrets[%d]: %w", i, err))
+		}
+	}
+	if s.Tolerance < 0 {
+		problems = append(problems, errors.New("tolerance: must not be negative"))
+	}
+	return errors.Join(problems...)
+}
+
+// defaultTolerance of signed times, both ways.
+const defaultTolerance = 5 * time.Minute
+
+// inTime holds a signed time, in Unix seconds, against the receiver's clock. The bounds are included.
+func inTime(s Source, now time.Time, signed int64) error {
+	tolerance := int64(cmp.Or(s.Tolerance, defaultTolerance) / time.Second)
+	switch {
+	case signed < now.Unix()-tolerance:
+		return ErrStale
+	case signed > now.Unix()+tolerance:
+		return ErrFuture
+	}
+	return nil
+}

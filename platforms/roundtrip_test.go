@@ -1,0 +1,177 @@
+package platforms
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jauge/attendance"
+)
+
+var kinds = []attendance.Kind{
+	attendance.Joined, attendance.Left, attendance.Started, attendance.Ended, attendance.Bound, attendance.Registered, attendance.Attended,
+}
+
+// said is what of an event a platform's webhook can say; false for kinds that it has no word for.
+func said(platform string, e attendance.Event) (attendance.Event, bool) {
+	second := e.At.Truncate(time.Second)
+	switch {
+	case platform == "zoom":
+		switch e.Kind {
+		case attendance.Attended:
+			return e, false
+		case attendance.Joined, attendance.Left, attendance.Ended:
+			e.At = second
+		}
+	case e.Kind == attendance.Bound, platform == "livekit" && (e.Kind == attendance.Registered || e.Kind == attendance.Attended):
+		return e, false
+	case platform == "livekit":
+		e.Email = ""
+		if e.Kind == attendance.Left || e.Kind == attendance.Ended {
+			e.At = second
+		}
+	default:
+		e.Email = ""
+	}
+	return e, true
+}
+
+// anyEvent draws an event with what its kind carries.
+func anyEvent(r *rand.Rand) attendance.Event {
+	draw := func(prefix string) string { return prefix + strconv.Itoa(r.IntN(1000)) }
+	e := attendance.Event{
+		Kind: kinds[r.IntN(len(kinds))],
+		Room: draw("room \"é\" "),
+		At:   now.Add(-time.Duration(r.Int64N(int64(20 * 365 * 24 * time.Hour)))).Truncate(time.Millisecond),
+	}
+	if e.Kind != attendance.Registered {
+		e.Occurrence = draw("occurrence+/=")
+	}
+	if e.Kind == attendance.Started || e.Kind == attendance.Ended {
+		return e
+	}
+	e.Attendee = draw("person<&>")
+	e.Email = draw("mail") + "@example.test"
+	switch e.Kind {
+	case attendance.Attended:
+		e.Total = time.Duration(r.IntN(7_200_000)) * time.Millisecond
+	case attendance.Bound:
+		e.Peer = draw("peer")
+		e.Connection = draw("connection")
+	case attendance.Joined, attendance.Left:
+		e.Connection = draw("connection")
+		e.Staff = r.IntN(4) == 0
+	}
+	return e
+}
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	for platform, dialect := range Dialects {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(1, 2))
+			source := subjects[platform].source(platform)
+			for range 5000 {
+				e := anyEvent(r)
+				contentType, body := dialect.Encode(e)
+				want, speaks := said(platform, e)
+				if speaks != (body != nil) || speaks != (contentType != "") {
+					t.Fatalf("%s: encoded as %q, %s", e.Kind, contentType, body)
+				}
+				if !speaks {
+					continue
+				}
+				request := Request{Method: http.MethodPost, Body: body, Now: now}
+				dialect.Sign(source, &request)
+				got, err := receive(platform, source, request)
+				if err != nil {
+					t.Fatalf("%s: %v", body, err)
+				}
+				if diff := cmp.Diff(Delivery{Events: []attendance.Event{want}}, got); diff != "" {
+					t.Fatalf("%s (-want +got):\n%s", body, diff)
+				}
+			}
+		})
+	}
+}
+
+// A redelivery is the same request, so that nothing is counted twice.
+func TestEncodingIsStable(t *testing.T) {
+	t.Parallel()
+	for platform, dialect := range Dialects {
+		e := subjects[platform].events[0]
+		_, first := dialect.Encode(e)
+		_, again := dialect.Encode(e)
+		a, b := signed(platform, subjects[platform].secrets[0], now, string(first)), signed(platform, subjects[platform].secrets[0], now, string(again))
+		if diff := cmp.Diff(a, b); diff != "" {
+			t.Errorf("%s: two encodings differ:\n%s", platform, diff)
+		}
+	}
+}
+
+// message is all that a refusal of a body may say: field names of ours and numbers, nothing of the body.
+var message = regexp.MustCompile(`^body cannot be decoded: (element \d+: )?(empty|JSON ends too early|not UTF-8|not JSON( at byte \d+)?|` +
+	`bytes after the JSON value|([A-Za-z_.]+: )?(missing|has no id|not an RFC 3339 time|longer than 512 bytes|before the year 2000|` +
+	`more than 24 hours in the future|must be (an? (string|number|object|array)|true or false|audience or staff|between 0 and 604800)))$`)
+
+// fuzz feeds a decoder properly signed bodies: no panic, every refusal a known one, and every event whole.
+func fuzz(f *testing.F, platform string, more ...string) {
+	s := subjects[platform]
+	for _, seed := range append(more, s.good, s.unknown, "{}", "[]", "null", strings.ReplaceAll(s.good, `"`, "")) {
+		f.Add([]byte(seed))
+	}
+	for _, kind := range kinds {
+		_, body := Dialects[platform].Encode(attendance.Event{Kind: kind, Room: "r", Occurrence: "o", Attendee: "a", Connection: "c", Peer: "p", At: now})
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		d, err := receive(platform, s.source(platform), signed(platform, s.secrets[0], now, string(body)))
+		if err != nil {
+			if Reason(err) != "body" {
+				t.Fatalf("refused as %v", err)
+			}
+			if !message.MatchString(err.Error()) {
+				t.Fatalf("a message of its own kind: %v", err)
+			}
+			if diff := cmp.Diff(Delivery{}, d); diff != "" {
+				t.Fatalf("refused, but delivered:\n%s", diff)
+			}
+			return
+		}
+		for _, e := range d.Events {
+			people := e.Kind != attendance.Started && e.Kind != attendance.Ended
+			switch {
+			case e.Room == "", people && e.Attendee == "" && e.Connection == "", e.Kind == attendance.Bound && (e.Connection == "" || e.Peer == ""):
+				t.Fatalf("half an event: %+v", e)
+			case e.At.Before(earliest()), e.At.After(now.Add(maxAhead)), e.At.Location() != time.UTC, e.At.Nanosecond()%1e6 != 0:
+				t.Fatalf("an implausible time: %+v", e)
+			case e.Total < 0:
+				t.Fatalf("a negative stay: %+v", e)
+			}
+		}
+		for _, a := range d.Answers {
+			if a.Room == "" || a.Key == "" || len(a.Values) == 0 {
+				t.Fatalf("half an answer: %+v", a)
+			}
+		}
+	})
+}
+
+func FuzzZoom(f *testing.F) {
+	fuzz(f, "zoom", `{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}`, `{"event":"webinar.ended","payload":{"object":{"practice_session":true}}}`)
+}
+
+func FuzzLivekit(f *testing.F) {
+	fuzz(f, "livekit", `{"event":"room_started","created_at":1795428000,"room":{"name":"n","sid":"s","creation_time":"0"}}`)
+}
+
+func FuzzStandard(f *testing.F) {
+	fuzz(f, "standard", `[{"type":"answers.submitted","timestamp":"2026-11-23T10:00:00Z","data":{"room":"r","answers":{"q":[1,"x",null]}}}]`)
+}

@@ -1,0 +1,259 @@
+package platforms
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"jauge/attendance"
+)
+
+// standard: jauge's own dialect, for anything that can sign a POST with Standard Webhooks.
+// Source of the signature: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+var standard = Dialect{
+	Capability: attendance.Live,
+	Secret:     standardSecret,
+	Verify:     standardVerify,
+	Decode:     standardDecode,
+	Sign:       standardSign,
+	Encode:     standardEncode,
+}
+
+// standardItem is one statement; a body is one of them or an array. "answers.submitted" is the only type that is no
+// attendance event.
+type standardItem struct {
+	Type      string       `json:"type"`
+	Timestamp string       `json:"timestamp"` // RFC 3339, kept to the millisecond
+	Data      standardData `json:"data"`
+}
+
+type standardData struct {
+	Room       string         `json:"room"`
+	Occurrence string         `json:"occurrence,omitempty"`
+	Attendee   string         `json:"attendee,omitempty"`
+	Connection string         `json:"connection,omitempty"`
+	Role       string         `json:"role,omitempty"`    // "audience", the default, or "staff"
+	Seconds    *float64       `json:"seconds,omitempty"` // attendee.attended: the total
+	Answers    map[string]any `json:"answers,omitempty"` // answers.submitted: question id → value
+	Segment    string         `json:"segment,omitempty"`
+	Lang       string         `json:"lang,omitempty"`
+}
+
+const (
+	answersSubmitted = "answers.submitted"
+	maxSeconds       = 7 * 24 * 60 * 60
+)
+
+// standardFamily is the first half of a kind's type ("attendee.joined"); "" for kinds that this dialect does not have.
+func standardFamily(kind attendance.Kind) string {
+	switch kind {
+	case attendance.Joined, attendance.Left, attendance.Registered, attendance.Attended:
+		return "attendee"
+	case attendance.Started, attendance.Ended:
+		return "session"
+	}
+	return ""
+}
+
+func standardSecret(secret string) error {
+	_, err := standardKey(secret)
+	return err
+}
+
+// standardKey enforces the specification's least length, which its library does not: even an empty key would do there.
+func standardKey(secret string) (*standardwebhooks.Webhook, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil {
+		return nil, errors.New("must be whsec_ and base64")
+	}
+	if len(key) < 24 {
+		return nil, errors.New("must be whsec_ and the base64 of at least 24 bytes")
+	}
+	return standardwebhooks.NewWebhookRaw(key)
+}
+
+// standardHeader returns the signature's headers under their standard names; Svix sends the same scheme as svix-*.
+func standardHeader(h http.Header) http.Header {
+	family := "webhook-"
+	if h.Get("webhook-id") == "" {
+		family = "svix-"
+	}
+	out := http.Header{}
+	out.Set(standardwebhooks.HeaderWebhookID, h.Get(family+"id"))
+	out.Set(standardwebhooks.HeaderWebhookTimestamp, h.Get(family+"timestamp"))
+	out.Set(standardwebhooks.HeaderWebhookSignature, h.Get(family+"signature"))
+	return out
+}
+
+// standardVerify checks the signature with the official library and the time itself: the library's clock is the
+// machine's and its tolerance is fixed.
+func standardVerify(s Source, r Request) error {
+	h := standardHeader(r.Header)
+	at, err := strconv.ParseInt(h.Get(standardwebhooks.HeaderWebhookTimestamp), 10, 64)
+	if err != nil || h.Get(standardwebhooks.HeaderWebhookID) == "" || h.Get(standardwebhooks.HeaderWebhookSignature) == "" {
+		return ErrMissing
+	}
+	for _, secret := range s.Secrets {
+		key, err := standardKey(secret)
+		if err == nil && key.VerifyIgnoringTimestamp(r.Body, h) == nil {
+			return inTime(s, r.Now, at)
+		}
+	}
+	return ErrSignature
+}
+
+// standardDecode takes a batch whole or not at all, so that its sender can repeat it whole.
+func standardDecode(_ Source, r Request) (Delivery, error) {
+	var items []json.RawMessage
+	batch := bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte("["))
+	if batch {
+		whole := &check{}
+		if whole.read(r.Body, &items); whole.err != nil {
+			return Delivery{}, whole.err
+		}
+	} else {
+		items = append(items, r.Body)
+	}
+	var d Delivery
+	for i, item := range items {
+		c := &check{now: r.Now}
+		if batch {
+			c.prefix = fmt.Sprintf("element %d: ", i)
+		}
+		key := fmt.Sprintf("%s/%d", standardHeader(r.Header).Get(standardwebhooks.HeaderWebhookID), i)
+		if standardInto(&d, c, item, key); c.err != nil {
+			return Delivery{}, c.err
+		}
+	}
+	return d, nil
+}
+
+// standardInto adds one statement to the delivery. An unknown type is not looked into.
+func standardInto(d *Delivery, c *check, raw json.RawMessage, key string) {
+	var item standardItem
+	var head struct {
+		Type string `json:"type"`
+	}
+	c.read(raw, &head)
+	c.need("type", id(head.Type))
+	family, kind, _ := strings.Cut(head.Type, ".")
+	switch {
+	case head.Type == answersSubmitted:
+		c.read(raw, &item)
+		d.Answers = append(d.Answers, standardAnswers(c, item, key))
+	case family != "" && family == standardFamily(attendance.Kind(kind)):
+		c.read(raw, &item)
+		d.Events = append(d.Events, standardEvent(c, item, attendance.Kind(kind)))
+	default:
+		d.Unsupported++
+	}
+}
+
+func standardEvent(c *check, item standardItem, kind attendance.Kind) attendance.Event {
+	data := item.Data
+	e := attendance.Event{
+		Kind:  kind,
+		At:    c.moment("timestamp", c.rfc3339("timestamp", item.Timestamp)),
+		Room:  c.need("data.room", id(data.Room)),
+		Staff: data.Role == "staff",
+	}
+	if data.Role != "" && data.Role != "audience" && data.Role != "staff" {
+		c.fail("data.role", "must be audience or staff")
+	}
+	if kind != attendance.Registered { // people register for the room, not for one opening of it
+		e.Occurrence = c.id("data.occurrence", id(data.Occurrence))
+	}
+	if standardFamily(kind) == "session" {
+		return e
+	}
+	e.Connection = c.id("data.connection", id(data.Connection))
+	e.Attendee = c.id("data.attendee", id(data.Attendee))
+	if e.Attendee == "" && (kind != attendance.Left || e.Connection == "") {
+		c.fail("data.attendee", "missing")
+	}
+	if kind == attendance.Attended {
+		e.Total = standardSeconds(c, data.Seconds)
+	}
+	return e
+}
+
+func standardSeconds(c *check, seconds *float64) time.Duration {
+	switch {
+	case seconds == nil:
+		c.fail("data.seconds", "missing")
+	case *seconds < 0 || *seconds > maxSeconds:
+		c.fail("data.seconds", fmt.Sprintf("must be between 0 and %d", maxSeconds))
+	default:
+		return time.Duration(*seconds*1000+0.5) * time.Millisecond
+	}
+	return 0
+}
+
+func standardAnswers(c *check, item standardItem, key string) Answers {
+	data := item.Data
+	if len(data.Answers) == 0 {
+		c.fail("data.answers", "missing")
+	}
+	return Answers{
+		Room:     c.need("data.room", id(data.Room)),
+		Attendee: c.id("data.attendee", id(data.Attendee)),
+		Segment:  c.id("data.segment", id(data.Segment)),
+		Lang:     c.id("data.lang", id(data.Lang)),
+		At:       c.moment("timestamp", c.rfc3339("timestamp", item.Timestamp)),
+		Key:      key,
+		Values:   data.Answers,
+	}
+}
+
+// standardSign makes the message id from the body, so that a redelivery keeps it, unless the caller has set one.
+func standardSign(s Source, r *Request) {
+	key, err := standardKey(s.Secrets[0])
+	if err != nil {
+		panic(err) // Verifiable says so before
+	}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	message := r.Header.Get(standardwebhooks.HeaderWebhookID)
+	if message == "" {
+		sum := sha256.Sum256(r.Body)
+		message = "msg_" + hex.EncodeToString(sum[:16])
+	}
+	signature, err := key.Sign(message, r.Now, r.Body)
+	if err != nil {
+		panic(err) // HMAC takes any message
+	}
+	r.Header.Set(standardwebhooks.HeaderWebhookID, message)
+	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(r.Now.Unix(), 10))
+	r.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+}
+
+func standardEncode(e attendance.Event) (string, []byte) {
+	family := standardFamily(e.Kind)
+	if family == "" {
+		return "", nil
+	}
+	item := standardItem{
+		Type:      family + "." + string(e.Kind),
+		Timestamp: e.At.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+		Data:      standardData{Room: e.Room, Occurrence: e.Occurrence, Attendee: e.Attendee, Connection: e.Connection},
+	}
+	if e.Staff {
+		item.Data.Role = "staff"
+	}
+	if e.Kind == attendance.Attended {
+		seconds := e.Total.Seconds()
+		item.Data.Seconds = &seconds
+	}
+	return "application/json", mustJSON(item)
+}
