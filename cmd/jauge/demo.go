@@ -1,0 +1,359 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"jauge/attendance"
+	"jauge/examples"
+	"jauge/internal/problem"
+	"jauge/simulator"
+)
+
+// demoCmd is `jauge demo`.
+type demoCmd struct {
+	Listen string  `placeholder:"HOST:PORT" help:"Where to listen (default: $JAUGE_LISTEN, 127.0.0.1:8080, a free port when that one is in use)."`
+	Speed  float64 `default:"60" help:"How many times as fast as life the conversations go; their pages show the planned dates and durations all the same."`
+	Seed   uint64  `default:"1" help:"The same seed gives the same audiences and answers."`
+	Exit   bool    `help:"Stop when everything was played."`
+}
+
+// Run plays the example programme and serves it until SIGINT or SIGTERM. It returns an error if a figure was not what was
+// played.
+func (cmd demoCmd) Run(out output) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return cmd.play(ctx, out)
+}
+
+func (cmd demoCmd) play(ctx context.Context, out output) error {
+	if cmd.Speed <= 0 {
+		return problem.Problems{{Path: "--speed", Message: "must be above 0"}}
+	}
+	dir, err := os.MkdirTemp("", "jauge-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the system clears its temporary directory in the end
+	c, err := cmd.config(dir, out.out)
+	if err != nil {
+		return err
+	}
+	d := &demo{demoCmd: cmd, config: c, clock: &clock{}, out: out.out, client: httpClient(1)}
+	defer d.client.CloseIdleConnections()
+	d.clock.jump(d.sessions()[0].StartsAt.Add(-simulator.Lead(d.sessions()[0])))
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	played := make(chan error, 1)
+	err = serve(serving, c, output{io.Discard, warnings{out.err}}, d.clock.Now, func(v service) {
+		d.token = v.token
+		go func() {
+			err := d.run(serving)
+			if err != nil || cmd.Exit {
+				stop()
+			}
+			played <- err
+		}()
+	})
+	stop()
+	if d.token == "" { // it never served
+		return err
+	}
+	if failed := <-played; ctx.Err() == nil && !errors.Is(failed, context.Canceled) {
+		err = errors.Join(err, failed)
+	}
+	return errors.Join(err, d.wrong)
+}
+
+// config is the example programme on the embedded store, in a directory that is removed at the end.
+func (cmd demoCmd) config(dir string, w io.Writer) (*Config, error) {
+	c, err := readConfig(examples.Files, examples.Programme, "")
+	if err != nil {
+		return nil, err
+	}
+	c.RedisURL, c.DataDir, c.MetricsListen = "", dir, ""
+	configured := c.Listen
+	c.Listen = cmp.Or(cmd.Listen, c.Listen)
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, problem.Problems{{Path: "--listen", Message: "must be host:port"}}
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) && cmd.Listen == "" {
+		fmt.Fprintf(w, "%s is in use by another program: a free port is used instead\n", c.Listen)
+		port = "0"
+		l, err = net.Listen("tcp", net.JoinHostPort(host, port))
+	}
+	if err != nil {
+		return c, nil //nolint:nilerr // serve says what is wrong with the address
+	}
+	if port == "0" {
+		c.Listen = net.JoinHostPort(host, fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
+	}
+	if c.PublicURL == "http://"+configured {
+		c.PublicURL = "http://" + c.Listen
+	}
+	return c, l.Close()
+}
+
+// demo plays the programme against the service of its own process, over HTTP like anybody else.
+type demo struct {
+	demoCmd
+	config *Config
+	clock  *clock
+	client *http.Client
+	out    io.Writer
+	token  string
+	wrong  error // figures that were not what was played
+}
+
+// sessions are those that can be played, by planned start.
+func (d *demo) sessions() []attendance.Session {
+	sessions := slices.DeleteFunc(slices.Clone(d.config.Sessions), func(s attendance.Session) bool {
+		_, ok := d.config.liveSource(s)
+		return !ok
+	})
+	slices.SortStableFunc(sessions, func(a, b attendance.Session) int { return a.StartsAt.Compare(b.StartsAt) })
+	return sessions
+}
+
+func (d *demo) run(ctx context.Context) error {
+	d.announce()
+	for _, session := range d.sessions() {
+		d.clock.jump(session.StartsAt.Add(-simulator.Lead(session)))
+		if err := d.converse(ctx, session); err != nil {
+			return fmt.Errorf("%s: %w", session.ID, err)
+		}
+	}
+	d.clock.release()
+	if !d.Exit {
+		fmt.Fprintln(d.out, "\nEverything was played; the pages stay up until Ctrl-C.")
+	}
+	return nil
+}
+
+// announce prints where to look.
+func (d *demo) announce() {
+	c := d.config
+	fmt.Fprintf(d.out, "jauge %s plays %d conversations, %s times as fast as life, on a store that is forgotten at the end.\n\n", version, len(d.sessions()), strconv.FormatFloat(d.Speed, 'f', -1, 64))
+	login := "/login"
+	if c.OrganiserToken == "" { // a configured one is known to whom it concerns
+		login += "?token=" + url.QueryEscape(d.token)
+	}
+	fmt.Fprintf(d.out, "  organiser   %s%s\n", c.PublicURL, login)
+	fmt.Fprintf(d.out, "  metrics     %s/metrics\n", c.PublicURL)
+	for _, session := range d.sessions() {
+		if session.Survey == "" {
+			continue
+		}
+		fmt.Fprintf(d.out, "  survey      %s/feedback/%s\n", c.PublicURL, session.ID)
+		for _, segment := range session.Segments {
+			fmt.Fprintf(d.out, "              %s/feedback/%s?segment=%s\n", c.PublicURL, session.ID, segment.ID)
+		}
+	}
+	fmt.Fprintln(d.out)
+}
+
+// act is one thing that happens in a conversation.
+type act struct {
+	at time.Time
+	do func(context.Context) error
+}
+
+// converse plays one session with its answers, one request after the other, and checks the figures.
+func (d *demo) converse(ctx context.Context, session attendance.Session) error {
+	chance := rand.New(rand.NewPCG(d.Seed, uint64(session.StartsAt.Unix()))) //nolint:gosec // invented people need no secrecy
+	invited := cmp.Or(session.Invited, defaultAudience)
+	source, _ := d.config.liveSource(session)
+	performance, err := simulator.New(session, source, simulator.Options{
+		Attendees: max(1, invited*(75+chance.IntN(20))/100), Seed: d.Seed, Start: session.StartsAt, Faults: simulator.LightFaults(),
+	})
+	if err != nil {
+		return err
+	}
+	answers := d.answers(chance, session, performance.Truth.Unique)
+	poster := simulator.Poster{URL: d.address(), Client: d.client, Now: d.clock.Now, Patience: 10 * time.Second}
+	acts := answers
+	for _, delivery := range performance.Deliveries {
+		acts = append(acts, act{delivery.At, func(ctx context.Context) error { return poster.Post(ctx, performance, delivery) }})
+	}
+	slices.SortStableFunc(acts, func(a, b act) int { return a.at.Compare(b.at) })
+	d.say(session, session.StartsAt.Add(-simulator.Lead(session)), "the room opens")
+	for _, a := range acts {
+		if err := d.clock.run(ctx, a.at, d.Speed); err != nil {
+			return err
+		}
+		if err := a.do(ctx); err != nil {
+			return err
+		}
+	}
+	return d.close(ctx, session, performance.Truth, len(answers))
+}
+
+// close holds what the service shows against what was played, and prints the figures.
+func (d *demo) close(ctx context.Context, session attendance.Session, truth simulator.Truth, answers int) error {
+	got, err := d.shown(ctx, session.ID)
+	if err != nil {
+		return err
+	}
+	if wrong := got.differs(truth, answers); wrong != nil {
+		wrong = fmt.Errorf("%s: the service does not show what was played: %w", session.ID, wrong)
+		fmt.Fprintln(d.out, wrong)
+		d.wrong = errors.Join(d.wrong, wrong)
+	}
+	watched := (time.Duration(truth.WatchSeconds) * time.Second).Round(time.Minute)
+	peak := ""
+	if truth.PeakAt != nil {
+		peak = fmt.Sprintf(", at most %d at once (%s)", truth.Peak, truth.PeakAt.In(session.StartsAt.Location()).Format("15:04"))
+	}
+	d.say(session, d.clock.Now(), fmt.Sprintf("%d people came%s, watched for %s in all, %d answered",
+		truth.Unique, peak, strings.TrimSuffix(watched.String(), "0s"), answers))
+	return nil
+}
+
+func (d *demo) say(session attendance.Session, at time.Time, what string) {
+	fmt.Fprintf(d.out, "%s  %s: %s\n", at.In(session.StartsAt.Location()).Format("2 Jan 2006 15:04"), session.Title.In("fr"), what)
+}
+
+// Half of an audience answers, from the last minutes of a session until a quarter of an hour after it.
+const (
+	answersFrom = -5 * time.Minute
+	answersTo   = 12 * time.Minute
+)
+
+// answers are the survey answers of 40 to 60 % of those who came.
+func (d *demo) answers(chance *rand.Rand, session attendance.Session, came int) []act {
+	survey := d.config.survey(session.Survey)
+	if survey == nil {
+		return nil
+	}
+	acts := make([]act, came*(40+chance.IntN(21))/100)
+	for i := range acts {
+		lang := "fr"
+		if chance.IntN(12) == 0 {
+			lang = "en"
+		}
+		body := map[string]any{"lang": lang, "answers": simulator.Answers(chance, survey.For(session.Minors), lang)}
+		if n := len(session.Segments); n > 0 {
+			body["segment"] = session.Segments[chance.IntN(n)].ID
+		}
+		after := answersFrom + time.Duration(chance.Int64N(int64(answersTo-answersFrom)))
+		acts[i] = act{session.EndsAt.Add(after), func(ctx context.Context) error {
+			return d.call(ctx, http.MethodPost, "/feedback/"+session.ID, body, http.StatusCreated, nil)
+		}}
+	}
+	return acts
+}
+
+// shown is what the API shows of a session, as far as it is checked.
+type shown struct {
+	State      attendance.State `json:"state"`
+	Attendance struct {
+		Present, Connections, Peak, Unique *int
+		PeakAt                             *time.Time `json:"peak_at"`
+		WatchSeconds                       *float64   `json:"watch_seconds"`
+	} `json:"attendance"`
+	Feedback struct{ Respondents *int } `json:"feedback"`
+}
+
+// differs lists the figures that are not what was played; nil: all are.
+func (s shown) differs(truth simulator.Truth, answers int) error {
+	a := s.Attendance
+	var wrong []error
+	hold := func(name string, got, want any) {
+		if got != want {
+			wrong = append(wrong, fmt.Errorf("%s is %v, not %v", name, got, want))
+		}
+	}
+	hold("state", s.State, attendance.Over)
+	hold("present", known(a.Present), truth.Present)
+	hold("connections", known(a.Connections), truth.Connections)
+	hold("unique", known(a.Unique), truth.Unique)
+	hold("peak", known(a.Peak), truth.Peak)
+	if answers > 0 {
+		hold("respondents", known(s.Feedback.Respondents), answers)
+	}
+	hold("watch_seconds", known(a.WatchSeconds), truth.WatchSeconds)
+	if a.PeakAt == nil || truth.PeakAt == nil || !a.PeakAt.Equal(*truth.PeakAt) {
+		hold("peak_at", known(a.PeakAt), known(truth.PeakAt))
+	}
+	return errors.Join(wrong...)
+}
+
+// known is what a pointer points to, or "unknown".
+func known[T any](p *T) any {
+	if p == nil {
+		return "unknown"
+	}
+	return *p
+}
+
+func (d *demo) shown(ctx context.Context, id string) (shown, error) {
+	var s shown
+	return s, d.call(ctx, http.MethodGet, "/api/v1/sessions/"+id, nil, http.StatusOK, &s)
+}
+
+// address is where this process reaches its own service, whatever its public URL.
+func (d *demo) address() string {
+	host, port, _ := net.SplitHostPort(d.config.Listen)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// call sends JSON and reads JSON, with the organiser's token.
+func (d *demo) call(ctx context.Context, method, path string, body any, want int, into any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, d.address()+path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+d.token)
+	r.Header.Set("Content-Type", "application/json")
+	response, err := d.client.Do(r)
+	if err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode != want:
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer)
+	case into == nil:
+		return nil
+	}
+	return json.Unmarshal(answer, into)
+}
+
+// warnings lets through what the service logs from warnings up: a line per request would bury the demo's own.
+type warnings struct{ w io.Writer }
+
+// Write takes one record of a slog.TextHandler.
+func (l warnings) Write(record []byte) (int, error) {
+	if bytes.Contains(record, []byte(" level=INFO ")) {
+		return len(record), nil
+	}
+	return l.w.Write(record)
+}

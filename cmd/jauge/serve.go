@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"crypto/rand"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"jauge/attendance"
+	"jauge/feedback"
+	"jauge/handlers"
+	"jauge/metrics"
+	"jauge/platforms"
+)
+
+// serveCmd is `jauge serve`.
+type serveCmd struct {
+	Config string `help:"Configuration file (default: $JAUGE_CONFIG, ./jauge.yaml, the built-in example programme)." type:"path"`
+}
+
+// Run serves until SIGINT or SIGTERM, then drains and returns nil.
+func (cmd *serveCmd) Run(out output) error {
+	c, err := loadConfig(cmd.Config)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return serve(ctx, c, out, time.Now, nil)
+}
+
+// drainFor is how long open requests may take after the signal.
+const drainFor = 10 * time.Second
+
+// serve runs the service until ctx ends. ready, if not nil, is called with the address once requests are answered.
+func serve(ctx context.Context, c *Config, out output, now func() time.Time, ready func(service)) error {
+	redis.SetLogger(quiet{})
+	log := slog.New(slog.NewTextHandler(out.err, nil))
+	listener, err := listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // closed by the server already in the usual case
+	s, err := openStores(c, now)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.prepare(ctx, c, log); err != nil {
+		if s.embedded != nil || !away(err) {
+			return err
+		}
+		log.Warn("Redis is away: events and answers go to the journal until it is back")
+	}
+
+	streams, endStreams := context.WithCancel(context.Background())
+	defer endStreams()
+	v, err := newService(streams, c, s, log, now)
+	if err != nil {
+		return err
+	}
+	servers, err := v.servers(c, listener)
+	if err != nil {
+		return err
+	}
+	var background sync.WaitGroup
+	background.Go(func() { s.tend(ctx, c, log) })
+	failed := make(chan error, len(servers))
+	for _, server := range servers {
+		background.Go(func() {
+			if err := server.Serve(server.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	v.announce(out.out, c)
+	if ready != nil {
+		ready(v)
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	log.Info("draining")
+	endStreams()
+	drain, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	for _, server := range servers {
+		err = errors.Join(err, server.Shutdown(drain))
+	}
+	if ctx.Err() != nil {
+		background.Wait()
+	}
+	return err
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen: %s is in use by another program; choose another with listen: or JAUGE_LISTEN", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen: cannot open %s: %w", address, errors.Unwrap(err))
+	}
+	return l, nil
+}
+
+// service is the running service's parts.
+type service struct {
+	handler http.Handler
+	metrics http.Handler
+	token   string
+	stores  *stores
+}
+
+func newService(streams context.Context, c *Config, s *stores, log *slog.Logger, now func() time.Time) (service, error) {
+	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
+		Attendance: s.attendance, Feedback: answersScrape{s, c.Privacy.MinimumGroup},
+		AsideEvents: func(ctx context.Context) (int, error) {
+			n, err := s.attendance.AsideCount(ctx)
+			return int(n), err
+		},
+		JournalPending: func() int { return int(s.journal.Pending()) },
+		Pools:          s.pools, Webhooks: names(c.Sources), Store: s.name(), Version: version, Now: now, Log: log,
+	})
+	public, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return service{}, err
+	}
+	v := service{metrics: m.Handler(), token: c.OrganiserToken, stores: s}
+	if v.token == "" {
+		v.token = rand.Text()
+	}
+	sources := map[string]platforms.Source{}
+	for _, source := range c.Sources {
+		sources[source.Name] = source.source()
+	}
+	d := handlers.Deps{
+		Attendance: s.attendance, Feedback: s.feedback, Surveys: s.surveys, Series: c.Series, Sources: sources,
+		Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
+		TrustedProxies: c.TrustedProxies, Log: log, Now: now, Ready: s.ready, Context: streams, Version: version, Embedded: s.embedded != nil,
+	}
+	if c.MetricsListen == "" {
+		d.MetricsHandler = v.metrics
+	}
+	v.handler, err = handlers.New(d)
+	return v, err
+}
+
+// answersScrape reads, for a scrape, the answers of the sessions that have a survey.
+type answersScrape struct {
+	*stores
+	minimumGroup int
+}
+
+// Scrape implements metrics.Feedback.
+func (a answersScrape) Scrape(ctx context.Context, sessions []attendance.Session) ([]feedback.Results, error) {
+	surveys := map[string]*feedback.Survey{}
+	for _, session := range sessions {
+		if survey := a.surveys[session.Survey]; survey != nil {
+			surveys[session.ID] = survey.For(session.Minors)
+		}
+	}
+	byID, err := a.feedback.Scrape(ctx, surveys, a.minimumGroup)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]feedback.Results, 0, len(byID))
+	for _, session := range sessions {
+		if r, ok := byID[session.ID]; ok {
+			results = append(results, r)
+		}
+	}
+	return results, nil
+}
+
+// ready says whether the service can answer everything: nil, or why not.
+func (s *stores) ready(ctx context.Context) error {
+	if !s.configured.Load() {
+		return errors.New("the sessions are not in the store yet")
+	}
+	return s.rdb.Ping(ctx).Err()
+}
+
+func (s *stores) pools() map[string]metrics.Pool {
+	stats := s.rdb.PoolStats()
+	return map[string]metrics.Pool{"main": {
+		Hits: stats.Hits, Misses: stats.Misses, Timeouts: stats.Timeouts, Stale: stats.StaleConns,
+		Waited: time.Duration(stats.WaitDurationNs), Total: stats.TotalConns, Idle: stats.IdleConns,
+	}}
+}
+
+// The rhythm of what goes on in the background.
+const (
+	drainEvery   = 500 * time.Millisecond
+	reclaimEvery = 5 * time.Second
+)
+
+// tend does what no request waits for, until ctx ends: it drains the journal when Redis is back, brings the sessions in
+// if Redis was away at start, and counts events that were put aside when a session has claimed their room.
+func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
+	tick := time.NewTicker(drainEvery)
+	defer tick.Stop()
+	reclaimed := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !s.configured.Load() && s.attendance.Configure(ctx, c.Sessions) == nil {
+			s.configured.Store(true)
+			log.Info("Redis is there")
+		}
+		s.drain(ctx, log)
+		if time.Since(reclaimed) < reclaimEvery {
+			continue
+		}
+		reclaimed = time.Now()
+		switch n, err := s.attendance.Reclaim(ctx); {
+		case err != nil && ctx.Err() == nil && !away(err):
+			log.Error("events put aside", "error", err)
+		case n > 0:
+			log.Info("events put aside are counted now", "events", n)
+		}
+	}
+}
+
+func (s *stores) drain(ctx context.Context, log *slog.Logger) {
+	waiting := s.journal.Pending()
+	if waiting == 0 {
+		return
+	}
+	err := s.journal.Drain(ctx, func(err error) { log.Error("an entry of the journal was refused and kept aside", "error", err) })
+	if err == nil {
+		log.Info("journal drained", "entries", waiting)
+	}
+}
+
+// httpServer is one server with its listener.
+type httpServer struct {
+	*http.Server
+	listener net.Listener
+}
+
+func (v service) servers(c *Config, listener net.Listener) ([]httpServer, error) {
+	servers := []httpServer{newServer(v.handler, listener)}
+	if c.MetricsListen == "" {
+		return servers, nil
+	}
+	l, err := listen(c.MetricsListen)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", v.metrics)
+	return append(servers, newServer(mux, l)), nil
+}
+
+func newServer(h http.Handler, l net.Listener) httpServer {
+	return httpServer{&http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}, l}
+}
+
+func names(sources []Source) []string {
+	out := make([]string, len(sources))
+	for i, s := range sources {
+		out[i] = s.Name
+	}
+	return out
+}
+
+// announce prints where to look: the organiser's link, a survey, and a webhook to try.
+func (v service) announce(w io.Writer, c *Config) {
+	fmt.Fprintf(w, "jauge %s listens on http://%s\n", version, c.Listen)
+	if v.stores.embedded != nil {
+		fmt.Fprintf(w, "  store       embedded, kept in %s: for trials and small audiences; set redis_url for more\n", c.DataDir)
+	}
+	if c.OrganiserToken == "" {
+		fmt.Fprintf(w, "  organiser   %s/login?token=%s\n", c.PublicURL, url.QueryEscape(v.token))
+	} else {
+		fmt.Fprintf(w, "  organiser   %s/login\n", c.PublicURL)
+	}
+	for _, session := range c.Sessions {
+		if session.Survey != "" {
+			fmt.Fprintf(w, "  survey      %s/feedback/%s\n", c.PublicURL, session.ID)
+			break
+		}
+	}
+	if c.origin == "" {
+		fmt.Fprintf(w, "  programme   the built-in example; its webhook secrets are public, use a configuration of your own to go live\n")
+		fmt.Fprintf(w, "  try a webhook (signed now, good for five minutes):\n\n%s\n\n", tryWebhook(c, time.Now()))
+	}
+}
+
+// tryWebhook is a curl command that lets one person join a session whose source speaks the standard dialect.
+func tryWebhook(c *Config, now time.Time) string {
+	for _, session := range c.Sessions {
+		for _, room := range session.Rooms {
+			for _, source := range c.Sources {
+				if source.Name == room.Source && source.Platform == "standard" {
+					return curl(c, source, attendance.Event{
+						Kind: attendance.Joined, Room: room.ID, Attendee: "visitor-1", Connection: "tab-1", At: now,
+					}, now)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func curl(c *Config, source Source, e attendance.Event, now time.Time) string {
+	dialect := platforms.Dialects[source.Platform]
+	r := platforms.Request{Method: http.MethodPost, Header: http.Header{}, Now: now}
+	contentType, body := dialect.Encode(e)
+	r.Body = body
+	r.Header.Set("Content-Type", contentType)
+	dialect.Sign(source.source(), &r)
+	var b strings.Builder
+	fmt.Fprintf(&b, "curl -X POST %s/webhooks/%s \\\n", c.PublicURL, source.Name)
+	for name := range r.Header {
+		fmt.Fprintf(&b, "  -H '%s: %s' \\\n", name, r.Header.Get(name))
+	}
+	fmt.Fprintf(&b, "  -d '%s'", body)
+	return b.String()
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jauge/attendance"
+	"jauge/internal/redistest"
+	"jauge/platforms"
+)
+
+var relay = platforms.Source{Name: "relay", Platform: "standard", Secrets: []string{"whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE="}}
+
+// todaysTalk is a configuration of one session that is going on.
+func todaysTalk() string {
+	now := time.Now().UTC()
+	return fmt.Sprintf(`
+sources: [{name: relay, platform: standard, secrets: ["%s"]}]
+sessions:
+  - {id: talk, title: {en: A talk}, starts_at: %s, ends_at: %s, rooms: [{source: relay, id: hall}], survey: short}
+surveys:
+  - id: short
+    title: {en: Short}
+    questions: [{id: rating, kind: scale, min: 1, max: 5, required: true, label: {en: Rating}}]
+`, relay.Secrets[0], now.Add(-30*time.Minute).Format(time.RFC3339), now.Add(30*time.Minute).Format(time.RFC3339))
+}
+
+func (p *program) send(kind attendance.Kind, person string, at time.Time) {
+	p.t.Helper()
+	contentType, body := platforms.Dialects["standard"].Encode(attendance.Event{
+		Kind: kind, Room: "hall", Occurrence: "one", Attendee: person, Connection: "tab of " + person, At: at,
+	})
+	p.post(relay, contentType, body, time.Now())
+}
+
+// answer submits a rating and gives the receipt.
+func (p *program) answer(rating int) string {
+	p.t.Helper()
+	body := fmt.Sprintf(`{"answers": {"rating": %d}}`, rating)
+	code, text := p.do(http.MethodPost, "/feedback/talk", http.Header{"Content-Type": {"application/json"}}, []byte(body))
+	var a struct{ Receipt string }
+	if err := json.Unmarshal(text, &a); err != nil || code != http.StatusCreated || a.Receipt == "" {
+		p.t.Fatalf("answer: %d %s", code, text)
+	}
+	return a.Receipt
+}
+
+// Killed and started again, the embedded store has every count and answer back, and the receipt still opens its answer.
+func TestEmbeddedStoreSurvivesAKill(t *testing.T) {
+	t.Parallel()
+	p := start(t, todaysTalk())
+	from := time.Now().Add(-20 * time.Minute).Truncate(time.Second)
+	for i := range 12 {
+		p.send(attendance.Joined, fmt.Sprint("person ", i), from.Add(time.Duration(i)*time.Second))
+	}
+	p.send(attendance.Left, "person 3", from.Add(5*time.Minute))
+	receipts := []string{}
+	for i := range 11 {
+		receipts = append(receipts, p.answer(1+i%5))
+	}
+	if code, _ := p.do(http.MethodDelete, "/feedback/talk/answers/"+receipts[0], http.Header{}, nil); code/100 != 2 {
+		t.Fatalf("delete: %d", code)
+	}
+	if code, text := p.do(http.MethodPost, "/api/v1/sessions/talk/declare", http.Header{
+		"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"},
+	}, []byte(`{"heads": 27}`)); code/100 != 2 {
+		t.Fatalf("declare: %d %s", code, text)
+	}
+	before := p.api("/api/v1/sessions/talk")
+	answers := p.api("/api/v1/sessions/talk/feedback")
+	p.kill()
+	p.restart()
+	after := p.api("/api/v1/sessions/talk")
+	for _, o := range []map[string]any{before, after} { // time went on for those who are in
+		delete(o["attendance"].(map[string]any), "watch_seconds")
+		delete(o["attendance"].(map[string]any), "watch_seconds_low")
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("after kill -9:\n%s", diff)
+	}
+	if diff := cmp.Diff(answers, p.api("/api/v1/sessions/talk/feedback")); diff != "" {
+		t.Errorf("answers after kill -9:\n%s", diff)
+	}
+	if got := after["feedback"].(map[string]any)["respondents"]; got != 10.0 {
+		t.Errorf("respondents %v", got)
+	}
+	if code, _ := p.do(http.MethodGet, "/feedback/talk/answers/"+receipts[1], http.Header{}, nil); code != http.StatusOK {
+		t.Errorf("receipt: %d", code)
+	}
+	if code := p.stop(); code != exitOK {
+		t.Errorf("SIGTERM: exit %d", code)
+	}
+}
+
+// Two replicas on one Redis: webhooks spread over both, the same figures on both /metrics.
+func TestTwoReplicasAgree(t *testing.T) {
+	t.Parallel()
+	server, err := redistest.StartServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	config := todaysTalk()
+	replicas := []*program{start(t, config, "JAUGE_REDIS_URL="+server.URL()), start(t, config, "JAUGE_REDIS_URL="+server.URL())}
+	from := time.Now().Add(-20 * time.Minute).Truncate(time.Second)
+	for i := range 30 {
+		person := fmt.Sprint("person ", i)
+		replicas[i%2].send(attendance.Joined, person, from.Add(time.Duration(i)*time.Second))
+		if i%3 == 0 { // the leave goes to the other one
+			replicas[(i+1)%2].send(attendance.Left, person, from.Add(time.Minute+time.Duration(i)*time.Second))
+		}
+		replicas[i%2].answer(1 + i%5)
+	}
+	names := []string{
+		"jauge_session_attendees", "jauge_session_connections", "jauge_session_attendees_peak", "jauge_session_attendees_unique",
+		"jauge_session_live", "jauge_feedback_respondents", "jauge_feedback_choices", "jauge_feedback_score",
+	}
+	first, second := replicas[0].metrics(names...), replicas[1].metrics(names...)
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("the replicas differ:\n%s", diff)
+	}
+	for _, want := range []string{
+		`jauge_session_attendees{session="talk"} 20`, `jauge_session_attendees_unique{session="talk"} 30`,
+		`jauge_session_attendees_peak{session="talk"} 30`, `jauge_feedback_respondents{session="talk"} 30`,
+		`jauge_feedback_choices{choice="3",question="rating",session="talk"} 6`,
+	} {
+		if !strings.Contains(first, want) {
+			t.Errorf("no %s in\n%s", want, first)
+		}
+	}
+}
+
+// While Redis is away, webhooks and answers are still acknowledged; when it is back, they count.
+func TestJournalBridgesAnAbsentRedis(t *testing.T) {
+	t.Parallel()
+	server, err := redistest.StartServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	p := start(t, todaysTalk(), "JAUGE_REDIS_URL="+server.URL())
+	from := time.Now().Add(-20 * time.Minute).Truncate(time.Second)
+	p.send(attendance.Joined, "before", from)
+	server.Pause()
+	for i := range 5 {
+		began := time.Now()
+		p.send(attendance.Joined, fmt.Sprint("meanwhile ", i), from.Add(time.Minute))
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("a platform waited %s", took)
+		}
+	}
+	server.Resume()
+	await(t, "the journal to be drained", func() bool { return p.attendance("talk")["unique"] == 6.0 })
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"jauge/attendance"
+	"jauge/feedback"
+	"jauge/internal/embedded"
+	"jauge/internal/journal"
+	"jauge/platforms"
+)
+
+// stores is what serve, demo and verify work on: Redis or the embedded store, the journal, and the two domains.
+type stores struct {
+	rdb        redis.UniversalClient
+	embedded   *embedded.Store // nil: Redis
+	journal    *journal.Journal
+	attendance *attendance.Store
+	feedback   *feedback.Store
+	key        []byte
+	surveys    map[string]*feedback.Survey
+	configured atomic.Bool // the file's sessions are in the store
+}
+
+const keyPrefix = "jauge:"
+
+// openStores connects and builds; it does not wait for Redis. Close what it returns.
+func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
+	s := &stores{surveys: map[string]*feedback.Survey{}}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.key, err = secretKey(c); err != nil {
+		return nil, err
+	}
+	mode := journal.Options{Mode: journal.Beside, Away: away}
+	if c.RedisURL == "" {
+		mode = journal.Options{Mode: journal.Ahead}
+		if s.embedded, err = embedded.Start(); err != nil {
+			return nil, fmt.Errorf("embedded store: %w", err)
+		}
+		s.rdb = s.embedded.Client()
+	} else {
+		options, err := redisOptions(c.RedisURL)
+		if err != nil {
+			return nil, fmt.Errorf("redis_url: %w", err)
+		}
+		s.rdb = newRedis(options)
+	}
+	if s.journal, err = journal.Open(c.DataDir, mode); err != nil {
+		return nil, err
+	}
+	return s, s.build(c, keyPrefix, now)
+}
+
+// build puts the domains on the store and the journal.
+func (s *stores) build(c *Config, prefix string, now func() time.Time) (err error) {
+	for i := range c.Surveys {
+		s.surveys[c.Surveys[i].ID] = &c.Surveys[i]
+	}
+	s.attendance = attendance.New(s.rdb, attendance.Options{
+		Prefix: prefix, Key: s.key, Now: now, Capabilities: capabilities(c.Sources), Journal: s.journal,
+	})
+	if s.feedback, err = feedback.New(s.rdb, prefix, s.key, now); err != nil {
+		return err
+	}
+	s.feedback.UseJournal(s.journal)
+	return nil
+}
+
+// prepare brings the file's sessions into the store and, on the embedded one, everything that the journal kept.
+func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error {
+	if err := s.attendance.Configure(ctx, c.Sessions); err != nil {
+		return err
+	}
+	s.configured.Store(true)
+	if s.embedded == nil {
+		return nil
+	}
+	began, said, count := time.Now(), time.Now(), 0
+	err := s.journal.Replay(ctx, func(done, of int) {
+		if count = of; time.Since(said) > time.Second {
+			said = time.Now()
+			log.Info("reading the journal", "done", done, "of", of)
+		}
+	})
+	if err == nil && count > 0 {
+		log.Info("journal read", "entries", count, "took", time.Since(began).Round(time.Millisecond))
+	}
+	return err
+}
+
+func (s *stores) close() {
+	if s.rdb != nil {
+		_ = s.rdb.Close()
+	}
+	if s.embedded != nil {
+		s.embedded.Close()
+	}
+	_ = s.journal.Close()
+}
+
+// name is how the metrics call the store.
+func (s *stores) name() string {
+	if s.embedded != nil {
+		return "embedded"
+	}
+	return "redis"
+}
+
+func capabilities(sources []Source) map[string]attendance.Capability {
+	m := map[string]attendance.Capability{}
+	for _, source := range sources {
+		m[source.Name] = platforms.Dialects[source.Platform].Capability
+	}
+	return m
+}
+
+// secretKey is the configured key, or one that is made once and kept in data_dir: pseudonyms and receipts hang on it.
+func secretKey(c *Config) ([]byte, error) {
+	if c.SecretKey != "" {
+		return []byte(c.SecretKey), nil
+	}
+	file := filepath.Join(c.DataDir, "secret_key")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		if key := strings.TrimSpace(string(text)); len(key) >= 32 {
+			return []byte(key), nil
+		}
+		return nil, fmt.Errorf("%s holds no key of at least 32 bytes: restore it, or remove it to start with new pseudonyms", file)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("secret key: %w", err)
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	made := hex.EncodeToString(key)
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("secret key: %w", err)
+	}
+	if err := os.WriteFile(file, []byte(made+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("secret key: %w", err)
+	}
+	return []byte(made), nil
+}

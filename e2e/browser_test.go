@@ -1,0 +1,333 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"jauge/attendance"
+	"jauge/platforms"
+)
+
+const organiserToken = "organiser-token-of-the-tests"
+
+// service is a jauge of its own process on the embedded store, with the example's survey and one session going on.
+type service struct {
+	url    string
+	source platforms.Source
+}
+
+func startService(t *testing.T) service {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "jauge")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "nomsgpack", "-o", binary, "./cmd/jauge")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s := service{source: platforms.Source{Name: "relay", Platform: "standard", Secrets: []string{"whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE="}}}
+	now := time.Now().UTC()
+	config := fmt.Sprintf(`
+sources: [{name: relay, platform: standard, secrets: ["%s"]}]
+sessions:
+  - id: talk
+    title: {fr: "Un métier d'exception !", en: "An exceptional profession!"}
+    starts_at: %s
+    ends_at: %s
+    rooms: [{source: relay, id: hall}]
+    survey: vocation
+include: surveys/*.yaml
+`, s.source.Secrets[0], now.Add(-30*time.Minute).Format(time.RFC3339), now.Add(30*time.Minute).Format(time.RFC3339))
+	survey, err := os.ReadFile("../examples/surveys/vocation.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"jauge.yaml": []byte(config), "surveys/vocation.yaml": survey} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	s.url = "http://" + address
+	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "jauge.yaml"))
+	cmd.Env = append(os.Environ(), "JAUGE_LISTEN="+address, "JAUGE_DATA_DIR="+filepath.Join(dir, "data"), "JAUGE_ORGANISER_TOKEN="+organiserToken)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	await(t, "the service to be ready", func() bool {
+		r, err := http.Get(s.url + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+	return s
+}
+
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for tick := time.Tick(20 * time.Millisecond); !holds(); {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited 30 s for %s", what)
+		case <-tick:
+		}
+	}
+}
+
+// join lets a person into the hall through a signed webhook.
+func (s service) join(t *testing.T, person string) {
+	t.Helper()
+	contentType, body := platforms.Dialects["standard"].Encode(attendance.Event{
+		Kind: attendance.Joined, Room: "hall", Attendee: person, Connection: "tab of " + person, At: time.Now().Add(-time.Minute),
+	})
+	signed := platforms.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {contentType}}, Body: body, Now: time.Now()}
+	platforms.Dialects["standard"].Sign(s.source, &signed)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/webhooks/relay", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = signed.Header
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // read only
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("webhook: %d", answer.StatusCode)
+	}
+}
+
+// respondents is what the API says.
+func (s service) respondents(t *testing.T) float64 {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/sessions/talk/feedback", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+organiserToken)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // read only
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results struct{ Respondents float64 }
+	if err := json.Unmarshal(text, &results); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return results.Respondents
+}
+
+// browser is one tab of a headless Chromium.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func openBrowser(t *testing.T, width, height int64) browser {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("accept-lang", "fr-FR,fr"))
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := browser{t, ctx}
+	b.do(chromedp.EmulateViewport(width, height))
+	return b
+}
+
+func (b browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// js evaluates an expression that gives a string.
+func (b browser) js(expression string) string {
+	b.t.Helper()
+	s, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return s
+}
+
+// tabTo presses Tab until the focused element matches the selector.
+func (b browser) tabTo(selector string) {
+	b.t.Helper()
+	for range 80 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		if b.js(fmt.Sprintf("document.activeElement.matches(%q)", selector)) == "true" {
+			return
+		}
+	}
+	b.t.Fatalf("Tab never reaches %s on\n%s", selector, b.js("document.body.innerText"))
+}
+
+// enter presses Enter on the focused control and waits for the page that follows.
+func (b browser) enter(selector string) {
+	b.t.Helper()
+	b.js("window.before = true")
+	b.tabTo(selector)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	await(b.t, "the next page", func() bool {
+		s, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String(window.before !== true && document.readyState === 'complete')"))
+		return err == nil && s == "true"
+	})
+}
+
+// see keeps a screenshot where E2E_SCREENSHOTS says, for people to look at.
+func (b browser) see(name string) {
+	b.t.Helper()
+	dir := os.Getenv("E2E_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// pick focuses the group of a question and chooses by arrow keys, as a keyboard user does.
+func (b browser) pick(question string, steps int) {
+	b.t.Helper()
+	b.tabTo(fmt.Sprintf("input[name='q.%s']", question))
+	b.do(chromedp.KeyEvent(" "))
+	for range steps {
+		b.do(chromedp.KeyEvent(kb.ArrowRight))
+	}
+}
+
+// A phone, a keyboard, French: fill the survey, get the receipt, change the answer.
+func TestSurveyByKeyboardOnAPhone(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	b := openBrowser(t, 360, 740)
+	b.do(chromedp.Navigate(s.url + "/feedback/talk"))
+	if lang := b.js("document.documentElement.lang"); lang != "fr" {
+		t.Fatalf("the page is in %q", lang)
+	}
+	if overflow := b.js("document.documentElement.scrollWidth > innerWidth"); overflow != "false" {
+		t.Error("the page scrolls sideways at 360 px")
+	}
+	b.see("survey-1")
+	b.pick("interest_before", 1) // 2 of 5
+	b.enter("button.primary")
+	b.see("survey-2")
+	b.pick("satisfaction", 4)
+	b.enter("button.primary")
+	b.see("survey-3")
+	b.pick("interest_now", 3) // 4 of 5
+	b.enter("button.primary")
+	b.see("thanks")
+
+	receipt := strings.TrimSpace(b.js("document.querySelector('.receipt').innerText"))
+	if len(receipt) < 16 || !strings.Contains(b.js("document.body.innerText"), "Merci") {
+		t.Fatalf("no receipt: %s", b.js("document.body.innerText"))
+	}
+	if n := s.respondents(t); n != 1 {
+		t.Errorf("%v respondents", n)
+	}
+	if before, now := b.said("Avant la rencontre"), b.said("Maintenant"); before != "2" || now != "4" {
+		t.Errorf("before %q, now %q", before, now)
+	}
+
+	b.enter("form button.primary") // change
+	b.tabTo("input[name='q.interest_before']")
+	b.do(chromedp.KeyEvent(kb.ArrowRight)) // 2 → 3
+	for range 3 {
+		b.enter("button.primary")
+	}
+	if before := b.said("Avant la rencontre"); before != "3" {
+		t.Errorf("after the change: %q", before)
+	}
+	if again := strings.TrimSpace(b.js("document.querySelector('.receipt').innerText")); again != receipt {
+		t.Errorf("the receipt changed from %s to %s", receipt, again)
+	}
+	if n := s.respondents(t); n != 1 {
+		t.Errorf("after the change: %v respondents", n)
+	}
+	b.see("changed")
+}
+
+// said is the answer shown under the question whose wording has these words; scales show their number first.
+func (b browser) said(words string) string {
+	b.t.Helper()
+	text := b.js(fmt.Sprintf(`[...document.querySelectorAll("dl.said dt")].find(d => d.innerText.includes(%q))?.nextElementSibling.innerText`, words))
+	first, _, _ := strings.Cut(text, " ")
+	return strings.TrimSpace(first)
+}
+
+// The organiser's live count moves without a reload.
+func TestLiveCountMovesByItself(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	for i := range 3 {
+		s.join(t, fmt.Sprint("person ", i))
+	}
+	b := openBrowser(t, 1280, 800)
+	b.do(chromedp.Navigate(s.url + "/login?token=" + organiserToken))
+	if strings.Contains(b.js("location.href"), organiserToken) {
+		t.Error("the token stays in the address")
+	}
+	b.see("programme")
+	b.do(chromedp.Navigate(s.url + "/sessions/talk"))
+	present := func() string { return b.js(`document.querySelector('[data-figure="present"]').innerText`) }
+	if got := present(); got != "3" {
+		t.Fatalf("present %s", got)
+	}
+	b.js("window.untouched = true")
+	for i := range 4 {
+		s.join(t, fmt.Sprint("late ", i))
+	}
+	await(t, "7 people on the page", func() bool { return present() == "7" })
+	await(t, "the peak to follow", func() bool { return b.js(`document.querySelector('[data-figure="peak"]').innerText`) == "7" })
+	if b.js("window.untouched") != "true" {
+		t.Error("the page was reloaded")
+	}
+	await(t, "the curve to follow", func() bool { return strings.Contains(b.js(`document.querySelector("figure.curve svg").textContent`), "pic 7 ") })
+	b.see("live")
+}

@@ -1,0 +1,13 @@
+// Package examples holds the example programme that jauge runs without a configuration: the cycle Conversations
+// diplomatiques, four video meetings of an ambassador in April 2020.
+package examples
+
+import "embed"
+
+// Files is the programme and its surveys.
+//
+//go:embed jauge.yaml surveys/*.yaml
+var Files embed.FS
+
+// Programme is the configuration's name in Files.
+const Programme = "jauge.yaml"

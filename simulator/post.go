@@ -1,0 +1,110 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Poster sends deliveries to a running service.
+type Poster struct {
+	URL      string           // of the service, such as http://127.0.0.1:8080
+	Client   *http.Client     // without a redirect policy of its own
+	Now      func() time.Time // when requests are signed
+	Patience time.Duration    // how long a request is tried again while the service is away or busy
+}
+
+// The waits between two attempts double from the first to the longest, unless the service names one (Retry-After).
+const (
+	firstWait   = 100 * time.Millisecond
+	longestWait = 5 * time.Second
+)
+
+// Reach says whether a service answers at the URL at all: nil, or a sentence for whoever typed it.
+func (p Poster) Reach(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.path("healthz"), nil)
+	if err != nil {
+		return err
+	}
+	response, err := p.Client.Do(r)
+	if err != nil {
+		return fmt.Errorf("nothing answers at %s: is jauge serve running there? (%w)", p.URL, plain(err))
+	}
+	return response.Body.Close()
+}
+
+func (p Poster) path(elements ...string) string {
+	return strings.TrimRight(p.URL, "/") + "/" + strings.Join(elements, "/")
+}
+
+// plain takes an error's cause out of net/http's wrapping, which repeats method and URL.
+func plain(err error) error {
+	var wrapped interface{ Unwrap() error }
+	if errors.As(err, &wrapped) {
+		return wrapped.Unwrap()
+	}
+	return err
+}
+
+// Post sends a delivery and holds the answer against what it must be: 2xx, or 401 for a forged one. While the service
+// cannot be reached or is too busy, the request is signed and sent again.
+func (p Poster) Post(ctx context.Context, performance *Performance, d Delivery) error {
+	wait := firstWait
+	for began := time.Now(); ; wait = min(2*wait, longestWait) {
+		pause, err := p.attempt(ctx, performance, d)
+		if pause == 0 {
+			return err
+		}
+		pause = max(pause, wait)
+		if time.Since(began)+pause > p.Patience {
+			return fmt.Errorf("gave up after %s: %w", time.Since(began).Round(time.Second), err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// attempt sends once. A pause above 0 says that it may be tried again, and how long to wait at least.
+func (p Poster) attempt(ctx context.Context, performance *Performance, d Delivery) (pause time.Duration, _ error) {
+	signed := performance.Request(d, p.Now())
+	source := performance.Source.Name
+	r, err := http.NewRequestWithContext(ctx, signed.Method, p.path("webhooks", source), bytes.NewReader(signed.Body))
+	if err != nil {
+		return 0, err
+	}
+	r.Header = signed.Header
+	response, err := p.Client.Do(r)
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	if err != nil {
+		return firstWait, fmt.Errorf("the service at %s cannot be reached: %w", p.URL, plain(err))
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20)) // so that the connection is used again
+	switch code := response.StatusCode; {
+	case code == http.StatusTooManyRequests || code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout:
+		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+		return max(firstWait, time.Duration(seconds)*time.Second), fmt.Errorf("the service at %s cannot take requests: %s", p.URL, response.Status)
+	case d.Forged && code != http.StatusUnauthorized:
+		return 0, fmt.Errorf("a forged request of source %s was not refused: %s", source, response.Status)
+	case d.Forged || code >= 200 && code < 300:
+		return 0, nil
+	case code == http.StatusUnauthorized:
+		return 0, fmt.Errorf("the service refuses what source %s signs (401): its secret for this source differs from the configuration's, or its clock does from ours", source)
+	case code == http.StatusNotFound:
+		return 0, fmt.Errorf("the service has no source %s (404): it runs on another configuration", source)
+	}
+	return 0, fmt.Errorf("the service does not take what source %s sends: %s", source, response.Status)
+}

@@ -1,0 +1,237 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"jauge/attendance"
+	"jauge/internal/redistest"
+	"jauge/internal/text"
+	"jauge/platforms"
+)
+
+var planned = time.Date(2020, 4, 30, 16, 0, 0, 0, time.UTC)
+
+var secrets = map[string]string{
+	"zoom": "a-secret-token", "livekit": "KEY:a-secret-of-the-key", "standard": "whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE=",
+}
+
+// on returns a session of an hour with a room on a source of the given platform.
+func on(platform string) (attendance.Session, platforms.Source) {
+	session := attendance.Session{
+		ID: "on-" + platform, Title: text.Text{"fr": "Essai"}, StartsAt: planned, EndsAt: planned.Add(time.Hour),
+		Rooms: []attendance.Room{{Source: platform, ID: "room-1"}},
+	}
+	return session, platforms.Source{Name: platform, Platform: platform, Secrets: []string{secrets[platform]}}
+}
+
+func performance(t *testing.T, platform string, o Options) *Performance {
+	t.Helper()
+	session, source := on(platform)
+	p, err := New(session, source, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// shown is what a service shows, in the words of Truth.
+func shown(f attendance.Figures) Truth {
+	return Truth{
+		Session: f.Session.ID, Unique: *f.Unique, Peak: *f.Peak, PeakAt: f.PeakAt, WatchSeconds: f.Watch.Seconds(),
+		Present: *f.Present, Connections: *f.Connections,
+	}
+}
+
+// figures is the part of the truth that a service shows.
+func (t Truth) figures() Truth {
+	return Truth{
+		Session: t.Session, Unique: t.Unique, Peak: t.Peak, PeakAt: t.PeakAt, WatchSeconds: t.WatchSeconds,
+		Present: t.Present, Connections: t.Connections,
+	}
+}
+
+// receive does with a performance what the service does; it returns how many requests were refused.
+func receive(t *testing.T, p *Performance, store *attendance.Store) (refused int) {
+	t.Helper()
+	dialect := platforms.Dialects[p.Source.Platform]
+	for i, d := range p.Deliveries {
+		r := p.Request(d, d.At)
+		if err := dialect.Verify(p.Source, r); err != nil {
+			if !d.Forged || !errors.Is(err, platforms.ErrSignature) {
+				t.Fatalf("delivery %d, forged %t: %v", i, d.Forged, err)
+			}
+			refused++
+			continue
+		}
+		got, err := dialect.Decode(p.Source, r)
+		if err != nil {
+			t.Fatalf("delivery %d: %v", i, err)
+		}
+		if _, err := store.Record(t.Context(), p.Source.Name, got.Events); err != nil {
+			t.Fatalf("delivery %d: %v", i, err)
+		}
+	}
+	return refused
+}
+
+// Property: whatever the seed, the platform, the speed and the faults, a store that was sent a performance shows its truth.
+func TestServiceShowsTheTruth(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		for platform := range secrets {
+			for name, faults := range map[string]Faults{"good day": {}, "ordinary day": LightFaults(), "bad day": AllFaults()} {
+				t.Run(platform+", "+name, func(t *testing.T) {
+					t.Parallel()
+					for seed := range uint64(8) {
+						p := performance(t, platform, Options{
+							Attendees: int(3 + 3*seed), Seed: seed, Faults: faults, Start: planned, Speed: []float64{1, 60, 3600, 47.3}[seed%4],
+						})
+						session, _ := on(platform)
+						store := attendance.New(rdb, attendance.Options{
+							Prefix: fmt.Sprintf("%s%s-%s-%d:", prefix, platform, strings.ReplaceAll(name, " ", "-"), seed), Key: make([]byte, 32),
+							Now: func() time.Time { return planned.Add(2 * time.Hour) },
+						})
+						if err := store.Configure(t.Context(), []attendance.Session{session}); err != nil {
+							t.Fatal(err)
+						}
+						if refused := receive(t, p, store); refused != p.Truth.Forged {
+							t.Errorf("seed %d: %d requests refused, the truth says %d forged", seed, refused, p.Truth.Forged)
+						}
+						all, err := store.Figures(t.Context(), session)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if diff := cmp.Diff(p.Truth.figures(), shown(all[0])); diff != "" {
+							t.Errorf("seed %d (-truth +shown):\n%s", seed, diff)
+						}
+					}
+				})
+			}
+		}
+	})
+}
+
+func TestPerformanceIsSeeded(t *testing.T) {
+	t.Parallel()
+	for platform := range secrets {
+		o := Options{Attendees: 30, Seed: 7, Faults: AllFaults(), Start: planned}
+		unexported := cmp.AllowUnexported(Delivery{})
+		first, again := performance(t, platform, o), performance(t, platform, o)
+		if diff := cmp.Diff(first, again, unexported); diff != "" {
+			t.Errorf("%s: the same seed gives another performance:\n%s", platform, diff)
+		}
+		o.Seed = 8
+		if other := performance(t, platform, o); cmp.Equal(first.Deliveries, other.Deliveries, unexported) || cmp.Equal(first.Truth, other.Truth) {
+			t.Errorf("%s: another seed gives the same performance", platform)
+		}
+	}
+}
+
+// Faults change how things are told, not who came: only lost leaves change what can be known.
+func TestFaultsKeepTheAudience(t *testing.T) {
+	t.Parallel()
+	o := Options{Attendees: 40, Seed: 3, Start: planned}
+	good := performance(t, "standard", o).Truth
+	o.Faults = LightFaults()
+	light := performance(t, "standard", o).Truth
+	if diff := cmp.Diff(good.figures(), light.figures()); diff != "" {
+		t.Errorf("light faults change the truth:\n%s", diff)
+	}
+	o.Faults = AllFaults()
+	bad := performance(t, "standard", o).Truth
+	if bad.Unique != good.Unique || bad.Visits != good.Visits || bad.WatchSeconds <= good.WatchSeconds {
+		t.Errorf("lost leaves: %+v became %+v", good, bad)
+	}
+}
+
+// What a performance is made of: the figures of the audience are those of a webinar, and each fault happens.
+func TestPerformanceIsRealistic(t *testing.T) {
+	t.Parallel()
+	p := performance(t, "standard", Options{Attendees: 300, Seed: 1, Start: planned, Faults: AllFaults()})
+	truth := p.Truth
+	if truth.Unique != 300 || truth.Visits < 355 || truth.Visits > 400 {
+		t.Errorf("%d persons with %d connections", truth.Unique, truth.Visits)
+	}
+	if truth.Peak < 200 || truth.Peak >= 300 || truth.PeakAt.Before(planned) || truth.PeakAt.After(planned.Add(time.Hour)) {
+		t.Errorf("peak of %d at %s", truth.Peak, truth.PeakAt)
+	}
+	if mean := truth.WatchSeconds / 300 / 60; mean < 35 || mean > 62 {
+		t.Errorf("a person watched %.0f minutes", mean)
+	}
+	if truth.Duplicates < 20 || truth.Late < 20 || truth.LostLeaves < 5 || truth.Forged < 5 || truth.Requests != len(p.Deliveries) {
+		t.Errorf("faults: %+v", truth)
+	}
+	seen := map[string]int{}
+	joined := map[string]bool{}
+	for _, d := range p.Deliveries {
+		got, err := platforms.Dialects["standard"].Decode(p.Source, p.Request(d, d.At))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := got.Events[0]
+		switch {
+		case d.Forged && e.Kind == attendance.Joined && !e.Staff && strings.HasPrefix(e.Attendee, "intruder"):
+			seen["an intruder"]++
+		case d.Forged:
+			t.Errorf("a forged request that would change nothing: %+v", e)
+		case e.Kind == attendance.Left && !joined[e.Connection]:
+			seen["leave before its join"]++
+		case e.Kind == attendance.Joined && e.Staff:
+			seen["staff"]++
+		case e.Kind == attendance.Ended:
+			joined["the end"] = true
+		case e.Kind == attendance.Joined && e.At.Before(planned):
+			seen["early"]++
+		}
+		if e.Kind == attendance.Joined && !d.Forged {
+			joined[e.Connection] = true
+		}
+		if joined["the end"] && e.Kind != attendance.Ended {
+			seen["after the end"]++
+		}
+	}
+	want := []string{"after the end", "an intruder", "early", "leave before its join", "staff"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(seen))); diff != "" {
+		t.Errorf("what happens (-want +got):\n%s", diff)
+	}
+	if !slices.IsSortedFunc(p.Deliveries, func(a, b Delivery) int { return a.At.Compare(b.At) }) {
+		t.Error("the deliveries are not in order")
+	}
+}
+
+func TestCannotBePlayed(t *testing.T) {
+	t.Parallel()
+	session, source := on("zoom")
+	with := func(change func(*attendance.Session, *platforms.Source, *Options)) error {
+		session, source, o := session, source, Options{Attendees: 1, Start: planned}
+		change(&session, &source, &o)
+		_, err := New(session, source, o)
+		return err
+	}
+	for _, tt := range []struct {
+		name, want string
+		change     func(*attendance.Session, *platforms.Source, *Options)
+	}{
+		{"no room on the source", "session on-zoom has no room on source other", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Name = "other" }},
+		{"no secret", "source zoom: secrets: missing", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Secrets = nil }},
+		{"nobody", "there must be at least one attendee", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Attendees = 0 }},
+		{"backwards", "the speed must be positive", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Speed = -1 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := with(tt.change)
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,83 @@
+package simulator
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Truth is what is true of a performance, from who was in when at the platform's resolution of time. A service that
+// counts right, and knew nothing else of the session before, shows exactly these figures once everything was sent.
+//
+// A leave that is lost for good makes its visit last until the session's end: nobody can know better from what was sent.
+type Truth struct {
+	Session      string     `json:"session"`
+	Unique       int        `json:"unique"` // persons who came
+	Visits       int        `json:"visits"` // connections that they came with
+	Peak         int        `json:"peak"`   // most persons within the same second
+	PeakAt       *time.Time `json:"peak_at"`
+	WatchSeconds float64    `json:"watch_seconds"` // all persons' time; two devices at once are one person
+	Present      int        `json:"present"`       // 0: the session ended
+	Connections  int        `json:"connections"`   // 0: the session ended
+
+	Requests   int `json:"requests"`    // of all kinds
+	Duplicates int `json:"duplicates"`  // requests that repeat another
+	Late       int `json:"late"`        // requests that were held back
+	LostLeaves int `json:"lost_leaves"` // leaves that were never sent
+	Forged     int `json:"forged"`      // requests that must be refused
+}
+
+// visit is one connection's time; to is zero when its leave is lost.
+type visit struct {
+	person   int
+	from, to time.Time
+}
+
+// count works out the figures of visits to a session that ended at end. It knows nothing of how the service counts:
+// seconds in which a person was there are ticked off one by one.
+func (t *Truth) count(visits []visit, end time.Time) {
+	t.Visits = len(visits)
+	byPerson := map[int][]visit{}
+	for _, v := range visits {
+		if v.to.IsZero() || v.to.After(end) {
+			v.to = end
+		}
+		byPerson[v.person] = append(byPerson[v.person], v)
+	}
+	t.Unique = len(byPerson)
+	var watched time.Duration
+	inside := map[int64]int{} // persons by Unix second
+	for _, own := range byPerson {
+		slices.SortFunc(own, func(a, b visit) int { return a.from.Compare(b.from) })
+		var until time.Time // what is watched and ticked off already
+		for _, v := range own {
+			if v.from.Before(until) {
+				v.from = until
+			}
+			if !v.to.After(v.from) {
+				continue
+			}
+			watched += v.to.Sub(v.from)
+			until = v.to
+			for second := v.from.Unix(); second < v.to.Unix(); second++ {
+				inside[second]++
+			}
+		}
+	}
+	t.WatchSeconds = watched.Seconds()
+	t.findPeak(inside)
+}
+
+// findPeak takes the most persons in one second, and the first such second.
+func (t *Truth) findPeak(inside map[int64]int) {
+	var at int64
+	for second, persons := range inside {
+		if cmp.Or(cmp.Compare(persons, t.Peak), cmp.Compare(at, second)) > 0 {
+			t.Peak, at = persons, second
+		}
+	}
+	if t.Peak > 0 {
+		moment := time.Unix(at, 0).UTC()
+		t.PeakAt = &moment
+	}
+}
