@@ -21,6 +21,7 @@ const (
 	Bound      Kind = "bound"      // two connections are one person (a phone leg and a screen)
 	Registered Kind = "registered" // a person registered; without an occurrence
 	Attended   Kind = "attended"   // the platform's own total of one person, after the end
+	Replayed   Kind = "replayed"   // a person watched the recording; kept apart from attendance
 )
 
 // Event is one statement of a platform, decoded and reduced to what counting needs. It carries the platform's own ids:
@@ -28,6 +29,7 @@ const (
 type Event struct {
 	Kind       Kind
 	Room       string        // the platform's id of the webinar, meeting or room that sessions are configured with
+	Alias      string        // another id of the room that sessions may be configured with instead (its event or series)
 	Occurrence string        // one opening of the room; may be empty where the platform names none
 	Attendee   string        // the best stable id of the person; may be empty
 	Email      string        // lower-cased by identity.go; may be empty

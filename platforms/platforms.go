@@ -25,12 +25,15 @@ type Source struct {
 	Secrets     []string
 	Tolerance   time.Duration // how old or how far ahead a signed time may be; 0: the dialect's default
 	CallbackURL string        // the exact registered URL, for dialects that sign it
+	Path        string        // the secret end of the address, /webhooks/{source}/{path}, for senders that cannot sign
+	Accept      []string      // what the dialect takes only by choice, each a word of its Accepts
 }
 
 // Request is one delivery, its body read once and whole. Now is the receiver's clock.
 type Request struct {
 	Method string
 	Header http.Header
+	Path   string // what follows /webhooks/{source}/, without slashes at its ends
 	Query  url.Values
 	Body   []byte
 	Now    time.Time
@@ -67,8 +70,15 @@ type Answers struct {
 // Sign and Encode are the sender's side, for the simulator and the tests: Sign sets the headers for r.Body at r.Now
 // with the source's first secret; Encode writes the event as the platform would, with a nil body for a kind that the
 // platform has no word for, and in the platform's own time resolution.
+//
+// Accepts lists what a source may choose with `accept` (an older checksum, unsigned requests), each with what it risks.
+// Hello, if not nil, answers a handshake that comes before any signature could be made; nil: not a handshake. Refusal is
+// the status of a request that is not verified, where the platform treats another one than 401 better.
 type Dialect struct {
 	Capability attendance.Capability
+	Accepts    map[string]string
+	Hello      func(Source, Request) *Reply
+	Refusal    int
 	Secret     func(secret string) error // what is wrong with a configured secret, never quoting it
 	Verify     func(Source, Request) error
 	Decode     func(Source, Request) (Delivery, error)
