@@ -33,47 +33,70 @@ type catalogue struct {
 }
 
 // staleAfter is how long a replica may not know of a session that another one created. What arrives in between is put
-// aside and claimed by Reclaim.
-const staleAfter = time.Second
+// aside and claimed by Reclaim. refreshWithin is how long a request waits for a new catalogue when it has an old one.
+const (
+	staleAfter    = time.Second
+	refreshWithin = 500 * time.Millisecond
+)
 
+// sessions gives the catalogue, read anew when it is stale. While Redis is away the last one stands: pages and surveys go
+// on, and what is recorded goes to the journal.
 func (s *Store) sessions(ctx context.Context) (*catalogue, error) {
-	if c := s.catalogue.Load(); c != nil && time.Since(c.readAt) < staleAfter {
+	if c := s.catalogue.Load(); c.fresh() {
 		return c, nil
 	}
 	s.reload.Lock()
 	defer s.reload.Unlock()
-	if c := s.catalogue.Load(); c != nil && time.Since(c.readAt) < staleAfter {
-		return c, nil
+	last := s.catalogue.Load()
+	if last.fresh() {
+		return last, nil
 	}
-	return s.readCatalogue(ctx)
+	limited, cancel := context.WithTimeout(ctx, refreshWithin)
+	defer cancel()
+	c, err := s.readCatalogue(limited)
+	if err != nil && last != nil && ctx.Err() == nil {
+		again := *last
+		again.readAt = time.Now()
+		s.catalogue.Store(&again)
+		return &again, nil
+	}
+	return c, err
 }
+
+func (c *catalogue) fresh() bool { return c != nil && time.Since(c.readAt) < staleAfter }
 
 // readCatalogue is called with reload held.
 func (s *Store) readCatalogue(ctx context.Context) (*catalogue, error) {
-	readAt := time.Now()
 	raw, err := s.rdb.HGetAll(ctx, s.keys.sessions()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
-	c := &catalogue{byID: map[string]Session{}, byRoom: map[Room][]Session{}, readAt: readAt}
+	sessions := make([]Session, 0, len(raw))
 	for id, text := range raw {
 		var d definition
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
 			return nil, fmt.Errorf("session %s in the store: %w", id, err)
 		}
-		c.sessions = append(c.sessions, d.Session)
-		c.byID[id] = d.Session
+		sessions = append(sessions, d.Session)
 	}
+	c := newCatalogue(sessions)
+	s.catalogue.Store(c)
+	return c, nil
+}
+
+// newCatalogue sorts sessions and finds them by id and by room.
+func newCatalogue(sessions []Session) *catalogue {
+	c := &catalogue{sessions: slices.Clone(sessions), byID: map[string]Session{}, byRoom: map[Room][]Session{}, readAt: time.Now()}
 	slices.SortFunc(c.sessions, func(a, b Session) int {
 		return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.ID, b.ID))
 	})
 	for _, session := range c.sessions {
+		c.byID[session.ID] = session
 		for _, room := range session.Rooms {
 			c.byRoom[room] = append(c.byRoom[room], session)
 		}
 	}
-	s.catalogue.Store(c)
-	return c, nil
+	return c
 }
 
 // doorsOpen is how long before its planned start a session takes over a room that an earlier session used too.
@@ -128,8 +151,9 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 }
 
 // Configure brings the configuration file's sessions into the store, each unless the store has that very version of it,
-// perhaps changed since by the API.
+// perhaps changed since by the API. With Redis away it fails, and the file's sessions are what is known until it works.
 func (s *Store) Configure(ctx context.Context, sessions []Session) error {
+	s.catalogue.CompareAndSwap(nil, newCatalogue(sessions))
 	for _, session := range sessions {
 		text, err := json.Marshal(session)
 		if err != nil {

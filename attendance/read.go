@@ -93,7 +93,9 @@ func (s *Store) figures(session Session, c counts, declared *int) Figures {
 		f.State = Scheduled // not seen yet, or only a rehearsal that has ended
 	}
 	unique, peak := int(c["unique"]), int(c["peak"])
-	f.Unique = &unique
+	if f.Capability == Live || f.Capability == Joins || unique > 0 {
+		f.Unique = &unique
+	}
 	if f.Capability == Live {
 		f.Present, f.Connections, f.Peak = &present, &connections, &peak
 		if peak > 0 {

@@ -39,6 +39,7 @@ type Store struct {
 	now          func() time.Time
 	capabilities map[string]Capability
 	journal      *journal.Journal
+	observe      func(source, kind, result string)
 
 	reload    sync.Mutex // held while the catalogue is read anew
 	catalogue atomic.Pointer[catalogue]
@@ -55,9 +56,15 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 	}
 	s := &Store{
 		rdb: rdb, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
-		capabilities: o.Capabilities, journal: o.Journal, summaries: summaries{bySession: map[string]summary{}},
+		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, summaries: summaries{bySession: map[string]summary{}},
 	}
-	journal.Handle(o.Journal, entryEvents, func(ctx context.Context, e []sealed) error { _, err := s.apply(ctx, e); return err })
+	journal.Handle(o.Journal, entryEvents, func(ctx context.Context, batch []sealed) error {
+		results, err := s.apply(ctx, batch)
+		for i, r := range results {
+			s.observe(batch[i].Source, string(batch[i].Kind), string(r))
+		}
+		return err
+	})
 	journal.Handle(o.Journal, entrySession, s.store)
 	journal.Handle(o.Journal, entryHeads, s.declare)
 	journal.Handle(o.Journal, entryEnd, s.end)
@@ -71,6 +78,9 @@ const (
 	entryHeads   = "attendance.heads"
 	entryEnd     = "attendance.end"
 )
+
+// Observe names who is told of events that the journal kept and that are recorded now; call it before they can be.
+func (s *Store) Observe(f func(source, kind, result string)) { s.observe = f }
 
 // Events may be this far ahead of the receiver's clock, and no older than this moment.
 const maxAhead = 24 * time.Hour

@@ -389,3 +389,27 @@ func TestCancelledRecordCanBeRepeated(t *testing.T) {
 		}
 	})
 }
+
+// A Redis that is away takes nothing from what is known of the sessions: pages and surveys go on.
+func TestSessionsAreKnownWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	server, err := redistest.StartServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdb := server.Client()
+	t.Cleanup(func() { _ = rdb.Close() })
+	s, _ := newStore(t, rdb, "", hourLong("talk", Room{"live", "room"}))
+	server.Stop()
+	s.catalogue.Load().readAt = time.Now().Add(-time.Hour)
+	if _, err := s.Session(t.Context(), "talk"); err != nil {
+		t.Errorf("after it was known: %v", err)
+	}
+	fresh := New(rdb, Options{Key: s.seal.key})
+	if err := fresh.Configure(t.Context(), []Session{hourLong("talk")}); err == nil {
+		t.Error("a Redis that is away took the sessions")
+	}
+	if _, err := fresh.Session(t.Context(), "talk"); err != nil {
+		t.Errorf("of the file: %v", err)
+	}
+}

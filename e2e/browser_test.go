@@ -328,6 +328,8 @@ func TestLiveCountMovesByItself(t *testing.T) {
 	if b.js("window.untouched") != "true" {
 		t.Error("the page was reloaded")
 	}
-	await(t, "the curve to follow", func() bool { return strings.Contains(b.js(`document.querySelector("figure.curve svg").textContent`), "pic 7 ") })
+	await(t, "the curve to follow", func() bool {
+		return strings.Contains(b.js(`document.querySelector("figure.curve svg").textContent`), "pic 7 ")
+	})
 	b.see("live")
 }

@@ -27,9 +27,10 @@ func (t tally) results(session string, survey *Survey, segments []string, k int)
 	}
 	heads := v.parts(v.respondents)
 	r.Respondents = heads[0].n
-	for i, head := range heads[1:] {
+	for i, id := range segments {
+		head := heads[i+1]
 		v.open[i+1] = head.show
-		r.Segments[i] = SegmentResult{ID: segments[i], Suppressed: !head.show, Questions: []QuestionResult{}, Pairs: []PairResult{}}
+		r.Segments[i] = SegmentResult{ID: id, Suppressed: !head.show, Questions: []QuestionResult{}, Pairs: []PairResult{}}
 		if head.show {
 			r.Segments[i].Respondents = &head.n
 		}

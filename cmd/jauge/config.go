@@ -167,7 +167,7 @@ func (c *Config) environment() (ps problem.Problems) {
 		if file == "" {
 			continue
 		}
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(file) //nolint:gosec // the operator names it
 		if err != nil {
 			ps = append(ps, problem.Problem{Path: name, Message: "cannot read the file: " + reason(err)})
 			continue

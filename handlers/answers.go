@@ -1,0 +1,181 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/feedback"
+)
+
+// answerView is what one person said, as the holder of its receipt sees it.
+type answerView struct {
+	Title   string
+	Receipt string
+	Address string
+	Action  string
+	Thanks  bool // just sent
+	Changed bool // just changed
+	Deleted bool // just deleted: nothing else is shown
+	Answers []answerRow
+}
+
+type answerRow struct {
+	Question string
+	Said     []string
+}
+
+// answerPage handles GET /feedback/{session}/answers/{receipt}.
+func (s *server) answerPage(c *gin.Context) error {
+	a, err := s.asked(c)
+	if err != nil {
+		return err
+	}
+	row, err := s.Feedback.Get(c.Request.Context(), a.session.ID, c.Param("receipt"))
+	if err != nil {
+		return err
+	}
+	if !wantsPage(c) {
+		return respond(c, http.StatusOK, submissionJSON{Answers: plain(a.survey, row.Answers), Lang: row.Lang, Segment: row.Segment})
+	}
+	l := s.langs.of(c.Request)
+	v := answerView{
+		Title: a.session.Title.In(l.Tag), Receipt: c.Param("receipt"), Action: c.Request.URL.Path,
+		Address: s.link("feedback", a.session.ID, "answers", c.Param("receipt")),
+		Thanks:  c.Query("thanks") != "", Changed: c.Query("changed") != "",
+	}
+	if v.Answers, err = l.answers(a.survey, row.Answers); err != nil {
+		return err
+	}
+	return s.renderTitled(c, http.StatusOK, "answer", v.Title, v)
+}
+
+// plain writes answers as a program would send them: numbers as numbers, several choices as a list.
+func plain(survey *feedback.Survey, answers feedback.Answers) map[string]any {
+	values := make(map[string]any, len(answers))
+	for id, value := range answers {
+		q, _ := survey.Question(id)
+		switch q.Kind {
+		case feedback.Scale, feedback.NPS:
+			values[id] = json.Number(value.String())
+		case feedback.Multiple:
+			values[id] = value
+		default:
+			values[id] = value.String()
+		}
+	}
+	return values
+}
+
+// answers puts what was said into words, in the survey's order.
+func (l *lang) answers(survey *feedback.Survey, answers feedback.Answers) ([]answerRow, error) {
+	var rows []answerRow
+	for _, q := range survey.All() {
+		if len(answers[q.ID]) == 0 {
+			continue
+		}
+		row := answerRow{Question: q.Label.In(l.Tag)}
+		for _, value := range answers[q.ID] {
+			label, err := l.choice(q, value)
+			if err != nil {
+				return nil, err
+			}
+			row.Said = append(row.Said, label)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// changeAnswer handles POST and PUT /feedback/{session}/answers/{receipt}: JSON replaces the answers; the form's buttons
+// begin a change, step through its pages, or delete.
+func (s *server) changeAnswer(c *gin.Context) error {
+	a, err := s.asked(c)
+	if err != nil {
+		return err
+	}
+	if isJSON(c) {
+		return s.changeJSON(c, a)
+	}
+	f, err := s.readForm(c, a)
+	if err != nil {
+		return err
+	}
+	f.receipt = c.Param("receipt")
+	switch f.said.Get("do") {
+	case "delete":
+		return s.deleteForm(c, a)
+	case "change":
+		return s.beginChange(c, f)
+	}
+	return s.step(c, f, func(answers feedback.Answers) error {
+		if err := s.change(c, a, answers, s.langs.of(c.Request).Tag); err != nil {
+			return err
+		}
+		s.redirect(c, answerPath(a.session.ID, f.receipt), "changed")
+		return nil
+	})
+}
+
+// change replaces the answers and counts what became of it.
+func (s *server) change(c *gin.Context, a asked, answers feedback.Answers, lang string) error {
+	err := s.Feedback.Change(c.Request.Context(), a.session.ID, c.Param("receipt"), a.survey, answers, lang)
+	s.count(a, "changed", err)
+	return err
+}
+
+func (s *server) count(a asked, done string, err error) {
+	if err != nil {
+		done = outcome(err)
+	}
+	s.Metrics.Submission(a.session.ID, done)
+}
+
+func (s *server) changeJSON(c *gin.Context, a asked) error {
+	body, answers, err := s.readAnswers(c, a)
+	if err != nil || answers == nil {
+		return err
+	}
+	if err := s.change(c, a, answers, body.Lang); err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, gin.H{"receipt": c.Param("receipt")})
+}
+
+// beginChange shows the survey's first page with what was said.
+func (s *server) beginChange(c *gin.Context, f form) error {
+	row, err := s.Feedback.Get(c.Request.Context(), f.session.ID, f.receipt)
+	if err != nil {
+		return err
+	}
+	f.said = row.Answers.Form()
+	return s.renderSurvey(c, http.StatusOK, f)
+}
+
+// deleteAnswer handles DELETE /feedback/{session}/answers/{receipt}.
+func (s *server) deleteAnswer(c *gin.Context) error {
+	a, err := s.asked(c)
+	if err != nil {
+		return err
+	}
+	if err := s.remove(c, a); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+func (s *server) deleteForm(c *gin.Context, a asked) error {
+	if err := s.remove(c, a); err != nil {
+		return err
+	}
+	v := answerView{Title: a.session.Title.In(s.langs.of(c.Request).Tag), Deleted: true}
+	return s.renderTitled(c, http.StatusOK, "answer", v.Title, v)
+}
+
+func (s *server) remove(c *gin.Context, a asked) error {
+	err := s.Feedback.Delete(c.Request.Context(), a.session.ID, c.Param("receipt"))
+	s.count(a, "deleted", err)
+	return err
+}

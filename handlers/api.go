@@ -1,0 +1,415 @@
+package handlers
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/attendance"
+	"jauge/feedback"
+	"jauge/internal/problem"
+	"jauge/internal/text"
+)
+
+// listSessions handles GET /api/v1/sessions, by planned start.
+func (s *server) listSessions(c *gin.Context) error {
+	sessions, err := s.Attendance.Sessions(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	objects, err := s.objects(c.Request.Context(), sessions)
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, objects)
+}
+
+func (s *server) objects(ctx context.Context, sessions []attendance.Session) ([]sessionObject, error) {
+	all, err := s.statuses(ctx, sessions...)
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]sessionObject, len(all))
+	for i, st := range all {
+		objects[i] = st.object()
+	}
+	return objects, nil
+}
+
+// getSession handles GET /api/v1/sessions/{id}.
+func (s *server) getSession(c *gin.Context) error {
+	return s.respondSession(c, http.StatusOK, c.Param("id"))
+}
+
+func (s *server) respondSession(c *gin.Context, code int, id string) error {
+	st, err := s.statusOf(c.Request.Context(), id)
+	if err != nil {
+		return err
+	}
+	return respond(c, code, st.object())
+}
+
+// createSession handles POST /api/v1/sessions.
+func (s *server) createSession(c *gin.Context) error {
+	var session attendance.Session
+	if err := decodeJSON(c, &session); err != nil {
+		return err
+	}
+	if err := s.define(c.Request.Context(), session, s.Attendance.Create); err != nil {
+		return err
+	}
+	c.Header("Location", s.link("api/v1/sessions", session.ID))
+	return s.respondSession(c, http.StatusCreated, session.ID)
+}
+
+// putSession handles PUT /api/v1/sessions/{id}; the body's id may be left out and must not differ.
+func (s *server) putSession(c *gin.Context) error {
+	session := attendance.Session{ID: c.Param("id")}
+	if err := decodeJSON(c, &session); err != nil {
+		return err
+	}
+	if session.ID != c.Param("id") {
+		return problem.Problems{{Path: "id", Message: "differs from the id in the address"}}
+	}
+	if err := s.define(c.Request.Context(), session, s.Attendance.Put); err != nil {
+		return err
+	}
+	return s.respondSession(c, http.StatusOK, session.ID)
+}
+
+// define checks what a definition refers to, which the store cannot know, and lets the store check the rest.
+func (s *server) define(ctx context.Context, session attendance.Session, write func(context.Context, attendance.Session) error) error {
+	problems := s.references(session)
+	if len(problems) == 0 {
+		return write(ctx, session)
+	}
+	return append(session.Validate(), problems...)
+}
+
+// references lists the names in a definition that nothing configured answers to.
+func (s *server) references(session attendance.Session) problem.Problems {
+	var problems problem.Problems
+	unknown := func(path string) { problems = append(problems, problem.Problem{Path: path, Message: "not configured"}) }
+	if _, ok := s.series(session.Series); session.Series != "" && !ok {
+		unknown("series")
+	}
+	if session.Survey != "" && s.Surveys[session.Survey] == nil {
+		unknown("survey")
+	}
+	for i, room := range session.Rooms {
+		if _, ok := s.Sources[room.Source]; !ok {
+			unknown(fmt.Sprintf("rooms[%d].source", i))
+		}
+	}
+	return problems
+}
+
+// endSession handles POST /api/v1/sessions/{id}/end.
+func (s *server) endSession(c *gin.Context) error {
+	if err := s.Attendance.End(c.Request.Context(), c.Param("id")); err != nil {
+		return err
+	}
+	return s.respondSession(c, http.StatusOK, c.Param("id"))
+}
+
+// maxHeads is far above any hall, and far below what would break a figure.
+const maxHeads = 10_000_000
+
+// declareHeads handles POST /api/v1/sessions/{id}/declare.
+func (s *server) declareHeads(c *gin.Context) error {
+	var body struct {
+		Heads *int `json:"heads"`
+	}
+	if err := decodeJSON(c, &body); err != nil {
+		return err
+	}
+	if body.Heads == nil || *body.Heads < 0 || *body.Heads > maxHeads {
+		return problem.Problems{{Path: "heads", Message: "a whole number from 0 to 10000000 belongs here"}}
+	}
+	if err := s.Attendance.Declare(c.Request.Context(), c.Param("id"), *body.Heads); err != nil {
+		return err
+	}
+	return s.respondSession(c, http.StatusOK, c.Param("id"))
+}
+
+// rowObject is one person's attendance under a pseudonym.
+type rowObject struct {
+	Attendee        string     `json:"attendee"`
+	FirstJoinedAt   *time.Time `json:"first_joined_at"` // null: only a total is known
+	LastLeftAt      *time.Time `json:"last_left_at"`    // null: still in, or only a total is known
+	Visits          int        `json:"visits"`
+	WatchSeconds    float64    `json:"watch_seconds"`
+	WatchSecondsLow float64    `json:"watch_seconds_low"`
+	Attended        bool       `json:"attended"`
+	Completed       bool       `json:"completed"`
+	Provenance      string     `json:"provenance"`
+}
+
+func (s *server) rows(c *gin.Context) ([]rowObject, error) {
+	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Attendance.Rows(c.Request.Context(), session.ID)
+	if err != nil {
+		return nil, err
+	}
+	f := attendance.Figures{Session: session}
+	objects := make([]rowObject, len(rows))
+	for i, r := range rows {
+		objects[i] = rowObject{
+			Attendee: r.Attendee, FirstJoinedAt: moment(f, r.FirstJoinedAt), LastLeftAt: moment(f, r.LastLeftAt), Visits: r.Visits,
+			WatchSeconds: r.Watch.Seconds(), WatchSecondsLow: r.WatchLow.Seconds(),
+			Attended: r.Attended, Completed: r.Completed, Provenance: r.Provenance,
+		}
+	}
+	return objects, nil
+}
+
+// getAttendance handles GET /api/v1/sessions/{id}/attendance.
+func (s *server) getAttendance(c *gin.Context) error {
+	rows, err := s.rows(c)
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, rows)
+}
+
+// getAttendanceCSV handles GET /api/v1/sessions/{id}/attendance.csv; an empty cell is what JSON writes as null.
+func (s *server) getAttendanceCSV(c *gin.Context) error {
+	rows, err := s.rows(c)
+	if err != nil {
+		return err
+	}
+	records := [][]string{{
+		"attendee", "first_joined_at", "last_left_at", "visits", "watch_seconds", "watch_seconds_low", "attended", "completed", "provenance",
+	}}
+	for _, r := range rows {
+		records = append(records, []string{
+			r.Attendee, timestamp(r.FirstJoinedAt), timestamp(r.LastLeftAt), strconv.Itoa(r.Visits), decimal(r.WatchSeconds),
+			decimal(r.WatchSecondsLow), strconv.FormatBool(r.Attended), strconv.FormatBool(r.Completed), r.Provenance,
+		})
+	}
+	return respondCSV(c, c.Param("id")+"-attendance.csv", records)
+}
+
+func timestamp(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// respondCSV writes records as a download. A cell that a spreadsheet would run as a formula gets an apostrophe in front;
+// numbers are left alone.
+func respondCSV(c *gin.Context, name string, records [][]string) error {
+	c.Header("Content-Disposition", `attachment; filename="`+name+`"`)
+	c.Header("Content-Type", "text/csv; charset=utf-8")
+	c.Status(http.StatusOK)
+	w := csv.NewWriter(c.Writer)
+	for _, record := range records {
+		for i, cell := range record {
+			if _, err := strconv.ParseFloat(cell, 64); err != nil && strings.ContainsAny(cell[:min(1, len(cell))], "=+-@\t\r") {
+				record[i] = "'" + cell
+			}
+		}
+		_ = w.Write(record) // the caller hung up; there is nobody to tell
+	}
+	w.Flush()
+	return nil
+}
+
+// getCurve handles GET /api/v1/sessions/{id}/curve?step=: a Go duration or whole seconds, at least 1 s.
+func (s *server) getCurve(c *gin.Context) error {
+	st, err := s.statusOf(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	step := niceStep(s.span(st.Figures), 500)
+	if given := c.Query("step"); given != "" {
+		if step, err = parseStep(given, s.span(st.Figures)); err != nil {
+			return err
+		}
+	}
+	points, err := s.Attendance.Curve(c.Request.Context(), st.Session.ID, step)
+	if err != nil {
+		return err
+	}
+	for i := range points {
+		points[i].At = local(st.Figures, points[i].At)
+	}
+	return respond(c, http.StatusOK, list(points))
+}
+
+// list is v as JSON writes lists: an empty one is [] and not null.
+func list[T any](v []T) []T {
+	if v == nil {
+		return []T{}
+	}
+	return v
+}
+
+// span is how long the session has lasted.
+func (s *server) span(f attendance.Figures) time.Duration {
+	if f.StartedAt.IsZero() {
+		return 0
+	}
+	end := f.EndedAt
+	if end.IsZero() {
+		end = s.Now()
+	}
+	return max(0, end.Sub(f.StartedAt))
+}
+
+// niceStep is the smallest round step that needs no more than this number of points.
+func niceStep(span time.Duration, points int) time.Duration {
+	for _, seconds := range []int{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400} {
+		if step := time.Duration(seconds) * time.Second; int(span/step)+2 <= points {
+			return step
+		}
+	}
+	return 7 * 24 * time.Hour
+}
+
+// maxPoints bounds what one request for a curve may ask for.
+const maxPoints = 100_000
+
+func parseStep(given string, span time.Duration) (time.Duration, error) {
+	step, err := time.ParseDuration(given)
+	if err != nil {
+		seconds, err := strconv.Atoi(given)
+		if err != nil || seconds > 24*60*60 {
+			return 0, badRequest("step is a duration such as 30s or 5m, or whole seconds.")
+		}
+		step = time.Duration(seconds) * time.Second
+	}
+	if step < time.Second || step > 24*time.Hour || span/step > maxPoints {
+		return 0, badRequest("step is at least 1 s, at most 24 h, and leaves no more than 100000 points.")
+	}
+	return step, nil
+}
+
+// results reads the answers of the session in the path, with its segments.
+func (s *server) results(c *gin.Context) (feedback.Results, error) {
+	ctx := c.Request.Context()
+	st, err := s.statusOf(ctx, c.Param("id"))
+	if err != nil {
+		return feedback.Results{}, err
+	}
+	survey := s.survey(st.Session)
+	if survey == nil {
+		return feedback.Results{}, notFound("This session has no survey.")
+	}
+	segments := make([]string, len(st.Session.Segments))
+	for i, segment := range st.Session.Segments {
+		segments[i] = segment.ID
+	}
+	results, err := s.Feedback.Results(ctx, st.Session.ID, survey, segments, s.MinimumGroup)
+	return withRate(results, st.Summary), err
+}
+
+// getFeedback handles GET /api/v1/sessions/{id}/feedback.
+func (s *server) getFeedback(c *gin.Context) error {
+	results, err := s.results(c)
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, results)
+}
+
+// getFeedbackCSV handles GET /api/v1/sessions/{id}/feedback.csv: a line per question and value, of everybody and of each
+// segment; the cells of what is hidden are empty.
+func (s *server) getFeedbackCSV(c *gin.Context) error {
+	results, err := s.results(c)
+	if err != nil {
+		return err
+	}
+	records := [][]string{{"segment", "question", "kind", "n", "value", "count", "share", "share_low", "share_high", "suppressed"}}
+	records = append(records, tally("", results.Questions)...)
+	for _, segment := range results.Segments {
+		records = append(records, tally(segment.ID, segment.Questions)...)
+	}
+	return respondCSV(c, c.Param("id")+"-feedback.csv", records)
+}
+
+func tally(segment string, questions []feedback.QuestionResult) [][]string {
+	var records [][]string
+	for _, q := range questions {
+		for _, choice := range q.Choices {
+			record := []string{segment, q.ID, string(q.Kind), whole(q.N), choice.Value, whole(choice.Count), "", "", "", strconv.FormatBool(q.Suppressed)}
+			if choice.Share != nil {
+				record[6], record[7], record[8] = decimal(choice.Share.Value), decimal(choice.Share.Low), decimal(choice.Share.High)
+			}
+			records = append(records, record)
+		}
+	}
+	return records
+}
+
+func whole(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
+}
+
+// seriesObject is a series with its sessions, by planned start.
+type seriesObject struct {
+	ID       string          `json:"id"`
+	Title    text.Text       `json:"title"`
+	Sessions []sessionObject `json:"sessions"`
+}
+
+func (s *server) series(id string) (attendance.Series, bool) {
+	i := slices.IndexFunc(s.Series, func(series attendance.Series) bool { return series.ID == id })
+	if i < 0 {
+		return attendance.Series{}, false
+	}
+	return s.Series[i], true
+}
+
+var errSeries = notFound("There is no series with this id.")
+
+// sessionsOf lists the sessions of a series.
+func (s *server) sessionsOf(ctx context.Context, series string) ([]attendance.Session, error) {
+	sessions, err := s.Attendance.Sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(sessions, func(session attendance.Session) bool { return session.Series != series }), nil
+}
+
+// getSeries handles GET /api/v1/series/{id}.
+func (s *server) getSeries(c *gin.Context) error {
+	series, ok := s.series(c.Param("id"))
+	if !ok {
+		return errSeries
+	}
+	sessions, err := s.sessionsOf(c.Request.Context(), series.ID)
+	if err != nil {
+		return err
+	}
+	objects, err := s.objects(c.Request.Context(), sessions)
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, seriesObject{series.ID, series.Title, objects})
+}
+
+// getAside handles GET /api/v1/aside: authentic events that no session claimed.
+func (s *server) getAside(c *gin.Context) error {
+	events, err := s.Attendance.AsideEvents(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, list(events))
+}

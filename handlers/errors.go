@@ -1,0 +1,147 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/attendance"
+	"jauge/feedback"
+	"jauge/internal/problem"
+)
+
+// failure is what a handler returns when it cannot do what was asked: a stable code, a sentence that may leave the
+// house, and a cause that may not.
+type failure struct {
+	status   int
+	code     string // of the page's texts, and of the problem's "code"
+	detail   string // for programs, in English; never made from an inner error
+	problems problem.Problems
+	cause    error // for the log only
+}
+
+func (f *failure) Error() string { return f.code }
+
+func (f *failure) Unwrap() error { return f.cause }
+
+func notFound(detail string) *failure {
+	return &failure{status: http.StatusNotFound, code: "not_found", detail: detail}
+}
+
+func badRequest(detail string) *failure {
+	return &failure{status: http.StatusBadRequest, code: "bad_request", detail: detail}
+}
+
+func unavailable(cause error) *failure {
+	return &failure{
+		status: http.StatusServiceUnavailable, code: "unavailable", cause: cause,
+		detail: "The store cannot be reached. Nothing was changed; please repeat the request.",
+	}
+}
+
+// asFailure is the only place where an error of the domains becomes a status. What it does not know is internal.
+func asFailure(err error) *failure {
+	var f *failure
+	var problems problem.Problems
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, attendance.ErrNotFound):
+		return notFound("There is no session with this id.")
+	case errors.Is(err, attendance.ErrExists):
+		return &failure{status: http.StatusConflict, code: "conflict", detail: "A session with this id exists; change it with PUT."}
+	case errors.Is(err, feedback.ErrNotFound):
+		return &failure{status: http.StatusNotFound, code: "no_answer", detail: "There is no answer with this receipt."}
+	case errors.Is(err, feedback.ErrDeleted):
+		return &failure{status: http.StatusGone, code: "deleted", detail: "The answer with this receipt was deleted."}
+	case errors.Is(err, feedback.ErrConflict):
+		return &failure{status: http.StatusConflict, code: "conflict", detail: "The answer is being changed by another request; please repeat."}
+	case errors.Is(err, feedback.ErrEmpty):
+		return &failure{status: http.StatusUnprocessableEntity, code: "invalid", detail: "Nothing was answered."}
+	case errors.As(err, &problems):
+		return &failure{status: http.StatusUnprocessableEntity, code: "invalid", detail: "The definition has mistakes.", problems: problems}
+	case isAway(err):
+		return unavailable(err)
+	}
+	return &failure{status: http.StatusInternalServerError, code: "internal", detail: "Something went wrong on our side.", cause: err}
+}
+
+// isAway says whether err is about the way to the store, or about a caller who gave up waiting.
+func isAway(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// codeUnauthorized is the failure of who is not signed in; a wrong webhook signature is another.
+const codeUnauthorized = "unauthorized"
+
+// problemJSON is an error as RFC 9457 writes it, with the extensions code, request and errors.
+type problemJSON struct {
+	Type    string        `json:"type"`
+	Title   string        `json:"title"`
+	Status  int           `json:"status"`
+	Detail  string        `json:"detail"`
+	Code    string        `json:"code"`
+	Request string        `json:"request"`
+	Errors  []problemItem `json:"errors,omitempty"`
+}
+
+type problemItem struct {
+	Path    string `json:"path"`
+	Message string `json:"message"`
+}
+
+// fail writes err as a page to people and as a problem to programs. Causes go to the log, never to the caller.
+func (s *server) fail(c *gin.Context, err error) {
+	f := asFailure(err)
+	if f.cause != nil {
+		s.Log.ErrorContext(c.Request.Context(), "request failed", "request", requestID(c), "route", c.FullPath(), "cause", f.cause)
+	}
+	if f.status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", "5")
+	}
+	if f.code == codeUnauthorized {
+		c.Header("WWW-Authenticate", `Bearer realm="jauge"`)
+	}
+	if wantsPage(c) {
+		pageErr := s.failPage(c, f)
+		if pageErr == nil {
+			return
+		}
+		s.Log.ErrorContext(c.Request.Context(), "error page failed", "request", requestID(c), "cause", pageErr)
+	}
+	body := problemJSON{
+		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.detail, Code: f.code, Request: requestID(c),
+	}
+	for _, p := range f.problems {
+		body.Errors = append(body.Errors, problemItem(p))
+	}
+	writeJSON(c, f.status, "application/problem+json", body)
+}
+
+// failPage tells a person what happened and what to do; who is not signed in gets the form to do so at once.
+func (s *server) failPage(c *gin.Context, f *failure) error {
+	if f.code == codeUnauthorized {
+		return s.render(c, f.status, "login", "login.title", loginView{Next: localPath(c.Request.URL.Path)})
+	}
+	return s.render(c, f.status, "error", "error."+f.code+".title", errorView{Code: f.code, Request: requestID(c)})
+}
+
+type errorView struct{ Code, Request string }
+
+// wantsPage says whether the caller is a person: not under the programs' paths, and not speaking JSON.
+func wantsPage(c *gin.Context) bool {
+	for _, prefix := range []string{"/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi"} {
+		if strings.HasPrefix(c.Request.URL.Path, prefix) {
+			return false
+		}
+	}
+	accept := c.GetHeader("Accept")
+	return strings.Contains(accept, "text/html") || !strings.Contains(accept, "json") && !isJSON(c)
+}

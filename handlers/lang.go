@@ -1,0 +1,146 @@
+package handlers
+
+import (
+	"embed"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-playground/locales"
+	"github.com/go-playground/locales/en"
+	"github.com/go-playground/locales/fr"
+	"github.com/goccy/go-yaml"
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+//go:embed messages/*.yaml
+var messageFiles embed.FS
+
+// unknown is how pages write a figure that is not known. Never a 0.
+const unknown = "–"
+
+// lang speaks one language: its messages with their plurals, its numbers, dates and times.
+type lang struct {
+	Tag      string
+	messages *i18n.Localizer
+	locale   locales.Translator
+	clock    string // of a time's hour and minute
+}
+
+// langs are the languages that pages are written in, the default first.
+type langs struct {
+	matcher language.Matcher
+	all     []*lang
+}
+
+func newLangs() (*langs, error) {
+	all := []*lang{
+		{Tag: "fr", locale: fr.New(), clock: "15\u00a0h\u00a004"},
+		{Tag: "en", locale: en.New(), clock: "15:04"},
+	}
+	bundle := i18n.NewBundle(language.French)
+	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
+	tags := make([]language.Tag, len(all))
+	for i, l := range all {
+		if _, err := bundle.LoadMessageFileFS(messageFiles, "messages/"+l.Tag+".yaml"); err != nil {
+			return nil, fmt.Errorf("messages: %w", err)
+		}
+		l.messages = i18n.NewLocalizer(bundle, l.Tag)
+		tags[i] = language.Make(l.Tag)
+	}
+	return &langs{matcher: language.NewMatcher(tags), all: all}, nil
+}
+
+// of chooses the language of a request: ?lang=, or the form's lang, then Accept-Language, then French.
+func (ls *langs) of(r *http.Request) *lang {
+	if l := ls.byTag(chosenLang(r)); l != nil {
+		return l
+	}
+	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	if err != nil || len(tags) == 0 {
+		return ls.all[0]
+	}
+	_, i, _ := ls.matcher.Match(tags...)
+	return ls.all[i]
+}
+
+func (ls *langs) byTag(tag string) *lang {
+	for _, l := range ls.all {
+		if l.Tag == tag {
+			return l
+		}
+	}
+	return nil
+}
+
+func chosenLang(r *http.Request) string {
+	if tag := r.PostForm.Get("lang"); tag != "" {
+		return tag
+	}
+	return r.URL.Query().Get("lang")
+}
+
+// T is the message with this id; pairs are the names and values that it mentions.
+func (l *lang) T(id string, pairs ...any) (string, error) {
+	return l.messages.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: data(pairs)})
+}
+
+// Count is the message with this id in the form that n takes; the message mentions n as .N.
+func (l *lang) Count(id string, n int, pairs ...any) (string, error) {
+	return l.messages.Localize(&i18n.LocalizeConfig{
+		MessageID: id, PluralCount: n, TemplateData: data(append(pairs, "N", l.Number(n))),
+	})
+}
+
+// Word is the message with this id, which does not mention n, in the form that n takes; the plural for what is not known.
+func (l *lang) Word(id string, n *int) (string, error) {
+	if n == nil {
+		return l.Count(id, 2)
+	}
+	return l.Count(id, *n)
+}
+
+func data(pairs []any) map[string]any {
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return m
+}
+
+// Number writes a whole number: "1 234" in French, "1,234" in English.
+func (l *lang) Number(n int) string { return l.locale.FmtNumber(float64(n), 0) }
+
+// Maybe is Number, or a dash for what is not known.
+func (l *lang) Maybe(n *int) string {
+	if n == nil {
+		return unknown
+	}
+	return l.Number(*n)
+}
+
+// Percent writes a share from 0 to 1 with at most one decimal: "12,5 %" in French, "12.5%" in English.
+func (l *lang) Percent(share float64) string {
+	whole := l.locale.FmtPercent(share*100, 1)
+	for _, zero := range []string{",0", ".0"} {
+		whole = strings.Replace(whole, zero, "", 1)
+	}
+	return whole
+}
+
+// Clock writes the time of day: "18 h 24" in French, "18:24" in English.
+func (l *lang) Clock(t time.Time) string { return t.Format(l.clock) }
+
+// Date writes the day in words; French counts the first of a month as "1er".
+func (l *lang) Date(t time.Time) string {
+	date := l.locale.FmtDateFull(t)
+	if l.Tag == "fr" && t.Day() == 1 {
+		date = strings.Replace(date, " 1 ", " 1er ", 1)
+	}
+	return date
+}
+
+// Zone names the offset that a session's times are written in: "UTC+02:00".
+func (l *lang) Zone(t time.Time) string { return "UTC" + t.Format("-07:00") }

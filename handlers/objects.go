@@ -1,0 +1,161 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"jauge/attendance"
+	"jauge/feedback"
+	"jauge/internal/text"
+)
+
+// sessionObject is a session as the API and the stream show it. What is not known is null.
+type sessionObject struct {
+	ID         string           `json:"id"`
+	Series     *string          `json:"series"`
+	Title      text.Text        `json:"title"`
+	State      attendance.State `json:"state"`
+	StartsAt   time.Time        `json:"starts_at"`
+	EndsAt     time.Time        `json:"ends_at"`
+	StartedAt  *time.Time       `json:"started_at"`
+	EndedAt    *time.Time       `json:"ended_at"`
+	Attendance attendanceObject `json:"attendance"`
+	Feedback   feedbackObject   `json:"feedback"`
+}
+
+type attendanceObject struct {
+	Capability      attendance.Capability `json:"capability"`
+	Present         *int                  `json:"present"`
+	Connections     *int                  `json:"connections"`
+	Peak            *int                  `json:"peak"`
+	PeakAt          *time.Time            `json:"peak_at"`
+	Unique          *int                  `json:"unique"`
+	Attended        *int                  `json:"attended"`
+	Completed       *int                  `json:"completed"`
+	Registered      *int                  `json:"registered"`
+	Invited         *int                  `json:"invited"`
+	Declared        *int                  `json:"declared"`
+	WatchSeconds    *float64              `json:"watch_seconds"`
+	WatchSecondsLow *float64              `json:"watch_seconds_low"`
+	InferredShare   *float64              `json:"inferred_share"`
+	NoShowRate      *float64              `json:"no_show_rate"`
+}
+
+type feedbackObject struct {
+	Respondents  *int           `json:"respondents"` // null: the session has no survey
+	ResponseRate *feedback.Rate `json:"response_rate"`
+}
+
+// status is everything known of one session, read at one moment.
+type status struct {
+	attendance.Figures
+	Summary *attendance.Summary // nil: not known on this platform
+	Answers *feedback.Results   // nil: no survey
+}
+
+// statuses reads many sessions: their figures in one pipeline, their answers in another.
+func (s *server) statuses(ctx context.Context, sessions ...attendance.Session) ([]status, error) {
+	figures, err := s.Attendance.Figures(ctx, sessions...)
+	if err != nil {
+		return nil, err
+	}
+	surveys := map[string]*feedback.Survey{}
+	for _, session := range sessions {
+		if survey := s.survey(session); survey != nil {
+			surveys[session.ID] = survey
+		}
+	}
+	results, err := s.Feedback.Scrape(ctx, surveys, s.MinimumGroup)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]status, len(figures))
+	for i, f := range figures {
+		all[i] = status{Figures: f}
+		if all[i].Summary, err = s.summary(ctx, f); err != nil {
+			return nil, err
+		}
+		if r, ok := results[f.Session.ID]; ok {
+			r = withRate(r, all[i].Summary)
+			all[i].Answers = &r
+		}
+	}
+	return all, nil
+}
+
+// statusOf reads one session by its id.
+func (s *server) statusOf(ctx context.Context, id string) (status, error) {
+	session, err := s.Attendance.Session(ctx, id)
+	if err != nil {
+		return status{}, err
+	}
+	all, err := s.statuses(ctx, session)
+	if err != nil {
+		return status{}, err
+	}
+	return all[0], nil
+}
+
+// summary reads what needs every person's marks, of the sessions whose sources can tell it.
+func (s *server) summary(ctx context.Context, f attendance.Figures) (*attendance.Summary, error) {
+	if f.Capability != attendance.Live && f.Capability != attendance.Totals || f.LastEventAt.IsZero() {
+		return nil, nil
+	}
+	summary, err := s.Attendance.Summary(ctx, f.Session.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &summary, nil
+}
+
+// withRate relates the respondents to those who attended, if that is known.
+func withRate(r feedback.Results, summary *attendance.Summary) feedback.Results {
+	if summary == nil {
+		return r
+	}
+	return r.WithAttended(summary.Attended)
+}
+
+func (st status) object() sessionObject {
+	session := st.Session
+	o := sessionObject{
+		ID: session.ID, Title: session.Title, State: st.State, StartsAt: session.StartsAt, EndsAt: session.EndsAt,
+		StartedAt: moment(st.Figures, st.StartedAt), EndedAt: moment(st.Figures, st.EndedAt),
+		Attendance: st.attendance(),
+	}
+	if session.Series != "" {
+		o.Series = &session.Series
+	}
+	if st.Answers != nil {
+		o.Feedback = feedbackObject{Respondents: &st.Answers.Respondents, ResponseRate: st.Answers.ResponseRate}
+	}
+	return o
+}
+
+func (st status) attendance() attendanceObject {
+	o := attendanceObject{
+		Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
+		Registered: st.Registered, Declared: st.Declared, NoShowRate: st.NoShowRate,
+	}
+	if st.PeakAt != nil {
+		o.PeakAt = moment(st.Figures, *st.PeakAt)
+	}
+	if st.Session.Invited > 0 {
+		o.Invited = &st.Session.Invited
+	}
+	if st.Summary != nil {
+		watch, low, share := st.Summary.Watch.Seconds(), st.Summary.WatchLow.Seconds(), st.Summary.InferredShare()
+		o.Attended, o.Completed = &st.Summary.Attended, &st.Summary.Completed
+		o.WatchSeconds, o.WatchSecondsLow, o.InferredShare = &watch, &low, &share
+	}
+	return o
+}
+
+// moment is t in the session's zone, or nil for the zero time.
+func moment(f attendance.Figures, t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = local(f, t)
+	return &t
+}

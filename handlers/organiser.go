@@ -1,0 +1,192 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/attendance"
+)
+
+// sessionView is a session as the organiser's pages show it.
+type sessionView struct {
+	status
+	Title      string
+	Date       string
+	From, To   string // planned, in the session's zone
+	Zone       string
+	Since      string // when it started or ended; empty: not yet
+	PeakAt     string
+	Survey     string // the address of its survey; empty: none
+	Segments   []segmentView
+	SeriesName string
+	Curve      *curve
+	Trend      *trend
+	ReadOnly   string // a link for others; empty: the reader has only such a link
+}
+
+// OffsetMinutes is the session's offset from UTC, for the script that writes times.
+func (v sessionView) OffsetMinutes() int {
+	_, seconds := v.Session.StartsAt.Zone()
+	return seconds / 60
+}
+
+type segmentView struct{ Title, Survey string }
+
+// trend is how many more (or fewer) are present than some minutes ago.
+type trend struct {
+	Change  int
+	Minutes int
+}
+
+// Fall is the change without its sign.
+func (t trend) Fall() int { return -t.Change }
+
+// trendMinutes is how far back the trend looks.
+const trendMinutes = 2
+
+func (s *server) sessionView(l *lang, st status) sessionView {
+	session := st.Session
+	v := sessionView{
+		status: st, Title: session.Title.In(l.Tag), Date: l.Date(session.StartsAt),
+		From: l.Clock(session.StartsAt), To: l.Clock(session.EndsAt.In(session.StartsAt.Location())), Zone: l.Zone(session.StartsAt),
+	}
+	if st.State == attendance.InSession && !st.StartedAt.IsZero() {
+		v.Since = l.Clock(local(st.Figures, st.StartedAt))
+	}
+	if st.State == attendance.Over && !st.EndedAt.IsZero() {
+		v.Since = l.Clock(local(st.Figures, st.EndedAt))
+	}
+	if st.PeakAt != nil {
+		v.PeakAt = l.Clock(local(st.Figures, *st.PeakAt))
+	}
+	if series, ok := s.series(session.Series); ok {
+		v.SeriesName = series.Title.In(l.Tag)
+	}
+	if s.survey(session) == nil {
+		return v
+	}
+	v.Survey = s.link("feedback", session.ID)
+	for _, segment := range session.Segments {
+		v.Segments = append(v.Segments, segmentView{segment.Title.In(l.Tag), v.Survey + "?segment=" + segment.ID})
+	}
+	return v
+}
+
+func (s *server) sessionViews(c *gin.Context, sessions []attendance.Session) ([]sessionView, error) {
+	all, err := s.statuses(c.Request.Context(), sessions...)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]sessionView, len(all))
+	for i, st := range all {
+		views[i] = s.sessionView(s.langs.of(c.Request), st)
+	}
+	return views, nil
+}
+
+// programmePage handles GET /.
+func (s *server) programmePage(c *gin.Context) error {
+	sessions, err := s.Attendance.Sessions(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	views, err := s.sessionViews(c, sessions)
+	if err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, "programme", "programme.title", views)
+}
+
+type seriesView struct {
+	Sessions []sessionView
+	Widest   int // the greatest number of unique persons, the length of the bars
+}
+
+// Bar is n as a length from 0 to 100.
+func (v seriesView) Bar(n *int) int { return 100 * *n / v.Widest }
+
+// seriesPage handles GET /series/{id}: its sessions side by side.
+func (s *server) seriesPage(c *gin.Context) error {
+	series, ok := s.series(c.Param("id"))
+	if !ok {
+		return errSeries
+	}
+	sessions, err := s.sessionsOf(c.Request.Context(), series.ID)
+	if err != nil {
+		return err
+	}
+	views, err := s.sessionViews(c, sessions)
+	if err != nil {
+		return err
+	}
+	v := seriesView{Sessions: views, Widest: 1}
+	for _, session := range views {
+		if session.Unique != nil {
+			v.Widest = max(v.Widest, *session.Unique)
+		}
+	}
+	return s.renderTitled(c, http.StatusOK, "series", series.Title.In(s.langs.of(c.Request).Tag), v)
+}
+
+// sessionPage handles GET /sessions/{id}. A read-only link is exchanged for its cookie; the redirect cleans the address.
+func (s *server) sessionPage(c *gin.Context) error {
+	if grant, given := c.GetQuery(viewerParameter); given {
+		if !s.isOrganiser(c) {
+			s.setCookie(c, grant, viewerTime)
+		}
+		c.Redirect(http.StatusSeeOther, c.Request.URL.Path)
+		return nil
+	}
+	v, err := s.liveView(c)
+	if err != nil {
+		return err
+	}
+	if s.isOrganiser(c) {
+		v.ReadOnly = s.link("sessions", v.Session.ID) + "?" + viewerParameter + "=" + s.grant(v.Session.ID, viewerTime)
+	}
+	return s.renderTitled(c, http.StatusOK, "session", v.Title, v)
+}
+
+// liveFragment handles GET /sessions/{id}/live: the part of the page that the script replaces while the session runs.
+func (s *server) liveFragment(c *gin.Context) error {
+	v, err := s.liveView(c)
+	if err != nil {
+		return err
+	}
+	return s.execute(c, http.StatusOK, "session", "live", s.page(c, "session", v.Title, v))
+}
+
+func (s *server) liveView(c *gin.Context) (sessionView, error) {
+	l := s.langs.of(c.Request)
+	st, err := s.statusOf(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return sessionView{}, err
+	}
+	v := s.sessionView(l, st)
+	if st.Capability != attendance.Live {
+		return v, nil
+	}
+	points, err := s.Attendance.Curve(c.Request.Context(), st.Session.ID, niceStep(s.span(st.Figures), 300))
+	if err != nil {
+		return sessionView{}, err
+	}
+	v.Trend = trendOf(st, points, s.Now())
+	v.Curve, err = drawCurve(l, st.Figures, points)
+	return v, err
+}
+
+// trendOf compares present with the curve some minutes ago; nil when the session is not live, or has not been that long.
+func trendOf(st status, points []attendance.Point, now time.Time) *trend {
+	past := now.Add(-trendMinutes * time.Minute)
+	i, exact := slices.BinarySearchFunc(points, past, func(p attendance.Point, t time.Time) int { return p.At.Compare(t) })
+	if exact {
+		i++
+	}
+	if st.State != attendance.InSession || st.Present == nil || i == 0 {
+		return nil
+	}
+	return &trend{Change: *st.Present - points[i-1].Present, Minutes: trendMinutes}
+}

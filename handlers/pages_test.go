@@ -1,0 +1,99 @@
+package handlers
+
+import (
+	"flag"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jauge/attendance"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// volatile is what differs from run to run: tokens, receipts, request ids, the assets' version.
+var volatile = []struct {
+	pattern *regexp.Regexp
+	stable  string
+}{
+	{regexp.MustCompile(`name="token" value="[A-Z2-7]{26}"`), `name="token" value="TOKEN"`},
+	{regexp.MustCompile(`([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}`), "RECE-IPTR-ECEI-PT00"},
+	{regexp.MustCompile(`[a-z2-7]{16}</p>`), "request</p>"},
+	{regexp.MustCompile(`\?v=[0-9a-f]{12}`), "?v=version"},
+	{regexp.MustCompile(`access=[A-Za-z0-9._-]+`), "access=GRANT"},
+}
+
+func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	got := w.Body.String()
+	for _, v := range volatile {
+		got = v.pattern.ReplaceAllString(got, v.stable)
+	}
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// TestPages compares every page with its golden file. The programme is half-way through its first session.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := one(t)
+	s.play(12)
+	for i := range 6 {
+		s.answer("metier", map[string]any{"before": 1 + i%3, "now": 3 + i%3})
+	}
+	receipt := s.answer("metier", map[string]any{"before": 2, "now": 5, "known": true, "liked": []string{"talk", "format"}, "words": "Très <clair>"})
+	answers := "/feedback/metier/answers/" + receipt
+	first := url.Values{"page": {"1"}, "q.before": {"2"}, "q.known": {"no"}, "do": {"next"}}
+	for _, row := range []struct {
+		name string
+		call call
+		code int
+	}{
+		{"login.html", call{path: "/login"}, 200},
+		{"login-wrong.html", call{method: "POST", path: "/login", form: url.Values{"token": {"x"}, "next": {"/series/cycle"}}}, 401},
+		{"programme.html", call{path: "/", organiser: true}, 200},
+		{"session-live.html", call{path: "/sessions/metier", organiser: true}, 200},
+		{"session-live.en.html", call{path: "/sessions/metier?lang=en", organiser: true}, 200},
+		{"session-scheduled.html", call{path: "/sessions/eleves", organiser: true}, 200},
+		{"session-declared.html", call{path: "/sessions/salle", organiser: true}, 200},
+		{"series.html", call{path: "/series/cycle", organiser: true}, 200},
+		{"survey-1.html", call{path: "/feedback/metier?segment=lycee"}, 200},
+		{"survey-1.en.html", call{path: "/feedback/metier", header: map[string]string{"Accept-Language": "en-GB"}}, 200},
+		{"survey-1-mistake.html", call{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "q.known": {"no"}}}, 422},
+		{"survey-2.html", call{method: "POST", path: "/feedback/metier", form: first}, 200},
+		{"survey-minors.html", call{path: "/feedback/eleves"}, 200},
+		{"survey-change.html", call{method: "POST", path: answers, form: url.Values{"do": {"change"}}}, 200},
+		{"answer-thanks.html", call{path: answers + "?thanks=1"}, 200},
+		{"answer-deleted.html", call{method: "POST", path: answers, form: url.Values{"do": {"delete"}}}, 200},
+		{"error-deleted.html", call{path: answers}, 410},
+		{"error-survey.html", call{path: "/feedback/salle"}, 404},
+		{"error-nothing.en.html", call{path: "/nothing?lang=en"}, 404},
+	} {
+		w := s.do(row.call)
+		if w.Code != row.code {
+			t.Errorf("%s: %d, not %d", row.name, w.Code, row.code)
+		}
+		golden(t, row.name, w)
+	}
+	s.event("zoom", attendance.Event{Kind: attendance.Ended, Room: "951", Occurrence: "o==", At: start.Add(time.Hour)})
+	s.at(start.Add(65 * time.Minute))
+	golden(t, "session-ended.html", s.get("/sessions/metier"))
+	golden(t, "live-ended.en.html", s.get("/sessions/metier/live?lang=en"))
+}

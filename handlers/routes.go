@@ -1,0 +1,213 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzhttp"
+)
+
+// handle is a handler: it writes the answer, or returns why it cannot and has written nothing.
+type handle func(*gin.Context) error
+
+type route struct {
+	method, path string
+	who          access
+	handle       handle
+}
+
+// routes is every route with its access rule; openapi.yaml documents the same list, and a test compares the two.
+func (s *server) routes() []route {
+	routes := []route{
+		{"POST", "/webhooks/:source", signed, s.webhook},
+
+		{"GET", "/feedback/:session", public, s.surveyPage},
+		{"POST", "/feedback/:session", public, s.submit},
+		{"GET", "/feedback/:session/qr.svg", public, s.surveyQR},
+		{"GET", "/feedback/:session/answers/:receipt", public, s.answerPage},
+		{"POST", "/feedback/:session/answers/:receipt", public, s.changeAnswer},
+		{"PUT", "/feedback/:session/answers/:receipt", public, s.changeAnswer},
+		{"DELETE", "/feedback/:session/answers/:receipt", public, s.deleteAnswer},
+
+		{"GET", "/", organiser, s.programmePage},
+		{"GET", "/sessions/:id", viewer, s.sessionPage},
+		{"GET", "/sessions/:id/live", viewer, s.liveFragment},
+		{"GET", "/sessions/:id/stream", viewer, s.stream},
+		{"GET", "/series/:id", organiser, s.seriesPage},
+		{"GET", "/login", public, s.loginForm},
+		{"POST", "/login", public, s.login},
+		{"POST", "/logout", public, s.logout},
+
+		{"GET", "/api/v1/sessions", organiser, s.listSessions},
+		{"POST", "/api/v1/sessions", organiser, s.createSession},
+		{"GET", "/api/v1/sessions/:id", organiser, s.getSession},
+		{"PUT", "/api/v1/sessions/:id", organiser, s.putSession},
+		{"GET", "/api/v1/sessions/:id/attendance", organiser, s.getAttendance},
+		{"GET", "/api/v1/sessions/:id/attendance.csv", organiser, s.getAttendanceCSV},
+		{"GET", "/api/v1/sessions/:id/curve", organiser, s.getCurve},
+		{"GET", "/api/v1/sessions/:id/feedback", organiser, s.getFeedback},
+		{"GET", "/api/v1/sessions/:id/feedback.csv", organiser, s.getFeedbackCSV},
+		{"POST", "/api/v1/sessions/:id/end", organiser, s.endSession},
+		{"POST", "/api/v1/sessions/:id/declare", organiser, s.declareHeads},
+		{"GET", "/api/v1/series/:id", organiser, s.getSeries},
+		{"GET", "/api/v1/aside", organiser, s.getAside},
+
+		{"GET", "/assets/:file", public, s.asset},
+		{"GET", "/healthz", public, s.healthz},
+		{"GET", "/readyz", public, s.readyz},
+		{"GET", "/openapi.yaml", public, s.openapi},
+	}
+	if s.MetricsHandler != nil {
+		routes = append(routes, route{"GET", "/metrics", public, s.metrics})
+	}
+	return routes
+}
+
+// engine puts the routes behind the middleware. The order:
+//
+//  1. identify: everything after it can name the request in its log line;
+//  2. observe: outside of recover, so that a panic is logged and counted as the 500 that it becomes;
+//  3. recover;
+//  4. secure headers: also on errors;
+//  5. same origin: before any handler can change something;
+//  6. access: per route, the last thing before its handler.
+func (s *server) engine() (*gin.Engine, error) {
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false
+	if err := engine.SetTrustedProxies(s.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("handlers: trusted proxies: %w", err)
+	}
+	sameOrigin, err := s.sameOrigin()
+	if err != nil {
+		return nil, err
+	}
+	engine.Use(identify, s.observe, s.recover, s.secureHeaders, sameOrigin)
+	for _, r := range s.routes() {
+		engine.Handle(r.method, r.path, s.require(r.who), s.adapt(r.handle))
+	}
+	engine.NoRoute(s.adapt(func(*gin.Context) error { return notFound("There is nothing at this address.") }))
+	engine.NoMethod(s.adapt(func(*gin.Context) error {
+		return &failure{status: http.StatusMethodNotAllowed, code: "method_not_allowed", detail: "This address does not take this method."}
+	}))
+	return engine, nil
+}
+
+func (s *server) adapt(h handle) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+// outer is what wraps the router: compression (never of the event stream, whose events must not wait for a block to
+// fill; with jitter, because pages carry a token beside what a visitor typed), and HEAD answered as GET without its body.
+func outer(h http.Handler) (http.Handler, error) {
+	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.RandomJitter(32, 0, false),
+		gzhttp.ExceptContentTypes([]string{"text/event-stream", "image/png"}))
+	if err != nil {
+		return nil, err
+	}
+	compressed := compress(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/stream") {
+			get := *r
+			get.Method = http.MethodGet
+			r = &get
+		}
+		compressed.ServeHTTP(w, r)
+	}), nil
+}
+
+const requestKey = "request"
+
+// identify gives the request an id of our own: one from outside could carry anything into the log.
+func identify(c *gin.Context) {
+	id := strings.ToLower(rand.Text()[:16])
+	c.Set(requestKey, id)
+	c.Header("X-Request-Id", id)
+}
+
+func requestID(c *gin.Context) string { return c.GetString(requestKey) }
+
+// observe logs and counts every request by its route's template: never its path (receipts), query (tokens) or address.
+func (s *server) observe(c *gin.Context) {
+	start := time.Now()
+	defer func() {
+		route, status := c.FullPath(), c.Writer.Status()
+		s.Metrics.Request(route, c.Request.Method, status)
+		level := slog.LevelInfo
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		s.Log.Log(c.Request.Context(), level, "request", "request", requestID(c), "method", c.Request.Method, "route", route,
+			"status", status, "bytes", max(c.Writer.Size(), 0), "took", time.Since(start))
+	}()
+	c.Next()
+}
+
+// recover turns a panic into a 500. Its text may quote what was sent, so only those of the runtime are logged.
+func (s *server) recover(c *gin.Context) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		err, _ := v.(error)
+		if errors.Is(err, http.ErrAbortHandler) {
+			panic(v)
+		}
+		what := fmt.Sprintf("%T", v)
+		var ours runtime.Error
+		if errors.As(err, &ours) {
+			what = ours.Error()
+		}
+		s.Log.ErrorContext(c.Request.Context(), "panic", "request", requestID(c), "route", c.FullPath(), "what", what, "stack", string(debug.Stack()))
+		c.Abort()
+		if !c.Writer.Written() {
+			s.fail(c, &failure{status: http.StatusInternalServerError, code: "internal", detail: "Something went wrong on our side."})
+		}
+	}()
+	c.Next()
+}
+
+// contentPolicy lets a page load what this binary serves and nothing else.
+const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// secureHeaders also keeps receipts out of other sites' logs. The referrer policy is same-origin and not no-referrer:
+// under the latter browsers send "Origin: null" with our own forms, which cannot be told from a foreign one over plain HTTP.
+func (s *server) secureHeaders(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	if s.PublicURL.Scheme == "https" {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// sameOrigin refuses what another site's page makes a browser send. Platforms and programs send neither of the headers
+// it looks at, and pass.
+func (s *server) sameOrigin() (gin.HandlerFunc, error) {
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(s.PublicURL.Scheme + "://" + s.PublicURL.Host); err != nil {
+		return nil, fmt.Errorf("handlers: public URL: %w", err)
+	}
+	return func(c *gin.Context) {
+		if err := protection.Check(c.Request); err != nil {
+			s.fail(c, &failure{status: http.StatusForbidden, code: "forbidden", detail: "This request comes from another site."})
+			c.Abort()
+		}
+	}, nil
+}

@@ -1,0 +1,164 @@
+package handlers
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// listen opens the stream of the session metier on a real server and returns its lines.
+func listen(t *testing.T, address string) (<-chan string, http.Header) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/sessions/metier/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+organiserToken)
+	r.Header.Set("Accept-Encoding", "gzip")
+	w, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		defer w.Body.Close()
+		for scanner := bufio.NewScanner(w.Body); scanner.Scan(); {
+			select {
+			case lines <- scanner.Text():
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	return lines, w.Header
+}
+
+// snapshotOf waits for the next snapshot.
+func snapshotOf(t *testing.T, lines <-chan string) sessionObject {
+	t.Helper()
+	event := ""
+	for {
+		select {
+		case line, open := <-lines:
+			if !open {
+				t.Fatal("the stream ended")
+			}
+			if name, ok := strings.CutPrefix(line, "event: "); ok {
+				event = name
+			}
+			data, ok := strings.CutPrefix(line, "data: ")
+			if !ok {
+				continue
+			}
+			var object sessionObject
+			if err := json.Unmarshal([]byte(data), &object); err != nil || event != "snapshot" {
+				t.Fatalf("event %q: %v in %s", event, err, data)
+			}
+			return object
+		case <-time.After(10 * time.Second):
+			t.Fatal("no snapshot within 10 s")
+		}
+	}
+}
+
+func TestStream(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *site) {
+		drain, stop := context.WithCancel(t.Context())
+		s.deps.Context = drain
+		handler, err := New(s.deps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		service := httptest.NewUnstartedServer(handler)
+		service.Config.WriteTimeout = 500 * time.Millisecond // which the stream outlives
+		service.Start()
+		defer service.Close()
+		defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+
+		lines, header := listen(t, service.URL)
+		if header.Get("Content-Type") != "text/event-stream" || header.Get("X-Accel-Buffering") != "no" || header.Get("Content-Encoding") != "" {
+			t.Errorf("headers %v", header)
+		}
+		first := snapshotOf(t, lines)
+		if diff := cmp.Diff(decode[sessionObject](t, s.get("/api/v1/sessions/metier")), first); diff != "" {
+			t.Errorf("the first snapshot is not the session (-api +stream):\n%s", diff)
+		}
+		s.play(2)
+		for got := snapshotOf(t, lines); *got.Attendance.Unique != 2; got = snapshotOf(t, lines) {
+		}
+		late, _ := listen(t, service.URL)
+		if got := snapshotOf(t, late); *got.Attendance.Unique != 2 {
+			t.Errorf("who comes later sees %d", *got.Attendance.Unique)
+		}
+		stop() // the server drains: both streams end
+		for _, open := range []<-chan string{lines, late} {
+			for range open {
+			}
+		}
+		if w := s.do(call{path: "/sessions/none/stream", organiser: true}); w.Code != http.StatusNotFound {
+			t.Errorf("a session that is not there: %d", w.Code)
+		}
+	})
+}
+
+// TestHub: one reader for all clients, the latest wins, what is no news is not sent, and the reader ends with the
+// last client (TestMain looks for goroutines left behind).
+func TestHub(t *testing.T) {
+	t.Parallel()
+	type reading struct {
+		text string
+		err  error
+	}
+	readings := make(chan reading)
+	h := newHub(t.Context(), func(ctx context.Context, _ string) (snapshot, error) {
+		select {
+		case r := <-readings:
+			return snapshot{[]byte(r.text), r.text}, r.err
+		case <-ctx.Done():
+			return snapshot{}, ctx.Err()
+		}
+	})
+	h.every = time.Millisecond
+	fast, leaveFast := h.join("x")
+	slow, leaveSlow := h.join("x")
+	for _, text := range []string{"0", "1", "2", "3"} { // the slow one does not take any meanwhile
+		readings <- reading{text: text}
+		if got := string(<-fast); got != text {
+			t.Errorf("%s, not %s", got, text)
+		}
+	}
+	readings <- reading{err: errors.New("away")} // begins when what was read before is published
+	if got := string(<-slow); got != "3" {
+		t.Errorf("the slow one gets %s, not the latest", got)
+	}
+	readings <- reading{text: "3"}
+	readings <- reading{err: errors.New("away")}
+	select {
+	case got := <-fast:
+		t.Errorf("%s was sent again", got)
+	default:
+	}
+	late, leaveLate := h.join("x")
+	if got := string(<-late); got != "3" {
+		t.Errorf("who comes later gets %s first", got)
+	}
+	leaveFast()
+	leaveLate()
+	if len(h.broadcasts) != 1 {
+		t.Error("the broadcast ended with a client left")
+	}
+	leaveSlow()
+	if len(h.broadcasts) != 0 {
+		t.Error("the broadcast outlives its last client")
+	}
+}
