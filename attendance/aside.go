@@ -70,7 +70,7 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 		if err := json.Unmarshal([]byte(text), &e); err != nil {
 			return 0, fmt.Errorf("event put aside: %w", err)
 		}
-		if _, ok := c.claim(Room{e.Source, e.RoomID}, time.UnixMilli(e.At)); ok {
+		if _, ok := c.of(e); ok {
 			events, members = append(events, e), append(members, text)
 		}
 	}

@@ -24,6 +24,9 @@ const (
 	Replayed   Kind = "replayed"   // a person watched the recording; kept apart from attendance
 )
 
+// ofPerson says whether the kind states something of a person rather than of a stay in a room.
+func (k Kind) ofPerson() bool { return k == Registered || k == Attended || k == Replayed }
+
 // Event is one statement of a platform, decoded and reduced to what counting needs. It carries the platform's own ids:
 // they are hashed before anything is stored (see identity.go). Email serves to be hashed only.
 type Event struct {

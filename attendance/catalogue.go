@@ -118,6 +118,19 @@ func (c *catalogue) claim(room Room, at time.Time) (Session, bool) {
 	return chosen, true
 }
 
+// of finds the session of an event, by its room or by the room's other id.
+func (c *catalogue) of(e sealed) (Session, bool) {
+	if e.Source == BeaconSource {
+		session, ok := c.byID[e.RoomID]
+		return session, ok
+	}
+	at := time.UnixMilli(e.At)
+	if session, ok := c.claim(Room{e.Source, e.RoomID}, at); ok || e.Alias == "" {
+		return session, ok
+	}
+	return c.claim(Room{e.Source, e.Alias}, at)
+}
+
 // Claim finds the session that takes place in a room now.
 func (s *Store) Claim(ctx context.Context, source, room string) (Session, bool, error) {
 	c, err := s.sessions(ctx)

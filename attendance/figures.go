@@ -20,8 +20,32 @@ type Figures struct {
 	Declared    *int
 	NoShowRate  *float64 // registered and never seen ÷ registered
 
-	Watch time.Duration // sum of all stays so far; open visits count until now
+	Watch      time.Duration // sum of all stays so far; open visits count until now
+	Provenance Provenance    // of Unique and Watch
+
+	// Where a platform gives totals and something else (a beacon) the live count, both are known of the same people, and
+	// shown side by side: nothing links them. Nil: not known.
+	Measured *Total
+	Reported *Total
+	Replayed *int // persons who watched the recording; not attendance
 }
+
+// Total is how many persons were counted in one way, and how long they stayed in all.
+type Total struct {
+	Unique int
+	Watch  time.Duration
+}
+
+// Provenance is what a figure rests on.
+type Provenance string
+
+// The provenances.
+const (
+	FromMarks    Provenance = "measured" // joins and leaves
+	FromInferred Provenance = "inferred" // joins, and leaves that were inferred
+	FromPlatform Provenance = "reported" // the platform's own totals
+	FromHost     Provenance = "declared" // typed by the host
+)
 
 // Summary is what needs every person's marks to be read: dearer than Figures, so it is kept for some seconds.
 type Summary struct {
@@ -61,7 +85,7 @@ type Row struct {
 	WatchLow      time.Duration
 	Attended      bool
 	Completed     bool
-	Provenance    string // measured, inferred, reported
+	Provenance    Provenance
 }
 
 // ReconnectGrace is the gap up to which two visits read as one; the gap itself is not watch time.

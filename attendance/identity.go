@@ -12,12 +12,13 @@ import (
 // id, so that pseudonyms of two sessions cannot be joined. The alphabet of hashes is base64url: scripts may use any other
 // character as a separator.
 
-// sealed is an event whose ids are hashes and whose time is in milliseconds. Only the room's id stays as it is: sessions
-// are found by it, and it names no person.
+// sealed is an event whose ids are hashes and whose time is in milliseconds. Only the ids of the room stay as they are:
+// sessions are found by them, and they name no person.
 type sealed struct {
 	Kind       Kind   `json:"k"`
 	Source     string `json:"s"`
 	RoomID     string `json:"r"`
+	Alias      string `json:"a,omitempty"`
 	Room       string `json:"-"` // hash of source and room, the same in every occurrence
 	Occurrence string `json:"o"`
 	Person     string `json:"p,omitempty"`
@@ -55,7 +56,7 @@ func (s sealer) seal(source string, e Event) sealed {
 		person = strings.ToLower(strings.TrimSpace(e.Email))
 	}
 	return sealed{
-		Kind: e.Kind, Source: source, RoomID: e.Room, Room: s.token("room", source, e.Room),
+		Kind: e.Kind, Source: source, RoomID: e.Room, Alias: e.Alias, Room: s.token("room", source, e.Room),
 		Occurrence: s.token("occurrence", source, e.Room, e.Occurrence),
 		Person:     s.optional("person", source, person),
 		Connection: s.optional("connection", source, e.Connection),

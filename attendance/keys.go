@@ -11,7 +11,7 @@ func (k keys) session(id string) []string {
 		k.of(id, "counts"),      // HASH the derived counts, and rev, which moves with every recorded mark
 		k.of(id, "occurrences"), // HASH occurrence → number|room|start|stop|close|open connections
 		k.of(id, "connections"), // HASH occurrence.connection → owner;joins;leaves;peers: the marks
-		k.of(id, "people"),      // HASH person → connections;registered;reported
+		k.of(id, "people"),      // HASH person → connections;flags;reported
 		k.of(id, "labels"),      // HASH label → persons|moment|last|watch
 		k.of(id, "deltas"),      // HASH label:ms → change of persons under that label
 		k.of(id, "curve"),       // HASH second → change of present
@@ -27,6 +27,9 @@ func (k keys) curve(id string) string       { return k.of(id, "curve") }
 
 // declared is a STRING: the head count that a host typed.
 func (k keys) declared(id string) string { return k.of(id, "declared") }
+
+// beacons is a ZSET of the connections that beacons keep open, scored by their last heartbeat in ms.
+func (k keys) beacons(id string) string { return k.of(id, "beacons") }
 
 // sessions is a HASH session id → definition in JSON, shared by all replicas.
 func (k keys) sessions() string { return k.prefix + "sessions" }

@@ -20,6 +20,7 @@ type marks struct {
 	occurrences map[string]*occurrenceMarks
 	connections map[string]*connectionMarks // by connectionKey
 	registered  map[string]bool             // by person
+	replayed    map[string]bool             // by person: watched the recording
 	reported    map[string]map[string]int64 // by person and occurrence: the platform's own total, ms
 	last        int64                       // latest event time, 0 before the first
 }
@@ -44,7 +45,7 @@ type joinMark struct {
 func newMarks() *marks {
 	return &marks{
 		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{},
-		registered: map[string]bool{}, reported: map[string]map[string]int64{},
+		registered: map[string]bool{}, replayed: map[string]bool{}, reported: map[string]map[string]int64{},
 	}
 }
 
@@ -79,6 +80,9 @@ func (m *marks) add(e sealed) {
 	switch e.Kind {
 	case Registered:
 		m.registered[e.Person] = true
+		return
+	case Replayed:
+		m.replayed[e.Person] = true
 		return
 	case Attended:
 		if m.reported[e.Person] == nil {
@@ -242,8 +246,13 @@ type tally struct {
 	present, connections, unique, peak int
 	peakAt                             int64           // second
 	deltas                             map[int64]int64 // change of present by second, zeros left out
-	watch                              int64           // ms; open visits until `until`
+	watch                              int64           // ms measured; open visits until `until`
+	filled                             int64           // ms, the platform's totals of those of whom nothing was measured
+	measured                           int             // persons with a visit
 	registered, registeredSeen         int
+	replayed                           int
+	reported                           int   // persons of whom the platform gave a total
+	reportedWatch                      int64 // ms, the sum of those totals
 	anomalies                          int   // connections with leaves only
 	started, ended                     int64 // ended 0: something is open
 	last                               int64
@@ -264,9 +273,10 @@ func (m *marks) count(plannedEnd, now int64) *tally {
 	for person, totals := range m.reported {
 		for _, ms := range totals {
 			t.person(person).reported += ms
+			t.reportedWatch += ms
 		}
 	}
-	t.registered = len(m.registered)
+	t.registered, t.replayed, t.reported = len(m.registered), len(m.replayed), len(m.reported)
 	for person := range m.registered {
 		if t.people[person] != nil {
 			t.registeredSeen++
@@ -368,6 +378,11 @@ func (p *personTally) watch(end func(visit) int64, until int64) int64 {
 }
 
 func (p *personTally) addTo(t *tally) {
+	if len(p.visits) == 0 {
+		t.filled += p.reported
+		return
+	}
+	t.measured++
 	t.watch += p.watch(upper, t.until)
 	if slices.ContainsFunc(p.visits, func(v visit) bool { return v.end == open }) {
 		t.present++
@@ -422,15 +437,15 @@ func (p *personTally) row(id string, until, live int64) Row {
 	watch, low := p.watch(upper, until), p.watch(lower, until)
 	r := Row{
 		Attendee: id, Watch: time.Duration(watch) * time.Millisecond, WatchLow: time.Duration(low) * time.Millisecond,
-		Attended: watch >= AttendedAfter.Milliseconds(), Provenance: "measured",
+		Attended: watch >= AttendedAfter.Milliseconds(), Provenance: FromMarks,
 		Completed: live > 0 && float64(watch) >= CompletedShare*float64(live),
 	}
 	switch {
 	case len(p.visits) == 0:
-		r.Provenance = "reported"
+		r.Provenance = FromPlatform
 		return r
 	case low < watch:
-		r.Provenance = "inferred"
+		r.Provenance = FromInferred
 	}
 	r.FirstJoinedAt = time.UnixMilli(p.visits[0].start).UTC()
 	grace, last := ReconnectGrace.Milliseconds(), p.visits[0].start

@@ -55,8 +55,10 @@ func history(r *rand.Rand) []sealed {
 			e.Kind = Started
 		case n < 95:
 			e.Kind, e.Person, e.Connection, e.Staff = Joined, person, connection, true
-		case n < 98:
+		case n < 97:
 			e.Kind, e.Person = Registered, person
+		case n < 98:
+			e.Kind, e.Person = Replayed, person
 		default:
 			e.Kind, e.Person, e.Seconds = Attended, person, int64(r.IntN(100))
 		}
@@ -86,7 +88,7 @@ func oracleShows(events []sealed, now int64) visible {
 	t := m.count(plannedStart+60_000, now)
 	// The automatic close lies behind every event, so it leaves the stored curve as it is.
 	curve := m.count(plannedStart+60_000, m.last).deltas
-	return visible{t.present, t.connections, t.unique, t.peak, t.peakAt, t.watch, t.registered, curve}
+	return visible{t.present, t.connections, t.unique, t.peak, t.peakAt, t.watch + t.filled, t.registered, curve}
 }
 
 func storeShows(ctx context.Context, s *Store, session Session) (visible, error) {

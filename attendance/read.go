@@ -64,7 +64,10 @@ func (s *Store) Figures(ctx context.Context, sessions ...Session) ([]Figures, er
 // figures makes of the stored counts what is known now: the automatic close is a matter of the clock, not of a write.
 func (s *Store) figures(session Session, c counts, declared *int) Figures {
 	now := s.now().UnixMilli()
-	f := Figures{Session: session, Capability: s.capability(session), Declared: declared}
+	f := Figures{Session: session, Capability: s.planned(session), Declared: declared}
+	if c["measured"] > 0 {
+		f.Capability = Live // a beacon tells what the platform does not
+	}
 	if c["last"] > 0 {
 		f.LastEventAt = time.UnixMilli(c["last"]).UTC()
 	}
@@ -78,7 +81,7 @@ func (s *Store) figures(session Session, c counts, declared *int) Figures {
 		until = closeAt
 	}
 	present, connections := int(c["present"]), int(c["connections"])
-	f.Watch = time.Duration(c["watch"]+c["present"]*(until-c["base"])-c["open_moment"]) * time.Millisecond
+	measured := Total{int(c["measured"]), time.Duration(c["watch"]+c["present"]*(until-c["base"])-c["open_moment"]) * time.Millisecond}
 	switch {
 	case c["live"] > 0 && !closed:
 		f.State = InSession
@@ -92,16 +95,17 @@ func (s *Store) figures(session Session, c counts, declared *int) Figures {
 	default:
 		f.State = Scheduled // not seen yet, or only a rehearsal that has ended
 	}
-	unique, peak := int(c["unique"]), int(c["peak"])
-	if f.Capability == Live || f.Capability == Joins || unique > 0 {
-		f.Unique = &unique
-	}
 	if f.Capability == Live {
+		peak := int(c["peak"])
 		f.Present, f.Connections, f.Peak = &present, &connections, &peak
 		if peak > 0 {
 			at := time.Unix(c["peak_at"], 0).UTC()
 			f.PeakAt = &at
 		}
+	}
+	f.totals(s.planned(session), measured, c)
+	if n := int(c["replayed"]); n > 0 {
+		f.Replayed = &n
 	}
 	if n := int(c["registered"]); n > 0 {
 		rate := float64(c["registered"]-c["registered_seen"]) / float64(n)
@@ -110,8 +114,28 @@ func (s *Store) figures(session Session, c counts, declared *int) Figures {
 	return f
 }
 
-// capability is the best that the sources of a session's rooms can tell.
-func (s *Store) capability(session Session) Capability {
+// totals fills in who came and for how long. A platform of totals has the word on both as soon as it has spoken; elsewhere
+// its totals stand for those of whom nothing was measured.
+func (f *Figures) totals(planned Capability, measured Total, c counts) {
+	reported := Total{int(c["reported"]), time.Duration(c["reported_watch"]) * time.Millisecond}
+	if measured.Unique > 0 {
+		f.Measured = &measured
+	}
+	if reported.Unique > 0 {
+		f.Reported = &reported
+	}
+	unique := int(c["unique"])
+	f.Provenance, f.Watch = FromMarks, measured.Watch+time.Duration(c["filled"])*time.Millisecond
+	if planned == Totals && reported.Unique > 0 {
+		f.Provenance, unique, f.Watch = FromPlatform, reported.Unique, reported.Watch
+	}
+	if f.Capability == Live || f.Capability == Joins || unique > 0 {
+		f.Unique = &unique
+	}
+}
+
+// planned is the best that the sources of a session's rooms can tell.
+func (s *Store) planned(session Session) Capability {
 	order := []Capability{Live, Joins, Totals, Declared}
 	best := len(order)
 	for _, room := range session.Rooms {
@@ -265,8 +289,11 @@ func (s *Store) readMarks(ctx context.Context, id string) (*marks, error) {
 		if len(f) != 3 {
 			return errors.New("person in the store: wrong shape")
 		}
-		if f[1] != "" {
+		if strings.Contains(f[1], "r") {
 			m.registered[person] = true
+		}
+		if strings.Contains(f[1], "p") {
+			m.replayed[person] = true
 		}
 		for _, total := range split(f[2]) {
 			occurrence, ms, _ := strings.Cut(total, "=")
@@ -388,6 +415,13 @@ func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 	rows, err := s.Rows(ctx, id)
 	if err != nil {
 		return Summary{}, err
+	}
+	session, err := s.Session(ctx, id)
+	if err != nil {
+		return Summary{}, err
+	}
+	if fromPlatform := func(r Row) bool { return r.Provenance == FromPlatform }; s.planned(session) == Totals && slices.ContainsFunc(rows, fromPlatform) {
+		rows = slices.DeleteFunc(rows, func(r Row) bool { return !fromPlatform(r) }) // the platform has the word
 	}
 	sum := summary{rev: rev}
 	for _, r := range rows {

@@ -68,6 +68,7 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 	journal.Handle(o.Journal, entrySession, s.store)
 	journal.Handle(o.Journal, entryHeads, s.declare)
 	journal.Handle(o.Journal, entryEnd, s.end)
+	journal.Handle(o.Journal, entryBeat, s.hear)
 	return s
 }
 
@@ -77,6 +78,7 @@ const (
 	entrySession = "attendance.session"
 	entryHeads   = "attendance.heads"
 	entryEnd     = "attendance.end"
+	entryBeat    = "attendance.beat"
 )
 
 // Observe names who is told of events that the journal kept and that are recorded now; call it before they can be.
@@ -100,10 +102,9 @@ func (s *Store) check(e Event) error {
 		if e.Connection == "" || e.Peer == "" {
 			return ErrNobody
 		}
-	case Registered, Attended:
-		if e.Attendee == "" && e.Email == "" {
-			return ErrNobody
-		}
+	}
+	if e.Kind.ofPerson() && e.Attendee == "" && e.Email == "" {
+		return ErrNobody
 	}
 	return nil
 }
@@ -140,16 +141,17 @@ func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 		return nil, err
 	}
 	for i, e := range batch {
-		session, ok := cat.claim(Room{e.Source, e.RoomID}, time.UnixMilli(e.At))
+		session, ok := cat.of(e)
 		switch {
 		case !ok:
 			results[i] = Aside
 			unclaimed = append(unclaimed, e)
-		case e.Staff && (e.Kind == Registered || e.Kind == Attended):
+		case e.Staff && e.Kind.ofPerson():
 			results[i] = StaffSeen
 		default:
-			work = append(work, placed{session.ID, s.seal.within(session.ID, e)})
-			index = append(index, i)
+			for _, p := range s.beaconsToo(session, e) {
+				work, index = append(work, p), append(index, i)
+			}
 		}
 	}
 	if err := s.putAside(ctx, unclaimed); err != nil {
@@ -159,8 +161,8 @@ func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, r := range written {
-		results[index[i]] = r
+	for i := len(written) - 1; i >= 0; i-- { // the first of an event's marks is its own
+		results[index[i]] = written[i]
 	}
 	return results, nil
 }

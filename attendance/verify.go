@@ -72,9 +72,10 @@ func compare(m *marks, session Session, stored counts, rawCurve map[string]strin
 	openMoment := stored["present"]*(t.until-stored["base"]) - stored["open_moment"]
 	computed := map[string]int64{
 		"present": int64(t.present), "connections": int64(t.connections), "unique": int64(t.unique),
-		"peak": int64(t.peak), "peak_at": t.peakAt, "watch": t.watch, "started": t.started,
+		"peak": int64(t.peak), "peak_at": t.peakAt, "measured": int64(t.measured), "watch": t.watch, "filled": t.filled, "started": t.started,
 		"occurrences": int64(len(m.occurrences)), "anomalies": int64(t.anomalies),
-		"registered": int64(t.registered), "registered_seen": int64(t.registeredSeen),
+		"registered": int64(t.registered), "registered_seen": int64(t.registeredSeen), "replayed": int64(t.replayed),
+		"reported": int64(t.reported), "reported_watch": t.reportedWatch,
 	}
 	have := maps.Clone(stored)
 	have["watch"] += openMoment
@@ -190,6 +191,9 @@ func (m *marks) events(session string) []placed {
 	}
 	for person := range m.registered {
 		emit(sealed{Kind: Registered, Person: person})
+	}
+	for person := range m.replayed {
+		emit(sealed{Kind: Replayed, Person: person})
 	}
 	for person, totals := range m.reported {
 		for occurrence, ms := range totals {

@@ -167,7 +167,7 @@ func (s *server) rows(c *gin.Context) ([]rowObject, error) {
 		objects[i] = rowObject{
 			Attendee: r.Attendee, FirstJoinedAt: moment(f, r.FirstJoinedAt), LastLeftAt: moment(f, r.LastLeftAt), Visits: r.Visits,
 			WatchSeconds: r.Watch.Seconds(), WatchSecondsLow: r.WatchLow.Seconds(),
-			Attended: r.Attended, Completed: r.Completed, Provenance: r.Provenance,
+			Attended: r.Attended, Completed: r.Completed, Provenance: string(r.Provenance),
 		}
 	}
 	return objects, nil

@@ -21,8 +21,8 @@ local function int(n) return string.format('%d', n) end
 -- counts ---------------------------------------------------------------------------------------------------------
 
 local NAMES = {'rev', 'base', 'last', 'occurrences', 'live', 'started', 'ended', 'present', 'connections', 'open_moment',
-  'watch', 'unique', 'registered', 'registered_seen', 'anomalies', 'peak', 'peak_at', 'tail', 'tail_by', 'level', 'root',
-  'root_sum', 'root_max', 'root_at'}
+  'watch', 'filled', 'unique', 'measured', 'registered', 'registered_seen', 'replayed', 'reported', 'reported_watch',
+  'anomalies', 'peak', 'peak_at', 'tail', 'tail_by', 'level', 'root', 'root_sum', 'root_max', 'root_at'}
 local c, before = {}, {}
 for i, v in ipairs(call('HMGET', COUNTS, unpack(NAMES))) do
   c[NAMES[i]] = tonumber(v or 0)
@@ -40,42 +40,48 @@ local function finish()
   return 'recorded'
 end
 
--- people: "connections;registered;reported" -------------------------------------------------------------------------
+-- people: "connections;flags;reported"; flags: r registered, p watched the replay; reported: the platform's totals "occurrence=ms" ---
 
 local function read_person(raw)
-  if not raw then return {list = '', registered = '', reported = ''} end
-  local list, registered, reported = string.match(raw, '^([^;]*);([^;]*);([^;]*)$')
-  return {list = list, registered = registered, reported = reported}
+  if not raw then return {list = '', flags = '', reported = ''} end
+  local list, flags, reported = string.match(raw, '^([^;]*);([^;]*);([^;]*)$')
+  return {list = list, flags = flags, reported = reported}
 end
 
-local function reported_ms(p)
-  local total = 0
-  if p.list == '' then for ms in string.gmatch(p.reported, '=(%d+)') do total = total + tonumber(ms) end end
-  return total
-end
+local function has(p, flag) return string.find(p.flags, flag, 1, true) ~= nil end
 
--- person_counts adds what one person adds to the counts that need no time, sign times.
+-- person_counts adds what one person adds to the counts that need no time, sign times. `filled` is the platform's totals of
+-- those of whom nothing was measured.
 local function person_counts(p, sign)
   local seen = p.list ~= '' or p.reported ~= ''
   if seen then c.unique = c.unique + sign end
-  if p.registered ~= '' then
+  if p.list ~= '' then c.measured = c.measured + sign end
+  if has(p, 'r') then
     c.registered = c.registered + sign
     if seen then c.registered_seen = c.registered_seen + sign end
   end
-  c.watch = c.watch + sign * reported_ms(p)
+  if has(p, 'p') then c.replayed = c.replayed + sign end
+  if p.reported == '' then return end
+  local total = 0
+  for ms in string.gmatch(p.reported, '=(%d+)') do total = total + tonumber(ms) end
+  c.reported, c.reported_watch = c.reported + sign, c.reported_watch + sign * total
+  if p.list == '' then c.filled = c.filled + sign * total end
 end
 
 local function write_person(id, old, new)
   person_counts(old, -1)
   person_counts(new, 1)
-  call('HSET', PEOPLE, id, new.list .. ';' .. new.registered .. ';' .. new.reported)
+  call('HSET', PEOPLE, id, new.list .. ';' .. new.flags .. ';' .. new.reported)
 end
 
-if kind == 'registered' or kind == 'attended' then
+local FLAG = {registered = 'r', replayed = 'p'}
+
+if kind == 'registered' or kind == 'attended' or kind == 'replayed' then
   local old = read_person(call('HGET', PEOPLE, person))
-  local new = {list = old.list, registered = old.registered, reported = old.reported}
-  if kind == 'registered' then
-    new.registered = '1'
+  local new = {list = old.list, flags = old.flags, reported = old.reported}
+  if FLAG[kind] then
+    if has(old, FLAG[kind]) then return 'duplicate' end
+    new.flags = old.flags .. FLAG[kind]
   else
     local totals, kept = {}, int(seconds * 1000)
     for o, ms in string.gmatch(old.reported, '([^=,]*)=(%d+)') do
@@ -84,8 +90,8 @@ if kind == 'registered' or kind == 'attended' then
     totals[#totals + 1] = occ .. '=' .. kept
     table.sort(totals)
     new.reported = table.concat(totals, ',')
+    if new.reported == old.reported then return 'duplicate' end
   end
-  if new.registered == old.registered and new.reported == old.reported then return 'duplicate' end
   write_person(person, old, new)
   return finish()
 end
@@ -296,7 +302,7 @@ local function fast()
     local p = read_person(call('HGET', PEOPLE, id))
     if p.list ~= '' then return false end
     call('HSET', CONNS, key, id .. ';' .. ARGV[6] .. '=' .. person .. ';;')
-    write_person(id, p, {list = key, registered = p.registered, reported = p.reported})
+    write_person(id, p, {list = key, flags = p.flags, reported = p.reported})
     delta(o.n, at, 1)
     opened(1)
     return true

@@ -1,0 +1,136 @@
+package attendance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A beacon counts the people of a platform that sends no live joins and leaves: a script on the page that embeds the room,
+// or a check-in page, says that it is there, every BeatEvery, under a random id of the tab. Its marks are those of any other
+// source; what is special is that a silent one is closed, at its last heartbeat.
+const (
+	BeatEvery    = 30 * time.Second
+	beatPatience = 75 * time.Second // two heartbeats may be lost
+)
+
+// BeaconSource is the source of every beacon's events; their room is the session itself.
+const BeaconSource = "beacon"
+
+// beat is the journal entry of a heartbeat, or of a beacon's join.
+type beat struct {
+	Session    string `json:"session"`
+	Connection string `json:"connection"` // sealed
+	At         int64  `json:"at"`
+}
+
+// Arrive opens the connection of a beacon in a session, now; ErrNotFound.
+func (s *Store) Arrive(ctx context.Context, session, connection string) error {
+	if err := s.beacon(ctx, session, connection, Joined); err != nil {
+		return err
+	}
+	return s.keepBeat(ctx, session, connection)
+}
+
+// Beat keeps a beacon's connection open. It gives false when the connection is not open, or no longer: the beacon has to
+// arrive again under a new id. ErrNotFound.
+func (s *Store) Beat(ctx context.Context, session, connection string) (bool, error) {
+	if _, err := s.Session(ctx, session); err != nil {
+		return false, err
+	}
+	switch err := s.rdb.ZScore(ctx, s.keys.beacons(session), s.seal.optional("connection", BeaconSource, connection)).Err(); {
+	case errors.Is(err, redis.Nil):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("beacon: %w", err)
+	}
+	return true, s.keepBeat(ctx, session, connection)
+}
+
+// Depart closes a beacon's connection, now; ErrNotFound.
+func (s *Store) Depart(ctx context.Context, session, connection string) error {
+	if err := s.beacon(ctx, session, connection, Left); err != nil {
+		return err
+	}
+	return s.rdb.ZRem(ctx, s.keys.beacons(session), s.seal.optional("connection", BeaconSource, connection)).Err()
+}
+
+func (s *Store) beacon(ctx context.Context, session, connection string, kind Kind) error {
+	if _, err := s.Session(ctx, session); err != nil {
+		return err
+	}
+	_, err := s.Record(ctx, BeaconSource, []Event{{Kind: kind, Room: session, Connection: connection, At: s.now()}})
+	return err
+}
+
+func (s *Store) keepBeat(ctx context.Context, session, connection string) error {
+	b := beat{session, s.seal.optional("connection", BeaconSource, connection), s.now().UnixMilli()}
+	return s.journal.Do(ctx, entryBeat, b, func(ctx context.Context) error { return s.hear(ctx, b) })
+}
+
+func (s *Store) hear(ctx context.Context, b beat) error {
+	err := s.rdb.ZAddArgs(ctx, s.keys.beacons(b.Session), redis.ZAddArgs{
+		GT: true, Members: []redis.Z{{Score: float64(b.At), Member: b.Connection}},
+	}).Err()
+	if err != nil {
+		return fmt.Errorf("beacon: %w", err)
+	}
+	return nil
+}
+
+// CloseSilentBeacons closes the beacons that have not been heard for a while, each at its last heartbeat, and returns how
+// many. Run it now and then.
+func (s *Store) CloseSilentBeacons(ctx context.Context) (int, error) {
+	c, err := s.sessions(ctx)
+	if err != nil {
+		return 0, err
+	}
+	closed := 0
+	before := strconv.FormatInt(s.now().Add(-beatPatience).UnixMilli(), 10)
+	for _, session := range c.sessions {
+		silent, err := s.rdb.ZRangeByScoreWithScores(ctx, s.keys.beacons(session.ID), &redis.ZRangeBy{Min: "-inf", Max: before}).Result()
+		if err != nil {
+			return closed, fmt.Errorf("beacons: %w", err)
+		}
+		for _, z := range silent {
+			if err := s.closeSilent(ctx, session.ID, z.Member.(string), int64(z.Score)); err != nil {
+				return closed, err
+			}
+			closed++
+		}
+	}
+	return closed, nil
+}
+
+// closeSilent records the leave first and forgets the beacon after: at least once.
+func (s *Store) closeSilent(ctx context.Context, session, connection string, at int64) error {
+	leave := []sealed{{
+		Kind: Left, Source: BeaconSource, RoomID: session, At: at, Connection: connection,
+		Occurrence: s.seal.token("occurrence", BeaconSource, session, ""),
+	}}
+	err := s.journal.Do(ctx, entryEvents, leave, func(ctx context.Context) error {
+		_, err := s.apply(ctx, leave)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.rdb.ZRem(ctx, s.keys.beacons(session), connection).Err()
+}
+
+// beaconsToo adds, to a platform's end of a session that beacons may follow, the same end for them: whoever stays on the
+// page afterwards is not in the session.
+func (s *Store) beaconsToo(session Session, e sealed) []placed {
+	own := placed{session.ID, s.seal.within(session.ID, e)}
+	if e.Kind != Ended || e.Source == BeaconSource || s.planned(session) == Live {
+		return []placed{own}
+	}
+	return []placed{own, {session.ID, s.seal.within(session.ID, sealed{
+		Kind: Ended, Source: BeaconSource, RoomID: session.ID, At: e.At,
+		Occurrence: s.seal.token("occurrence", BeaconSource, session.ID, ""),
+	})}}
+}
