@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +29,20 @@ type subject struct {
 	good    string
 	events  []attendance.Event // of good
 	unknown string
-	stale   time.Duration // just beyond what is accepted, either way
+	stale   time.Duration // just beyond what is accepted, either way; 0: no time is signed, any will do
 	future  time.Duration
+
+	answers  []Answers                // of good
+	callback string                   // of the source
+	form     func(json string) string // puts good and unknown into what is sent, where that is more than JSON
+}
+
+// body is what is sent for a JSON text.
+func (s subject) body(json string) string {
+	if s.form != nil {
+		return s.form(json)
+	}
+	return json
 }
 
 var subjects = map[string]subject{
@@ -75,16 +90,84 @@ var subjects = map[string]subject{
 		stale:   5*time.Minute + time.Second,
 		future:  5*time.Minute + time.Second,
 	},
+	"bigbluebutton": {
+		secrets:  [2]string{"bbb-secret-new", "bbb-secret-old"},
+		foreign:  "bbb-secret-of-another",
+		callback: "https://jauge.example.test/webhooks/bbb?tenant=1",
+		form:     bbbFormOf,
+		good: `[{"data":{"type":"event","id":"user-joined","attributes":{
+			"meeting":{"internal-meeting-id":"8043c845-1795427000123","external-meeting-id":"demo","name":"Secret topic","moderator-pass":"Pa55word"},
+			"user":{"internal-user-id":"w_1","external-user-id":"crm-42","name":"Jill Chill","role":"MODERATOR","guest":false,
+			"ip-address":"192.0.2.1","session-token":"Pa55word","userdata":{"email":"jill@example.test"}}},"event":{"ts":"1795428011572"}}},
+			{"data":{"type":"event","id":"user-left","attributes":{"meeting":{"internal-meeting-id":"8043c845-1795427000123","external-meeting-id":"demo"},
+			"user":{"internal-user-id":"w_1","external-user-id":""}},"event":{"ts":"1795428012572"}}}]`,
+		events: []attendance.Event{
+			{
+				Kind: attendance.Joined, Room: "demo", Occurrence: "8043c845-1795427000123", Attendee: "crm-42", Connection: "w_1",
+				At: time.UnixMilli(1795428011572).UTC(),
+			},
+			{Kind: attendance.Left, Room: "demo", Occurrence: "8043c845-1795427000123", Connection: "w_1", At: time.UnixMilli(1795428012572).UTC()},
+		},
+		unknown: `[{"data":{"type":"event","id":"user-raise-hand-changed","attributes":["Jill Chill"],"event":{"ts":"whenever"}}}]`,
+	},
+	"typeform": {
+		secrets: [2]string{"typeform-secret-new", "typeform-secret-old"},
+		foreign: "typeform-secret-of-another",
+		good: `{"event_id":"E1","event_type":"form_response","form_response":{"form_id":"f1","token":"t1","landed_at":"2026-11-23T09:58:00Z",
+			"submitted_at":"2026-11-23T10:00:11Z","hidden":{"attendee":"reg1","segment":"lycee","lang":"fr","email":"jill@example.test"},
+			"variables":[{"key":"name","type":"text","text":"Jill Chill"}],"definition":{"id":"f1","title":"Secret topic"},"answers":[
+			{"type":"number","number":8,"field":{"id":"i1","type":"opinion_scale","ref":"wish"}},
+			{"type":"choices","choices":{"labels":["Law","History"],"other":"Chinese"},"field":{"id":"i2","type":"multiple_choice","ref":"subjects"}},
+			{"type":"email","email":"jill@example.test","field":{"id":"i3","type":"email","ref":"mail"}},
+			{"type":"phone_number","phone_number":"8615250064084","field":{"id":"i4","type":"phone_number","ref":"phone"}}]}}`,
+		answers: []Answers{{
+			Room: "f1", Key: "t1", Attendee: "reg1", Segment: "lycee", Lang: "fr", At: time.Date(2026, 11, 23, 10, 0, 11, 0, time.UTC), Foreign: true,
+			Values: map[string]any{"wish": json.Number("8"), "subjects": []any{"Law", "History", "Chinese"}},
+		}},
+		unknown: `{"event_type":"form_response_partial","form_response":["Jill Chill"]}`,
+	},
+	"tally": {
+		secrets: [2]string{"tally-secret-new", "tally-secret-old"},
+		foreign: "tally-secret-of-another",
+		good: `{"eventId":"E1","eventType":"FORM_RESPONSE","createdAt":"2026-11-23T10:00:12.000Z","data":{"responseId":"t1","submissionId":"t1",
+			"respondentId":"Pa55word","formId":"f1","formName":"Secret topic","createdAt":"2026-11-23T10:00:11.250Z","fields":[
+			{"key":"question_a","label":"segment","type":"HIDDEN_FIELDS","value":"lycee"},
+			{"key":"question_b","label":"email","type":"HIDDEN_FIELDS","value":"jill@example.test"},
+			{"key":"question_c","label":"Your wish","type":"LINEAR_SCALE","value":8},
+			{"key":"question_d","label":"Before?","type":"MULTIPLE_CHOICE","value":["u1"],"options":[{"id":"u1","text":"Yes"},{"id":"u2","text":"No"}]},
+			{"key":"question_e","label":"Dear Jill Chill, your mail?","type":"INPUT_EMAIL","value":"jill@example.test"},
+			{"key":"question_f","label":"Phone","type":"INPUT_PHONE_NUMBER","value":"8615250064084"}]}}`,
+		answers: []Answers{{
+			Room: "f1", Key: "t1", Segment: "lycee", At: time.Date(2026, 11, 23, 10, 0, 11, 250e6, time.UTC), Foreign: true,
+			Values: map[string]any{"question_c": json.Number("8"), "question_d": "Yes"},
+		}},
+		unknown: `{"eventType":"FORM_CLOSED","data":["Jill Chill"]}`,
+	},
+	"formbricks": {
+		secrets: [2]string{"whsec_YXR0ZW5kYW5jZS1zZWNyZXQtbnVtYmVyLW9uZS0zMmI=", "whsec_YXR0ZW5kYW5jZS1zZWNyZXQtbnVtYmVyLXR3by0zMmI="},
+		foreign: "whsec_q6urq6urq6urq6urq6urq6urq6urq6ur",
+		good: `{"webhookId":"w1","event":"responseFinished","data":{"id":"t1","surveyId":"f1","createdAt":"2026-11-23T09:59:00.000Z",
+			"updatedAt":"2026-11-23T10:00:11.250Z","finished":true,"language":"fr","contact":{"userId":"Jill Chill"},"contactAttributes":{"email":"jill@example.test"},
+			"meta":{"url":"https://x.example.test/s/f1?pass=Pa55word","country":"FR","ipAddress":"192.0.2.1"},"survey":{"title":"Secret topic"},
+			"data":{"attendee":"reg1","segment":"lycee","wish":8,"subjects":["Law","History"],"skipped":"","grid":{"Jill Chill":"Pa55word"}}}}`,
+		answers: []Answers{{
+			Room: "f1", Key: "t1", Attendee: "reg1", Segment: "lycee", Lang: "fr", At: time.Date(2026, 11, 23, 10, 0, 11, 250e6, time.UTC), Foreign: true,
+			Values: map[string]any{"wish": json.Number("8"), "subjects": []any{"Law", "History"}},
+		}},
+		unknown: `{"event":"testEndpoint","data":["Jill Chill"]}`,
+		stale:   5*time.Minute + time.Second,
+		future:  5*time.Minute + time.Second,
+	},
 }
 
 func (s subject) source(platform string) Source {
-	return Source{Name: "it", Platform: platform, Secrets: s.secrets[:]}
+	return Source{Name: "it", Platform: platform, Secrets: s.secrets[:], CallbackURL: s.callback}
 }
 
 // signed is a request with body, signed at a time with a secret and received now.
 func signed(platform, secret string, at time.Time, body string) Request {
 	r := Request{Method: http.MethodPost, Header: http.Header{}, Body: []byte(body), Now: at}
-	Dialects[platform].Sign(Source{Secrets: []string{secret}}, &r)
+	Dialects[platform].Sign(Source{Secrets: []string{secret}, CallbackURL: subjects[platform].callback}, &r)
 	r.Now = now
 	return r
 }
@@ -105,6 +188,14 @@ func TestConformance(t *testing.T) {
 			t.Errorf("dialect %s has no subject in this test", platform)
 			continue
 		}
+		signed := func(platform, secret string, at time.Time, json string) Request {
+			return signed(platform, secret, at, s.body(json))
+		}
+		want := Delivery{Events: s.events, Answers: s.answers}
+		stale, future, aged, early, late := s.stale, s.future, ErrStale, ErrFuture, Delivery{}
+		if s.stale == 0 {
+			stale, future, aged, early, late = 365*24*time.Hour, 365*24*time.Hour, nil, nil, want
+		}
 		good := signed(platform, s.secrets[0], now, s.good)
 		change := func(r Request, f func(*Request)) Request {
 			r.Header = r.Header.Clone()
@@ -117,18 +208,18 @@ func TestConformance(t *testing.T) {
 			err     error
 			want    Delivery
 		}{
-			{"good", good, nil, Delivery{Events: s.events}},
-			{"white space around", signed(platform, s.secrets[0], now, " \n"+s.good+"\n "), nil, Delivery{Events: s.events}},
-			{"second secret of a rotation", signed(platform, s.secrets[1], now, s.good), nil, Delivery{Events: s.events}},
+			{"good", good, nil, want},
+			{"white space around", signed(platform, s.secrets[0], now, " \n"+s.good+"\n "), nil, want},
+			{"second secret of a rotation", signed(platform, s.secrets[1], now, s.good), nil, want},
 			{"unknown event", signed(platform, s.secrets[0], now, s.unknown), nil, Delivery{Unsupported: 1}},
-			{"almost stale", signed(platform, s.secrets[0], now.Add(2*time.Second-s.stale), s.good), nil, Delivery{Events: s.events}},
-			{"almost from the future", signed(platform, s.secrets[0], now.Add(s.future-2*time.Second), s.good), nil, Delivery{Events: s.events}},
-			{"stale", signed(platform, s.secrets[0], now.Add(-s.stale), s.good), ErrStale, Delivery{}},
-			{"from the future", signed(platform, s.secrets[0], now.Add(s.future), s.good), ErrFuture, Delivery{}},
+			{"almost stale", signed(platform, s.secrets[0], now.Add(2*time.Second-stale), s.good), nil, want},
+			{"almost from the future", signed(platform, s.secrets[0], now.Add(future-2*time.Second), s.good), nil, want},
+			{"stale", signed(platform, s.secrets[0], now.Add(-stale), s.good), aged, late},
+			{"from the future", signed(platform, s.secrets[0], now.Add(future), s.good), early, late},
 			{"wrong secret", signed(platform, s.foreign, now, s.good), ErrSignature, Delivery{}},
-			{"tampered", change(good, func(r *Request) { r.Body = []byte(strings.Replace(s.good, "1", "2", 1)) }), ErrSignature, Delivery{}},
+			{"tampered", change(good, func(r *Request) { r.Body = []byte(s.body(strings.Replace(s.good, "1", "2", 1))) }), ErrSignature, Delivery{}},
 			{"cut short", change(good, func(r *Request) { r.Body = r.Body[:len(r.Body)-1] }), ErrSignature, Delivery{}},
-			{"no signature", change(good, func(r *Request) { r.Header = http.Header{} }), ErrMissing, Delivery{}},
+			{"no signature", change(good, func(r *Request) { r.Header, r.Query = http.Header{}, nil }), ErrMissing, Delivery{}},
 			{"empty", signed(platform, s.secrets[0], now, ""), ErrBody, Delivery{}},
 			{"garbage", signed(platform, s.secrets[0], now, "Jill Chill"), ErrBody, Delivery{}},
 			{"a number", signed(platform, s.secrets[0], now, "12"), ErrBody, Delivery{}},
@@ -167,7 +258,7 @@ func TestConformance(t *testing.T) {
 					t.Errorf("with secrets %q: %v", secrets, err)
 				}
 			}
-			empty, ok := map[string]string{"zoom": "", "livekit": "key:"}[platform] // standard cannot sign with none
+			empty, ok := map[string]string{"zoom": "", "livekit": "key:", "bigbluebutton": "", "typeform": "", "tally": ""}[platform] // Standard Webhooks cannot sign with none
 			if !ok {
 				return
 			}
@@ -191,7 +282,8 @@ func TestConformance(t *testing.T) {
 // longest makes the good body's room id too long.
 func longest(body string) string {
 	long := strings.Repeat("9", maxID+1)
-	return strings.NewReplacer(`"id":95123456789`, `"id":"`+long+`"`, `"name":"demo"`, `"name":"`+long+`"`, `"room":"r1"`, `"room":"`+long+`"`).Replace(body)
+	return strings.NewReplacer(`"id":95123456789`, `"id":"`+long+`"`, `"name":"demo"`, `"name":"`+long+`"`, `"room":"r1"`, `"room":"`+long+`"`,
+		`-meeting-id":"demo"`, `-meeting-id":"`+long+`"`, `":"f1","`, `":"`+long+`","`).Replace(body)
 }
 
 // noPersonalText fails if anything survived that no count needs, or a secret. The e-mail may, in Email, to be hashed.
@@ -224,6 +316,16 @@ var allowed = map[string]bool{
 	"payload.object.participant.registrant_id": true, "payload.object.participant.email": true,
 	"payload.object.participant.join_time": true, "payload.object.participant.leave_time": true, "payload.plainToken": true,
 	"room.name": true, "room.sid": true, "participant.sid": true, "participant.identity": true,
+	"data.attributes.meeting.external-meeting-id": true, "data.attributes.meeting.internal-meeting-id": true,
+	"data.attributes.meeting.create-time":   true,
+	"data.attributes.user.external-user-id": true, "data.attributes.user.internal-user-id": true, "envelope.routing.meetingId": true,
+	"core.header.meetingId": true, "core.body.meetingId": true, "core.body.intId": true, "core.body.extId": true, "core.header.userId": true, "envelope.routing.userId": true,
+	"form_response.form_id": true, "form_response.token": true, "form_response.submitted_at": true, "form_response.hidden.attendee": true,
+	"form_response.hidden.segment": true, "form_response.hidden.lang": true, "form_response.answers.field.ref": true, "form_response.answers.text": true,
+	"form_response.answers.date": true, "form_response.answers.choice.label": true, "form_response.answers.choice.other": true,
+	"form_response.answers.choices.labels": true, "form_response.answers.choices.other": true,
+	"data.formId": true, "data.responseId": true, "data.createdAt": true, "data.fields.key": true, "data.fields.options.text": true,
+	"data.id": true, "data.surveyId": true, "data.updatedAt": true, "data.language": true,
 	"createdAt": true, "room.creationTime": true, "room.creationTimeMs": true, "participant.joinedAt": true, "participant.joinedAtMs": true,
 }
 
@@ -241,11 +343,25 @@ func TestOnlyTheAllowedSurvives(t *testing.T) {
 			bodies["livekit"] = append(bodies["livekit"], string(r.Body))
 		}
 	}
+	for _, name := range bbbCaptures {
+		for _, r := range capture(t, filepath.Join("testdata", name+".jsonl")) {
+			form, err := url.ParseQuery(string(r.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies["bigbluebutton"] = append(bodies["bigbluebutton"], form.Get("event"))
+		}
+	}
+	for _, platform := range []string{"bigbluebutton", "typeform", "tally", "formbricks"} {
+		for _, f := range fixtures(t, platform) {
+			bodies[platform] = append(bodies[platform], string(f.Body))
+		}
+	}
 	for platform, all := range bodies {
 		s := subjects[platform]
 		forbidden := 0
 		for _, body := range all {
-			d, err := receive(platform, s.source(platform), signed(platform, s.secrets[0], now, body))
+			d, err := receive(platform, s.source(platform), signed(platform, s.secrets[0], now, s.body(body)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -290,7 +406,7 @@ func texts(t *testing.T, body string, keep, drop map[string]bool) {
 				walk(path, inner)
 			}
 		case string:
-			if allowed[path] {
+			if allowed[path] || isAnswer(path, v) {
 				keep[v] = true
 			} else {
 				drop[v] = true
@@ -298,6 +414,12 @@ func texts(t *testing.T, body string, keep, drop map[string]bool) {
 		}
 	}
 	walk("", value)
+}
+
+// isAnswer says whether a text is what somebody answered to a question whose answers are taken: in fixtures, those of other
+// questions speak of Chill.
+func isAnswer(path, text string) bool {
+	return (path == "data.fields.value" || strings.HasPrefix(path, "data.data.")) && !strings.Contains(strings.ToLower(text), "chill")
 }
 
 func TestReason(t *testing.T) {
@@ -325,7 +447,7 @@ func TestVerifiable(t *testing.T) {
 		source Source
 		want   string
 	}{
-		{"unknown platform", Source{Platform: "vhs"}, "platform: unknown, must be one of livekit, standard, zoom"},
+		{"unknown platform", Source{Platform: "vhs"}, "platform: unknown, must be one of " + strings.Join(slices.Sorted(maps.Keys(Dialects)), ", ")},
 		{"no secrets", Source{Platform: "zoom"}, "secrets: missing"},
 		{"zoom", Source{Platform: "zoom", Secrets: []string{"a", ""}}, "secrets[1]: missing"},
 		{"zoom, good", Source{Platform: "zoom", Secrets: []string{"a"}, Tolerance: 90 * time.Minute}, ""},
@@ -342,6 +464,20 @@ func TestVerifiable(t *testing.T) {
 			"secrets[1]: must be whsec_ and the base64 of at least 24 bytes\nsecrets[2]: must be whsec_ and the base64 of at least 24 bytes\n" +
 				"secrets[3]: must be whsec_ and base64",
 		},
+		{"bigbluebutton", Source{Platform: "bigbluebutton", Secrets: []string{""}}, "secrets[0]: missing\ncallback_url: missing"},
+		{"bigbluebutton, bearer", Source{Platform: "bigbluebutton", Secrets: []string{"a"}, Accept: []string{"bearer"}}, ""},
+		{"bigbluebutton, good", Source{Platform: "bigbluebutton", Secrets: []string{"a"}, CallbackURL: "https://x.test/webhooks/bbb?a=b"}, ""},
+		{
+			"bigbluebutton, with the checksum", Source{Platform: "bigbluebutton", Secrets: []string{"a"}, CallbackURL: "https://x.test/webhooks/bbb?checksum=12"},
+			"callback_url: must be the URL as it was registered, http or https, without its checksum",
+		},
+		{
+			"bigbluebutton, a path", Source{Platform: "bigbluebutton", Secrets: []string{"a"}, Accept: []string{"bearer"}, CallbackURL: "/webhooks/bbb"},
+			"callback_url: must be the URL as it was registered, http or https, without its checksum",
+		},
+		{"typeform", Source{Platform: "typeform", Secrets: []string{""}}, "secrets[0]: missing"},
+		{"tally", Source{Platform: "tally", Secrets: []string{""}}, "secrets[0]: missing"},
+		{"formbricks", Source{Platform: "formbricks", Secrets: []string{"a"}}, "secrets[0]: must be whsec_ and base64"},
 		{"tolerance", Source{Platform: "zoom", Secrets: []string{"a"}, Tolerance: -1}, "tolerance: must not be negative"},
 	}
 	for _, row := range rows {

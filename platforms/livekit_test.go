@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ var captures = []string{"livekit-basic", "livekit-dup", "livekit-kill", "livekit
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// capture returns the requests that a LiveKit 1.13.5 server really sent.
+// capture returns the requests that a server really sent: LiveKit 1.13.5, or bbb-webhooks 3.5.0.
 func capture(t *testing.T, file string) []Request {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -36,13 +37,20 @@ func capture(t *testing.T, file string) []Request {
 	for lines.Scan() {
 		var line struct {
 			AtMs    int64 `json:"at_ms"`
+			URL     string
 			Headers map[string]string
 			Body    string
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			t.Fatal(err)
 		}
-		requests = append(requests, Request{Method: http.MethodPost, Header: headerOf(line.Headers), Body: []byte(line.Body), Now: time.UnixMilli(line.AtMs)})
+		address, err := url.Parse(line.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests = append(requests, Request{
+			Method: http.MethodPost, Header: headerOf(line.Headers), Query: address.Query(), Body: []byte(line.Body), Now: time.UnixMilli(line.AtMs),
+		})
 	}
 	return requests
 }

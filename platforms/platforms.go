@@ -54,7 +54,8 @@ type Reply struct {
 	Body        []byte
 }
 
-// Answers is one person's survey answers as a platform sent them.
+// Answers is one person's survey answers as a platform sent them. Several of one key are one submission, as it stood at
+// several moments.
 type Answers struct {
 	Room     string
 	Attendee string // may be empty: the answer is anonymous
@@ -63,12 +64,14 @@ type Answers struct {
 	At       time.Time
 	Key      string         // names this submission, the same on each redelivery
 	Values   map[string]any // question id → value, as JSON decodes it with UseNumber
+	Foreign  bool           // Values has the platform's own references and its labels of choices: the session maps them
+	Partial  bool           // the person has not finished: more may come under the same key
 }
 
 // Dialect is one platform's way of speaking. Verify looks at the raw request only and returns one of the refusals
 // below; Decode is called on verified requests only and returns ErrBody (wrapped, without any of the body's text).
-// Sign and Encode are the sender's side, for the simulator and the tests: Sign sets the headers for r.Body at r.Now
-// with the source's first secret; Encode writes the event as the platform would, with a nil body for a kind that the
+// Sign and Encode are the sender's side, for the simulator and the tests: Sign sets the headers, or the query, for r.Body
+// at r.Now with the source's first secret; Encode writes the event as the platform would, with a nil body for what the
 // platform has no word for, and in the platform's own time resolution.
 //
 // Accepts lists what a source may choose with `accept` (an older checksum, unsigned requests), each with what it risks.
@@ -80,17 +83,24 @@ type Dialect struct {
 	Hello      func(Source, Request) *Reply
 	Refusal    int
 	Secret     func(secret string) error // what is wrong with a configured secret, never quoting it
+	Needs      func(Source) error        // what else is wrong with a source, starting with the field; nil: nothing can be
 	Verify     func(Source, Request) error
 	Decode     func(Source, Request) (Delivery, error)
 	Sign       func(Source, *Request)
 	Encode     func(attendance.Event) (contentType string, body []byte)
+
+	EncodeAnswers func(Answers) (contentType string, body []byte) // the same for answers; nil: the platform has none
 }
 
 // Dialects by platform name.
 var Dialects = map[string]Dialect{
-	"zoom":     zoom,
-	"livekit":  livekit,
-	"standard": standard,
+	"zoom":          zoom,
+	"livekit":       livekit,
+	"standard":      standard,
+	"bigbluebutton": bigbluebutton,
+	"typeform":      typeform,
+	"tally":         tally,
+	"formbricks":    formbricks,
 }
 
 // The refusals. Reason gives their labels.
@@ -137,6 +147,9 @@ func Verifiable(s Source) error {
 		if err := dialect.Secret(secret); err != nil {
 			problems = append(problems, fmt.Errorf("secrets[%d]: %w", i, err))
 		}
+	}
+	if dialect.Needs != nil {
+		problems = append(problems, dialect.Needs(s))
 	}
 	if s.Tolerance < 0 {
 		problems = append(problems, errors.New("tolerance: must not be negative"))

@@ -1,0 +1,108 @@
+package platforms
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+
+	"jauge/attendance"
+)
+
+// What the dialects of survey platforms share. They say nothing about attendance, which is the capability Declared: a
+// session whose only room is a survey has the heads that its host declares, and every other count is unknown.
+
+func answersSecret(secret string) error {
+	if secret == "" {
+		return errors.New("missing")
+	}
+	return nil
+}
+
+// answersMAC is the standard base64 of the HMAC-SHA256 of a body, the signature of Typeform and Tally.
+func answersMAC(secret string, body []byte) string {
+	h := hmac.New(sha256.New, []byte(secret))
+	h.Write(body)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+// answersVerify holds a signature against every secret. No time is signed: a replay is the same submission once more.
+func answersVerify(s Source, body []byte, given string) error {
+	if given == "" {
+		return ErrMissing
+	}
+	for _, secret := range s.Secrets {
+		if secret != "" && hmac.Equal([]byte(given), []byte(answersMAC(secret, body))) {
+			return nil
+		}
+	}
+	return ErrSignature
+}
+
+// answersEncode is the Encode of a platform that has no word for attendance.
+func answersEncode(attendance.Event) (string, []byte) { return "", nil }
+
+// hidden takes what the survey's address passed on (?attendee=…&segment=…&lang=…), and says whether it did.
+func (a *Answers) hidden(c *check, field, name string, value id) bool {
+	switch name {
+	case "attendee":
+		a.Attendee = c.id(field, value)
+	case "segment":
+		a.Segment = c.id(field, value)
+	case "lang":
+		a.Lang = c.id(field, value)
+	default:
+		return false
+	}
+	return true
+}
+
+// set keeps an answer that is one: text, a number, yes or no, or a list of texts. Questions that were skipped (null, an
+// empty text, an empty list) and what no question of a survey can take (grids, files, payments) are left out.
+func (a *Answers) set(ref string, value any) {
+	switch v := value.(type) {
+	case string:
+		if v == "" {
+			return
+		}
+	case json.Number, bool:
+	case []any:
+		for _, item := range v {
+			if _, ok := item.(string); !ok {
+				return
+			}
+		}
+		if len(v) == 0 {
+			return
+		}
+	default:
+		return
+	}
+	if a.Values == nil {
+		a.Values = map[string]any{}
+	}
+	a.Values[ref] = value
+}
+
+// delivery is what a submission proves: nothing that is jauge's business if no question was answered yet.
+func (a Answers) delivery(c *check) (Delivery, error) {
+	switch {
+	case c.err != nil:
+		return Delivery{}, c.err
+	case len(a.Values) == 0:
+		return Delivery{Unsupported: 1}, nil
+	}
+	return Delivery{Answers: []Answers{a}}, nil
+}
+
+// hiddenFields is the reverse of hidden, without what is empty.
+func (a Answers) hiddenFields() map[string]string {
+	fields := map[string]string{}
+	for name, value := range map[string]string{"attendee": a.Attendee, "segment": a.Segment, "lang": a.Lang} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	return fields
+}

@@ -1,0 +1,365 @@
+package platforms
+
+import (
+	"cmp"
+	"crypto/sha1" //nolint:gosec // the platform's default
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"jauge/attendance"
+)
+
+// bigbluebutton: meetings of a BigBlueButton server, as its bbb-webhooks sends them: a form whose field event is a JSON
+// array. ?checksum= is a plain hash of the registered URL, the body and the server's shared secret; its length names the
+// algorithm. Nothing signs a time: the form's timestamp is that of the first attempt, so age refuses nothing, and what
+// keeps a replay harmless is that recording is idempotent.
+//
+// An unverified request gets 401, which the platform takes as final. Any other error it repeats for five minutes and then
+// deletes the hook: a forger could have the hook deleted, and a mistyped secret would cost the rest of the meeting even
+// after it was mended. The price is that what a mistyped secret refuses is lost; the counter and the log show it at once.
+// Source: https://docs.bigbluebutton.org/development/webhooks/ and github.com/bigbluebutton/bbb-webhooks
+var bigbluebutton = Dialect{
+	Capability: attendance.Live,
+	Accepts: map[string]string{ //nolint:gosec // speaks of secrets, holds none
+		bbbChecksum2: "the checksum of bbb-webhooks 2.x, over the fields instead of the body: as safe as the current one",
+		bbbChecksum3: "the checksum of bbb-webhooks 3.0 to 3.3.1, which does not cover the body: whoever has seen one address of the hook can invent events for ever",
+		bbbBearer:    "auth2_0, the server's shared secret itself in a header: whoever sees one request can control the server; https only",
+		bbbModerator: "nobody who joins as a moderator is counted: where a room makes everybody a moderator, nobody is",
+	},
+	Secret: bbbSecret,
+	Needs:  bbbNeeds,
+	Verify: bbbVerify,
+	Decode: bbbDecode,
+	Sign:   bbbSign,
+	Encode: bbbEncode,
+}
+
+// The words of Accepts. Moderators are counted by default: integrators give the role to whole classes, and the first
+// person in a room may get it by chance.
+const (
+	bbbChecksum2 = "checksum-2"
+	bbbChecksum3 = "checksum-3"
+	bbbBearer    = "bearer"
+	bbbModerator = "moderators-are-staff"
+)
+
+// bbbMapped is what is read of an event in the platform's public form; everything else (names, passwords, session
+// tokens, addresses) is never decoded.
+type bbbMapped struct {
+	Data struct {
+		Attributes struct {
+			Meeting struct {
+				Internal   id      `json:"internal-meeting-id"` // of this opening of the room
+				External   id      `json:"external-meeting-id"` // the integrator's id of the room
+				Breakout   bool    `json:"is-breakout"`
+				CreateTime integer `json:"create-time"` // ms
+			} `json:"meeting"`
+			User struct {
+				Internal id `json:"internal-user-id"` // of the connection
+				External id `json:"external-user-id"` // of the person; the internal one where the integrator sets none
+				Role     id `json:"role"`             // MODERATOR or VIEWER; often missing when leaving
+			} `json:"user"`
+		} `json:"attributes"`
+		Event struct {
+			TS integer `json:"ts"` // ms, by the clock of the webhook process
+		} `json:"event"`
+	} `json:"data"`
+}
+
+// bbbRaw is what is read of an internal message, which a hook registered with getRaw=true gets instead.
+type bbbRaw struct {
+	Envelope struct {
+		Name    id `json:"name"`
+		Routing struct {
+			Meeting id `json:"meetingId"`
+			User    id `json:"userId"`
+		} `json:"routing"`
+		Timestamp integer `json:"timestamp"` // ms
+	} `json:"envelope"`
+	Core struct {
+		Header struct {
+			Meeting id `json:"meetingId"`
+			User    id `json:"userId"`
+		} `json:"header"`
+		Body struct {
+			Meeting  id `json:"meetingId"`
+			Internal id `json:"intId"`
+			External id `json:"extId"`
+			Role     id `json:"role"`
+		} `json:"body"`
+	} `json:"core"`
+}
+
+func bbbSecret(secret string) error {
+	if secret == "" {
+		return errors.New("missing")
+	}
+	return nil
+}
+
+// bbbNeeds: the checksum covers the URL as it was registered, which behind a proxy no request shows.
+func bbbNeeds(s Source) error {
+	u, err := url.Parse(s.CallbackURL)
+	switch {
+	case s.CallbackURL == "" && slices.Contains(s.Accept, bbbBearer):
+		return nil
+	case s.CallbackURL == "":
+		return errors.New("callback_url: missing")
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Query().Has("checksum"):
+		return errors.New("callback_url: must be the URL as it was registered, http or https, without its checksum")
+	}
+	return nil
+}
+
+func bbbVerify(s Source, r Request) error {
+	given := r.Query.Get("checksum")
+	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch {
+	case given != "" && bbbHash(len(given)) != nil:
+		return bbbVerifyChecksum(s, r, given)
+	case given == "" && ok && slices.Contains(s.Accept, bbbBearer):
+		for _, secret := range s.Secrets {
+			if secret != "" && subtle.ConstantTimeCompare([]byte(bearer), []byte(secret)) == 1 {
+				return nil
+			}
+		}
+		return ErrSignature
+	}
+	return ErrMissing
+}
+
+func bbbVerifyChecksum(s Source, r Request, given string) error {
+	if s.CallbackURL == "" {
+		return ErrSignature
+	}
+	for _, secret := range s.Secrets {
+		for _, text := range bbbTexts(s, r) {
+			want := bbbChecksum(bbbHash(len(given)), s.CallbackURL+text+secret)
+			if secret != "" && subtle.ConstantTimeCompare([]byte(given), []byte(want)) == 1 {
+				return nil
+			}
+		}
+	}
+	return ErrSignature
+}
+
+// bbbTexts lists what a sender may have hashed between the URL and the secret.
+func bbbTexts(s Source, r Request) []string {
+	texts := []string{string(r.Body)}
+	if form, err := url.ParseQuery(string(r.Body)); err == nil && slices.Contains(s.Accept, bbbChecksum2) {
+		texts = append(texts, `{"event":`+bbbQuote(form.Get("event"))+`,"timestamp":`+form.Get("timestamp")+`,"domain":`+bbbQuote(form.Get("domain"))+`}`)
+	}
+	if slices.Contains(s.Accept, bbbChecksum3) {
+		texts = append(texts, "{}")
+	}
+	return texts
+}
+
+// bbbHash picks the algorithm of a checksum by its number of hexadecimal digits; nil for none.
+func bbbHash(digits int) func() hash.Hash {
+	switch digits {
+	case 2 * sha1.Size:
+		return sha1.New
+	case 2 * sha256.Size:
+		return sha256.New
+	case 2 * sha512.Size384:
+		return sha512.New384
+	case 2 * sha512.Size:
+		return sha512.New
+	}
+	return nil
+}
+
+func bbbChecksum(algorithm func() hash.Hash, text string) string {
+	h := algorithm()
+	h.Write([]byte(text))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// bbbQuote is JavaScript's JSON.stringify of a string. encoding/json escapes more (<, >, &, U+2028).
+func bbbQuote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		if at := strings.IndexRune("\"\\\b\f\n\r\t", r); at >= 0 {
+			b.WriteByte('\\')
+			b.WriteByte(`"\bfnrt`[at])
+		} else if r < ' ' {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// bbbDecode takes the events of a request whole or not at all.
+func bbbDecode(s Source, r Request) (Delivery, error) {
+	whole := &check{}
+	form, err := url.ParseQuery(string(r.Body))
+	if err != nil {
+		whole.fail("form", "cannot be read")
+	}
+	var items []json.RawMessage
+	whole.read([]byte(form.Get("event")), &items)
+	if len(items) == 0 {
+		whole.fail("event", "missing")
+	}
+	if whole.err != nil {
+		return Delivery{}, whole.err
+	}
+	var d Delivery
+	for i, item := range items {
+		c := &check{now: r.Now, prefix: fmt.Sprintf("element %d: ", i)}
+		e, ok := bbbEvent(c, item, slices.Contains(s.Accept, bbbModerator))
+		switch {
+		case c.err != nil:
+			return Delivery{}, c.err
+		case ok:
+			d.Events = append(d.Events, e)
+		default:
+			d.Unsupported++
+		}
+	}
+	return d, nil
+}
+
+// bbbEvent reads one event; false if it is unsupported, in which case nothing more of it is looked into.
+func bbbEvent(c *check, item json.RawMessage, moderatorsAreStaff bool) (e attendance.Event, ok bool) {
+	var head struct {
+		Data struct {
+			ID id `json:"id"`
+		} `json:"data"`
+		Envelope struct {
+			Name id `json:"name"`
+		} `json:"envelope"`
+	}
+	c.read(item, &head)
+	kind := bbbKind(c.need("data.id", cmp.Or(head.Envelope.Name, head.Data.ID)))
+	var role id
+	switch {
+	case c.err != nil || kind == "":
+		return attendance.Event{}, false
+	case head.Envelope.Name != "":
+		e, role = bbbFromRaw(c, item, kind)
+	default:
+		var breakout bool
+		if e, role, breakout = bbbFromMapped(c, item, kind); breakout {
+			return attendance.Event{}, false
+		}
+	}
+	e.Staff = moderatorsAreStaff && role == "MODERATOR"
+	if e.Attendee == e.Connection { // the integrator names nobody: the connection is the person
+		e.Attendee = ""
+	}
+	return e, true
+}
+
+func bbbKind(event string) attendance.Kind {
+	switch event {
+	case "meeting-created":
+		return attendance.Started
+	case "meeting-ended", "MeetingEndedEvtMsg", "MeetingDestroyedEvtMsg":
+		return attendance.Ended
+	case "user-joined", "UserJoinedMeetingEvtMsg":
+		return attendance.Joined
+	case "user-left", "UserLeftMeetingEvtMsg":
+		return attendance.Left
+	}
+	return ""
+}
+
+func bbbFromMapped(c *check, item json.RawMessage, kind attendance.Kind) (e attendance.Event, role id, breakout bool) {
+	const meeting, user = "data.attributes.meeting.", "data.attributes.user."
+	var body bbbMapped
+	c.read(item, &body)
+	m, u, stamp := body.Data.Attributes.Meeting, body.Data.Attributes.User, body.Data.Event.TS.millis()
+	e = attendance.Event{
+		Kind: kind, Room: c.need(meeting+"external-meeting-id", m.External), Occurrence: c.need(meeting+"internal-meeting-id", m.Internal),
+	}
+	switch kind {
+	case attendance.Started:
+		e.At = c.moment(meeting+"create-time", m.CreateTime.millis(), stamp)
+		return e, "", m.Breakout
+	case attendance.Ended:
+		e.At = c.moment("data.event.ts", stamp)
+		return e, "", false
+	}
+	e.At = c.moment("data.event.ts", stamp)
+	e.Connection = c.need(user+"internal-user-id", u.Internal)
+	e.Attendee = c.id(user+"external-user-id", u.External)
+	return e, u.Role, false
+}
+
+// bbbFromRaw: internal messages do not carry the integrator's id of the room. Their meeting id is its SHA-1, a hyphen and
+// the moment of creation; the SHA-1 is the room.
+func bbbFromRaw(c *check, item json.RawMessage, kind attendance.Kind) (e attendance.Event, role id) {
+	var body bbbRaw
+	c.read(item, &body)
+	routing, header, core := body.Envelope.Routing, body.Core.Header, body.Core.Body
+	e = attendance.Event{
+		Kind:       kind,
+		Occurrence: c.need("envelope.routing.meetingId", cmp.Or(routing.Meeting, header.Meeting, core.Meeting)),
+		At:         c.moment("envelope.timestamp", body.Envelope.Timestamp.millis()),
+	}
+	room, _, _ := strings.Cut(e.Occurrence, "-")
+	e.Room = c.need("envelope.routing.meetingId", id(room))
+	if kind == attendance.Ended {
+		return e, ""
+	}
+	e.Connection = c.need("core.body.intId", cmp.Or(core.Internal, header.User, routing.User))
+	e.Attendee = c.id("core.body.extId", core.External)
+	return e, core.Role
+}
+
+// bbbSign signs as the current version does, or with the bearer token where the source has no URL to sign.
+func bbbSign(s Source, r *Request) {
+	if s.CallbackURL == "" {
+		if r.Header == nil {
+			r.Header = http.Header{}
+		}
+		r.Header.Set("Authorization", "Bearer "+s.Secrets[0])
+		return
+	}
+	r.Query = url.Values{"checksum": {bbbChecksum(sha256.New, s.CallbackURL+string(r.Body)+s.Secrets[0])}}
+}
+
+// bbbEncode has no word for staff: a moderator may be anybody.
+func bbbEncode(e attendance.Event) (string, []byte) {
+	meeting := map[string]any{"internal-meeting-id": e.Occurrence, "external-meeting-id": e.Room}
+	attributes := map[string]any{"meeting": meeting}
+	user := map[string]any{"internal-user-id": e.Connection, "external-user-id": cmp.Or(e.Attendee, e.Connection), "guest": false}
+	var what string
+	switch {
+	case e.Staff:
+		return "", nil
+	case e.Kind == attendance.Started:
+		what, meeting["create-time"], meeting["is-breakout"] = "meeting-created", e.At.UnixMilli(), false
+	case e.Kind == attendance.Ended:
+		what = "meeting-ended"
+	case e.Kind == attendance.Joined:
+		what, attributes["user"], user["role"] = "user-joined", user, "VIEWER"
+	case e.Kind == attendance.Left:
+		what, attributes["user"] = "user-left", user
+	default:
+		return "", nil
+	}
+	events := mustJSON([]any{map[string]any{"data": map[string]any{
+		"type": "event", "id": what, "attributes": attributes, "event": map[string]any{"ts": e.At.UnixMilli()},
+	}}})
+	return bbbForm, []byte("domain=bbb.example.test&event=" + url.QueryEscape(string(events)) + "&timestamp=" + strconv.FormatInt(e.At.UnixMilli(), 10))
+}
+
+const bbbForm = "application/x-www-form-urlencoded;charset=UTF-8"

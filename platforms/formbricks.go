@@ -1,0 +1,87 @@
+package platforms
+
+import (
+	"maps"
+
+	"jauge/attendance"
+)
+
+// formbricks: responses to a survey, signed with Standard Webhooks (see standard.go). One response comes several times,
+// as it grows: each time under the same key, with all that is answered so far and the time of the change, so that the
+// latest replaces the others.
+// Source: https://formbricks.com/docs (webhooks) and github.com/formbricks/formbricks
+var formbricks = Dialect{
+	Capability:    attendance.Declared,
+	Secret:        standardSecret,
+	Verify:        standardVerify,
+	Decode:        formbricksDecode,
+	Sign:          standardSign,
+	Encode:        answersEncode,
+	EncodeAnswers: formbricksEncodeAnswers,
+}
+
+// formbricksBody is what is read of a body; the contact, its attributes, the browser and the country are never decoded.
+type formbricksBody struct {
+	Data struct {
+		ID        id             `json:"id"` // of the response
+		SurveyID  id             `json:"surveyId"`
+		CreatedAt string         `json:"createdAt"` // RFC 3339
+		UpdatedAt string         `json:"updatedAt"`
+		Finished  bool           `json:"finished"`
+		Language  string         `json:"language"` // a code; "default" is the survey's own
+		Data      map[string]any `json:"data"`     // question id, or name of a hidden field → answer
+	} `json:"data"`
+}
+
+func formbricksDecode(_ Source, r Request) (Delivery, error) {
+	c := &check{now: r.Now}
+	var head struct {
+		Event string `json:"event"`
+	}
+	c.read(r.Body, &head)
+	c.need("event", id(head.Event))
+	switch {
+	case c.err != nil:
+		return Delivery{}, c.err
+	case head.Event != "responseCreated" && head.Event != "responseUpdated" && head.Event != "responseFinished":
+		return Delivery{Unsupported: 1}, nil
+	}
+	var body formbricksBody
+	c.read(r.Body, &body)
+	response := body.Data
+	a := Answers{
+		Room:    c.need("data.surveyId", response.SurveyID),
+		Key:     c.need("data.id", response.ID),
+		At:      c.moment("data.updatedAt", c.rfc3339("data.updatedAt", response.UpdatedAt), c.rfc3339("data.createdAt", response.CreatedAt)),
+		Foreign: true,
+		Partial: !response.Finished,
+	}
+	if response.Language != "default" {
+		a.Lang = c.id("data.language", id(response.Language))
+	}
+	for ref, value := range response.Data {
+		if text, ok := value.(string); ok && a.hidden(c, "data.data", ref, id(text)) {
+			continue
+		}
+		a.set(c.need("data.data", id(ref)), value)
+	}
+	return a.delivery(c)
+}
+
+func formbricksEncodeAnswers(a Answers) (string, []byte) {
+	stamp := a.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	event := "responseFinished"
+	if a.Partial {
+		event = "responseUpdated"
+	}
+	data := maps.Clone(a.Values)
+	for name, value := range a.hiddenFields() {
+		data[name] = value
+	}
+	return "application/json", mustJSON(map[string]any{
+		"webhookId": "webhook", "event": event,
+		"data": map[string]any{
+			"id": a.Key, "surveyId": a.Room, "createdAt": stamp, "updatedAt": stamp, "finished": !a.Partial, "language": "default", "data": data,
+		},
+	})
+}
