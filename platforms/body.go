@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -104,6 +105,32 @@ func (i integer) millis() time.Time {
 	}
 	return time.UnixMilli(int64(i)).UTC()
 }
+
+// truth is a truth value, bare or in quotes.
+type truth bool
+
+func (t *truth) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "true", `"true"`:
+		*t = true
+	case "false", `"false"`, `""`, "null":
+	default:
+		return &json.UnmarshalTypeError{Type: reflect.TypeFor[truth]()}
+	}
+	return nil
+}
+
+// decimal is a number of seconds with a fraction: a Unix time or a duration, kept to the millisecond.
+type decimal float64
+
+func (d decimal) millis() int64 {
+	return int64(math.Round(min(max(float64(d), -1e12), 1e12) * 1000)) // 1e12 s: far from any time, and from overflow
+}
+
+// seconds is the moment of a Unix time; the zero Time for 0.
+func (d decimal) seconds() time.Time { return integer(d.millis()).millis() }
+
+func (d decimal) duration() time.Duration { return time.Duration(d.millis()) * time.Millisecond }
 
 // check keeps the first thing found wrong while a decoder walks a body, so that decoders read straight on.
 type check struct {

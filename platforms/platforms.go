@@ -6,12 +6,14 @@ package platforms
 
 import (
 	"cmp"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,8 +73,9 @@ type Answers struct {
 // Dialect is one platform's way of speaking. Verify looks at the raw request only and returns one of the refusals
 // below; Decode is called on verified requests only and returns ErrBody (wrapped, without any of the body's text).
 // Sign and Encode are the sender's side, for the simulator and the tests: Sign sets the headers, or the query, for r.Body
-// at r.Now with the source's first secret; Encode writes the event as the platform would, with a nil body for what the
-// platform has no word for, and in the platform's own time resolution.
+// at r.Now with the source's first secret, and the path where the platform has paths of its own; Encode writes the event
+// as the platform would, with a nil body for what the platform has no word for, and in the platform's own time resolution.
+// A leave's Total may tell Encode how long its connection lasted: some platforms say so in the leave.
 //
 // Accepts lists what a source may choose with `accept` (an older checksum, unsigned requests), each with what it risks.
 // Hello, if not nil, answers a handshake that comes before any signature could be made; nil: not a handshake. Refusal is
@@ -97,7 +100,11 @@ var Dialects = map[string]Dialect{
 	"zoom":          zoom,
 	"livekit":       livekit,
 	"standard":      standard,
+	"livestorm":     livestorm,
 	"bigbluebutton": bigbluebutton,
+	"jaas":          jaas,
+	"jitsi":         jitsi,
+	"daily":         daily,
 	"typeform":      typeform,
 	"tally":         tally,
 	"formbricks":    formbricks,
@@ -140,7 +147,8 @@ func Verifiable(s Source) error {
 		return fmt.Errorf("platform: unknown, must be one of %s", strings.Join(names, ", "))
 	}
 	var problems []error
-	if len(s.Secrets) == 0 {
+	unsigned := slices.Contains(s.Accept, Unsigned)
+	if len(s.Secrets) == 0 && !unsigned {
 		problems = append(problems, errors.New("secrets: missing"))
 	}
 	for i, secret := range s.Secrets {
@@ -154,7 +162,31 @@ func Verifiable(s Source) error {
 	if s.Tolerance < 0 {
 		problems = append(problems, errors.New("tolerance: must not be negative"))
 	}
+	for i, word := range s.Accept {
+		if _, ok := dialect.Accepts[word]; !ok {
+			words := strings.Join(slices.Sorted(maps.Keys(dialect.Accepts)), ", ")
+			problems = append(problems, fmt.Errorf("accept[%d]: unknown, %s takes %s by choice", i, s.Platform, cmp.Or(words, "nothing")))
+		}
+	}
+	if unsigned && len(s.Path) < minPath {
+		problems = append(problems, fmt.Errorf("path: must have at least %d characters, as unsigned requests are taken there", minPath))
+	}
+	if strings.Trim(s.Path, "/") != s.Path {
+		problems = append(problems, errors.New("path: must not start or end with a slash"))
+	}
 	return errors.Join(problems...)
+}
+
+// Unsigned is the word of Accept for requests that carry no signature: whoever knows the source's Path may post. Such a
+// source needs no secrets.
+const Unsigned = "unsigned"
+
+// minPath, in characters, keeps a Path from being guessed.
+const minPath = 16
+
+// takesUnsigned says whether the source takes this request without a signature.
+func (s Source) takesUnsigned(r Request) bool {
+	return slices.Contains(s.Accept, Unsigned) && len(s.Path) >= minPath && subtle.ConstantTimeCompare([]byte(r.Path), []byte(s.Path)) == 1
 }
 
 // defaultTolerance of signed times, both ways.
@@ -170,4 +202,13 @@ func inTime(s Source, now time.Time, signed int64) error {
 		return ErrFuture
 	}
 	return nil
+}
+
+// signedAt reads a signed Unix time whose unit is not certain: milliseconds from 12 digits on, else seconds.
+func signedAt(stamp string) (seconds int64, ok bool) {
+	at, err := strconv.ParseInt(stamp, 10, 64)
+	if len(stamp) >= 12 {
+		at /= 1000
+	}
+	return at, err == nil
 }

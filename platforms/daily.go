@@ -1,0 +1,235 @@
+package platforms
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"jauge/attendance"
+)
+
+// daily: rooms of a Daily.co domain. HMAC-SHA256 over "<time>.<body>", with a key that is kept in base64; before Daily
+// accepts an address it posts a test body there, which must be answered with 200.
+//
+// What Daily says of a participant names the room, not the meeting in it: joins and leaves, and with them starts and ends,
+// are of one occurrence per room. That a room was opened again after its end within one session cannot be told.
+// Source: https://docs.daily.co/reference/rest-api/webhooks
+var daily = Dialect{
+	Capability: attendance.Live,
+	Hello:      dailyHello,
+	Secret:     dailySecret,
+	Verify:     dailyVerify,
+	Decode:     dailyDecode,
+	Sign:       dailySign,
+	Encode:     dailyEncode,
+}
+
+const (
+	dailySignature = "X-Webhook-Signature" // base64
+	dailyTimestamp = "X-Webhook-Timestamp" // Unix time
+)
+
+// dailyBody is what is read of a body; everything else (names, permissions) is never decoded. Times are Unix seconds
+// with a fraction.
+type dailyBody struct {
+	EventTS decimal `json:"event_ts"` // when it was sent
+	Payload struct {
+		Room      id       `json:"room"`
+		SessionID id       `json:"session_id"` // of the connection
+		UserID    id       `json:"user_id"`
+		Owner     bool     `json:"owner"`
+		JoinedAt  decimal  `json:"joined_at"`
+		Duration  *decimal `json:"duration"`
+		StartTS   decimal  `json:"start_ts"`
+		EndTS     decimal  `json:"end_ts"`
+	} `json:"payload"`
+}
+
+// dailyHello answers the test body. It says nothing that anybody could not know.
+func dailyHello(_ Source, r Request) *Reply {
+	var body struct {
+		Test string `json:"test"`
+		Type string `json:"type"` // of an event
+	}
+	c := &check{}
+	if c.read(r.Body, &body); c.err != nil || body.Test == "" || body.Type != "" {
+		return nil
+	}
+	return &Reply{Status: http.StatusOK, ContentType: "application/json", Body: []byte("{}")}
+}
+
+func dailySecret(secret string) error {
+	if key, err := base64.StdEncoding.DecodeString(secret); err != nil || len(key) == 0 {
+		return errors.New("must be base64, as Daily gives it")
+	}
+	return nil
+}
+
+func dailyVerify(s Source, r Request) error {
+	stamp, given := r.Header.Get(dailyTimestamp), r.Header.Get(dailySignature)
+	at, ok := signedAt(stamp)
+	if !ok || given == "" {
+		return ErrMissing
+	}
+	for _, secret := range s.Secrets {
+		if dailySecret(secret) == nil && hmac.Equal([]byte(given), []byte(dailyMAC(secret, stamp, r.Body))) {
+			return inTime(s, r.Now, at)
+		}
+	}
+	return ErrSignature
+}
+
+// dailyMAC takes a secret that dailySecret found good.
+func dailyMAC(secret, stamp string, body []byte) string {
+	key, _ := base64.StdEncoding.DecodeString(secret)
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(stamp + "."))
+	h.Write(body)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+// dailyDecode emits every mark that a request proves: a leave has the join in it, an end the start.
+func dailyDecode(_ Source, r Request) (Delivery, error) {
+	c := &check{now: r.Now}
+	var head struct {
+		Type string `json:"type"`
+	}
+	c.read(r.Body, &head)
+	c.need("type", id(head.Type))
+	decode := dailyDecoder(head.Type)
+	switch {
+	case c.err != nil:
+		return Delivery{}, c.err
+	case decode == nil:
+		return Delivery{Unsupported: 1}, nil
+	}
+	var body dailyBody
+	c.read(r.Body, &body)
+	events := decode(c, body)
+	if c.err != nil {
+		return Delivery{}, c.err
+	}
+	return Delivery{Events: events}, nil
+}
+
+// dailyDecoder is nil for what counting does not need. A waiting participant knocks at the door and is not in.
+func dailyDecoder(what string) func(*check, dailyBody) []attendance.Event {
+	switch what {
+	case "participant.joined":
+		return dailyJoined
+	case "participant.left":
+		return dailyLeft
+	case "meeting.started":
+		return dailyStarted
+	case "meeting.ended":
+		return dailyEnded
+	}
+	return nil
+}
+
+func dailyRoom(c *check, b dailyBody) attendance.Event {
+	return attendance.Event{Kind: attendance.Started, Room: c.need("payload.room", b.Payload.Room)}
+}
+
+func dailyPerson(c *check, b dailyBody) attendance.Event {
+	e := dailyRoom(c, b)
+	e.Kind = attendance.Joined
+	e.Attendee = c.id("payload.user_id", b.Payload.UserID)
+	e.Connection = c.id("payload.session_id", b.Payload.SessionID)
+	e.Staff = b.Payload.Owner
+	if e.Attendee == "" && e.Connection == "" {
+		c.fail("payload", "has no id")
+	}
+	return e
+}
+
+func dailyJoined(c *check, b dailyBody) []attendance.Event {
+	e := dailyPerson(c, b)
+	e.At = c.moment("payload.joined_at", b.Payload.JoinedAt.seconds(), b.EventTS.seconds())
+	return []attendance.Event{e}
+}
+
+// dailyLeft: the moment of a leave is that of the join and the duration; the event's own is that of its sending.
+func dailyLeft(c *check, b dailyBody) []attendance.Event {
+	joined := dailyPerson(c, b)
+	left := joined
+	left.Kind = attendance.Left
+	p := b.Payload
+	switch {
+	case p.JoinedAt == 0:
+		left.At = c.moment("event_ts", b.EventTS.seconds())
+		return []attendance.Event{left}
+	case p.Duration == nil:
+		left.At = c.moment("event_ts", b.EventTS.seconds())
+	case *p.Duration < 0 || *p.Duration > maxSeconds:
+		c.fail("payload.duration", fmt.Sprintf("must be between 0 and %d", maxSeconds))
+	default:
+		left.At = c.moment("payload.duration", p.JoinedAt.seconds().Add(p.Duration.duration()))
+	}
+	joined.At = c.moment("payload.joined_at", p.JoinedAt.seconds())
+	return []attendance.Event{joined, left}
+}
+
+func dailyStarted(c *check, b dailyBody) []attendance.Event {
+	e := dailyRoom(c, b)
+	e.At = c.moment("payload.start_ts", b.Payload.StartTS.seconds(), b.EventTS.seconds())
+	return []attendance.Event{e}
+}
+
+func dailyEnded(c *check, b dailyBody) []attendance.Event {
+	started := dailyRoom(c, b)
+	ended := started
+	ended.Kind = attendance.Ended
+	ended.At = c.moment("payload.end_ts", b.Payload.EndTS.seconds(), b.EventTS.seconds())
+	if b.Payload.StartTS == 0 {
+		return []attendance.Event{ended}
+	}
+	started.At = c.moment("payload.start_ts", b.Payload.StartTS.seconds())
+	return []attendance.Event{started, ended}
+}
+
+func dailySign(s Source, r *Request) {
+	stamp := strconv.FormatInt(r.Now.Unix(), 10)
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set(dailyTimestamp, stamp)
+	r.Header.Set(dailySignature, dailyMAC(s.Secrets[0], stamp, r.Body))
+}
+
+// dailyEncode writes into a leave when its connection joined, if the event's Total says how long that was.
+func dailyEncode(e attendance.Event) (string, []byte) {
+	at := dailySeconds(e.At)
+	payload := map[string]any{"room": e.Room}
+	if e.Kind == attendance.Joined || e.Kind == attendance.Left {
+		payload["session_id"], payload["user_id"], payload["owner"], payload["will_eject_at"] = e.Connection, e.Attendee, e.Staff, 0
+	}
+	var what string
+	switch e.Kind {
+	case attendance.Started:
+		what, payload["start_ts"], payload["meeting_id"] = "meeting.started", at, e.Occurrence
+	case attendance.Ended:
+		what, payload["end_ts"], payload["meeting_id"] = "meeting.ended", at, e.Occurrence
+	case attendance.Joined:
+		what, payload["joined_at"] = "participant.joined", at
+	case attendance.Left:
+		what = "participant.left"
+		if e.Total > 0 {
+			payload["joined_at"], payload["duration"] = dailySeconds(e.At.Add(-e.Total)), e.Total.Seconds()
+		}
+	default:
+		return "", nil
+	}
+	body := map[string]any{"version": "1.0.0", "type": what, "event_ts": at, "payload": payload}
+	sum := sha256.Sum256(mustJSON(body)) // the same event keeps its id when it is sent again
+	body["id"] = hex.EncodeToString(sum[:16])
+	return "application/json", mustJSON(body)
+}
+
+func dailySeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -1,0 +1,185 @@
+package platforms
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"jauge/attendance"
+)
+
+// jaas: rooms of Jitsi as a Service, by 8x8. One header has the time and any number of signatures, each the base64 of
+// HMAC-SHA256 over "<time>.<body>".
+//
+// Somebody in a breakout room is still at the meeting: going there is a leave for the reason "switch_room", which is none,
+// and what happens in breakout rooms is not looked at. Whoever leaves the meeting from there is counted until it ends.
+// Source: https://developer.8x8.com/jaas/docs/webhooks-payload and …/docs/webhooks-signatures
+var jaas = Dialect{
+	Capability: attendance.Live,
+	Secret:     jaasSecret,
+	Verify:     jaasVerify,
+	Decode:     jaasDecode,
+	Sign:       jaasSign,
+	Encode:     jaasEncode,
+}
+
+const jaasSignature = "X-Jaas-Signature" // t=<Unix time>,v1=<base64>,v1=<base64>…
+
+// jaasBody is what is read of a body; everything else (names, avatars, addresses in the conference) is never decoded.
+type jaasBody struct {
+	SessionID id      `json:"sessionId"` // of this opening of the room
+	FQN       id      `json:"fqn"`       // <AppID>/<room name>
+	Timestamp integer `json:"timestamp"` // ms
+	Data      struct {
+		Breakout         truth  `json:"isBreakout"`
+		ID               id     `json:"id"` // of the user, from the room's token; empty for guests
+		Email            string `json:"email"`
+		ParticipantID    id     `json:"participantId"` // of the connection
+		Moderator        truth  `json:"moderator"`
+		DisconnectReason string `json:"disconnectReason"`
+	} `json:"data"`
+}
+
+func jaasSecret(secret string) error {
+	if secret == "" {
+		return errors.New("missing")
+	}
+	return nil
+}
+
+// jaasVerify tries every signature with every secret. Other schemes than v1 are passed over.
+func jaasVerify(s Source, r Request) error {
+	var stamp string
+	var given []string
+	for element := range strings.SplitSeq(r.Header.Get(jaasSignature), ",") {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(element), "="); name { // base64 may end in "=" too
+		case "t":
+			stamp = value
+		case "v1":
+			given = append(given, value)
+		}
+	}
+	at, ok := signedAt(stamp)
+	if !ok || len(given) == 0 {
+		return ErrMissing
+	}
+	for _, secret := range s.Secrets {
+		want := jaasMAC(secret, stamp, r.Body)
+		for _, signature := range given {
+			if secret != "" && hmac.Equal([]byte(signature), []byte(want)) {
+				return inTime(s, r.Now, at)
+			}
+		}
+	}
+	return ErrSignature
+}
+
+func jaasMAC(secret, stamp string, body []byte) string {
+	h := hmac.New(sha256.New, []byte(secret))
+	h.Write([]byte(stamp + "."))
+	h.Write(body)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+func jaasDecode(_ Source, r Request) (Delivery, error) {
+	c := &check{now: r.Now}
+	var head struct {
+		EventType string `json:"eventType"`
+	}
+	c.read(r.Body, &head)
+	c.need("eventType", id(head.EventType))
+	kind := jaasKind(head.EventType)
+	switch {
+	case c.err != nil:
+		return Delivery{}, c.err
+	case kind == "":
+		return Delivery{Unsupported: 1}, nil
+	}
+	var body jaasBody
+	c.read(r.Body, &body)
+	e := jaasEvent(c, kind, body)
+	switch {
+	case c.err != nil:
+		return Delivery{}, c.err
+	case bool(body.Data.Breakout), kind == attendance.Left && body.Data.DisconnectReason == "switch_room":
+		return Delivery{Unsupported: 1}, nil
+	}
+	return Delivery{Events: []attendance.Event{e}}, nil
+}
+
+// jaasKind is "" for what counting does not need: the lobby, roles, usage, recordings, calls.
+func jaasKind(eventType string) attendance.Kind {
+	switch eventType {
+	case "ROOM_CREATED":
+		return attendance.Started
+	case "ROOM_DESTROYED":
+		return attendance.Ended
+	case "PARTICIPANT_JOINED":
+		return attendance.Joined
+	case "PARTICIPANT_LEFT":
+		return attendance.Left
+	}
+	return ""
+}
+
+// jaasEvent takes the moderators of a room, whom its token names, for its hosts.
+func jaasEvent(c *check, kind attendance.Kind, b jaasBody) attendance.Event {
+	e := attendance.Event{
+		Kind: kind, Room: c.need("fqn", b.FQN), Occurrence: c.need("sessionId", b.SessionID),
+		At: c.moment("timestamp", b.Timestamp.millis()),
+	}
+	if _, name, ok := strings.Cut(e.Room, "/"); ok {
+		e.Alias = name
+	}
+	if kind == attendance.Started || kind == attendance.Ended {
+		return e
+	}
+	e.Attendee = c.id("data.id", b.Data.ID)
+	e.Email = c.id("data.email", id(strings.ToLower(strings.TrimSpace(b.Data.Email))))
+	e.Connection = c.id("data.participantId", b.Data.ParticipantID)
+	e.Staff = bool(b.Data.Moderator)
+	if e.Attendee == "" && e.Connection == "" {
+		c.fail("data", "has no id")
+	}
+	return e
+}
+
+func jaasSign(s Source, r *Request) {
+	stamp := strconv.FormatInt(r.Now.Unix(), 10)
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set(jaasSignature, "t="+stamp+",v1="+jaasMAC(s.Secrets[0], stamp, r.Body))
+}
+
+func jaasEncode(e attendance.Event) (string, []byte) {
+	data := map[string]any{"isBreakout": false}
+	if e.Kind == attendance.Joined || e.Kind == attendance.Left {
+		data["id"], data["email"], data["participantId"], data["moderator"] = e.Attendee, e.Email, e.Connection, e.Staff
+	}
+	var what string
+	switch e.Kind {
+	case attendance.Started:
+		what = "ROOM_CREATED"
+	case attendance.Ended:
+		what = "ROOM_DESTROYED"
+	case attendance.Joined:
+		what = "PARTICIPANT_JOINED"
+	case attendance.Left:
+		what, data["disconnectReason"] = "PARTICIPANT_LEFT", "left"
+	default:
+		return "", nil
+	}
+	app, _, _ := strings.Cut(e.Room, "/")
+	body := map[string]any{
+		"appId": app, "eventType": what, "sessionId": e.Occurrence, "timestamp": e.At.UnixMilli(), "fqn": e.Room, "data": data,
+	}
+	sum := sha256.Sum256(mustJSON(body)) // the same event keeps its key when it is sent again
+	body["idempotencyKey"] = hex.EncodeToString(sum[:16])
+	return "application/json", mustJSON(body)
+}

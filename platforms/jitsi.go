@@ -1,0 +1,199 @@
+package platforms
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"jauge/attendance"
+)
+
+// jitsi: rooms of a Jitsi Meet server of one's own, with the module event_sync in its XMPP server Prosody. It posts to four
+// paths below one address and signs nothing: a header that the server's configuration holds shows the secret itself.
+//
+// The module names no opening of a room with its occupants: joins and leaves, and with them starts and ends, are of one
+// occurrence per room. That a room was opened again after its end within one session cannot be told. Breakout rooms are
+// posted under the name of the main room, and a stay in one is a stay at the meeting.
+// Source: https://github.com/jitsi-contrib/prosody-plugins/tree/main/event_sync
+var jitsi = Dialect{
+	Capability: attendance.Live,
+	Secret:     jitsiSecret,
+	Verify:     jitsiVerify,
+	Decode:     jitsiDecode,
+	Sign:       jitsiSign,
+	Encode:     jitsiEncode,
+}
+
+// jitsiPaths are where the module posts what, below /webhooks/{source}/.
+var jitsiPaths = map[string]string{
+	"muc-room-created":    "events/room/created",
+	"muc-room-destroyed":  "events/room/destroyed",
+	"muc-occupant-joined": "events/occupant/joined",
+	"muc-occupant-left":   "events/occupant/left",
+}
+
+// jitsiBody is what is read of a body; everything else is never decoded. Times are Unix seconds.
+type jitsiBody struct {
+	EventName   string          `json:"event_name"`
+	RoomJID     id              `json:"room_jid"`  // the main room's, in breakout rooms too
+	RoomName    id              `json:"room_name"` // the main room's, in breakout rooms too
+	Breakout    bool            `json:"is_breakout"`
+	CreatedAt   integer         `json:"created_at"`
+	DestroyedAt integer         `json:"destroyed_at"`
+	Occupant    jitsiOccupant   `json:"occupant"`
+	Everyone    []jitsiOccupant `json:"all_occupants"` // when the room closes: each address's last stay
+}
+
+// jitsiOccupant has an id and an e-mail only where people come with a token, and the last two only if the module is told
+// to send all that tokens say.
+type jitsiOccupant struct {
+	JID         id      `json:"occupant_jid"` // of the browser's session with the server; stays the same from room to room
+	JoinedAt    integer `json:"joined_at"`
+	LeftAt      integer `json:"left_at"`
+	ID          id      `json:"id"`
+	Email       string  `json:"email"`
+	Moderator   truth   `json:"moderator"`
+	Affiliation id      `json:"affiliation"`
+}
+
+func jitsiSecret(secret string) error {
+	if secret == "" {
+		return errors.New("missing")
+	}
+	return nil
+}
+
+func jitsiVerify(s Source, r Request) error {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return ErrMissing
+	}
+	for _, secret := range s.Secrets {
+		if secret != "" && subtle.ConstantTimeCompare([]byte(given), []byte(secret)) == 1 {
+			return nil
+		}
+	}
+	return ErrSignature
+}
+
+// jitsiDecode goes by the event's name, which says the same as the path.
+func jitsiDecode(_ Source, r Request) (Delivery, error) {
+	c := &check{now: r.Now}
+	var head struct {
+		EventName string `json:"event_name"`
+	}
+	c.read(r.Body, &head)
+	c.need("event_name", id(head.EventName))
+	switch {
+	case c.err != nil:
+		return Delivery{}, c.err
+	case jitsiPaths[head.EventName] == "":
+		return Delivery{Unsupported: 1}, nil
+	}
+	var body jitsiBody
+	c.read(r.Body, &body)
+	events := jitsiEvents(c, body)
+	switch {
+	case c.err != nil:
+		return Delivery{}, c.err
+	case len(events) == 0: // a breakout room that opens, or closes without anybody having been in
+		return Delivery{Unsupported: 1}, nil
+	}
+	return Delivery{Events: events}, nil
+}
+
+// jitsiEvents emits every mark that a request proves. A room that closes says who was in from when to when, whatever was
+// lost before.
+func jitsiEvents(c *check, b jitsiBody) []attendance.Event {
+	room := attendance.Event{Room: c.need("room_jid", b.RoomJID), Alias: c.id("room_name", b.RoomName)}
+	var events []attendance.Event
+	if b.EventName == "muc-occupant-joined" || b.EventName == "muc-occupant-left" {
+		return jitsiStay(c, events, room, b.Occupant, b)
+	}
+	if !b.Breakout {
+		room.Kind, room.At = attendance.Started, c.moment("created_at", b.CreatedAt.seconds(), b.DestroyedAt.seconds())
+		events = append(events, room)
+	}
+	if b.EventName == "muc-room-created" {
+		return events
+	}
+	for i, occupant := range b.Everyone {
+		c.prefix = fmt.Sprintf("element %d: ", i)
+		events = jitsiStay(c, events, room, occupant, b)
+	}
+	c.prefix = ""
+	if !b.Breakout {
+		room.Kind, room.At = attendance.Ended, c.moment("destroyed_at", b.DestroyedAt.seconds())
+		events = append(events, room)
+	}
+	return events
+}
+
+// jitsiStay adds the join of a stay, and its leave unless this is a join. Each stay is a connection of its own: whoever
+// comes back from a breakout room has the same address as before, and another time of joining.
+func jitsiStay(c *check, events []attendance.Event, room attendance.Event, o jitsiOccupant, b jitsiBody) []attendance.Event {
+	e := room
+	e.Kind = attendance.Joined
+	e.At = c.moment("joined_at", o.JoinedAt.seconds())
+	e.Connection = c.need("occupant_jid", o.JID) + "/" + strconv.FormatInt(int64(o.JoinedAt), 10)
+	e.Email = c.id("email", id(strings.ToLower(strings.TrimSpace(o.Email))))
+	e.Staff = bool(o.Moderator) || o.Affiliation == "owner"
+	for _, candidate := range []id{o.ID, id(e.Email), o.JID} {
+		if e.Attendee = c.id("id", candidate); e.Attendee != "" {
+			break
+		}
+	}
+	events = append(events, e)
+	if b.EventName == "muc-occupant-joined" {
+		return events
+	}
+	e.Kind = attendance.Left
+	e.At = c.moment("left_at", o.LeftAt.seconds(), b.DestroyedAt.seconds())
+	return append(events, e)
+}
+
+// jitsiSign also chooses the path.
+func jitsiSign(s Source, r *Request) {
+	var head struct {
+		EventName string `json:"event_name"`
+	}
+	if err := json.Unmarshal(r.Body, &head); err == nil {
+		r.Path = jitsiPaths[head.EventName]
+	}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set("Authorization", "Bearer "+s.Secrets[0])
+}
+
+// jitsiEncode needs to know of a leave when its stay began: Total before it.
+func jitsiEncode(e attendance.Event) (string, []byte) {
+	at := e.At.Unix()
+	name, _, _ := strings.Cut(e.Room, "@")
+	body := map[string]any{"room_jid": e.Room, "room_name": name, "is_breakout": false}
+	occupant := map[string]any{"occupant_jid": e.Connection, "id": e.Attendee, "joined_at": e.At.Add(-e.Total).Unix()}
+	if e.Email != "" {
+		occupant["email"] = e.Email
+	}
+	if e.Staff {
+		occupant["moderator"] = true
+	}
+	switch e.Kind {
+	case attendance.Started:
+		body["event_name"], body["created_at"] = "muc-room-created", at
+	case attendance.Ended:
+		body["event_name"], body["destroyed_at"], body["all_occupants"] = "muc-room-destroyed", at, []any{}
+	case attendance.Joined:
+		body["event_name"], body["occupant"] = "muc-occupant-joined", occupant
+	case attendance.Left:
+		body["event_name"], body["occupant"] = "muc-occupant-left", occupant
+		occupant["left_at"] = at
+	default:
+		return "", nil
+	}
+	return "application/json", mustJSON(body)
+}
