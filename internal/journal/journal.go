@@ -5,6 +5,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +47,8 @@ type Journal struct {
 
 var (
 	entries = []byte("entries") // sequence → entry
-	failed  = []byte("failed")  // entries that their owner refused when they were drained: kept to be looked at
+	failed  = []byte("failed")  // entries that their owner refused when they were drained: they wait again after a restart
+	meta    = []byte("meta")    // name → value, for Once
 )
 
 type entry struct {
@@ -53,36 +56,73 @@ type entry struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// Open opens the log in a directory, which is made if need be. A second process on the same directory gets an error.
-func Open(dir string, o Options) (*Journal, error) {
+// Open opens the log in a directory, which is made if need be. A second process on the same directory gets an error, and
+// so does a file that is damaged. Entries that were refused in an earlier run wait once more.
+func Open(dir string, o Options) (_ *Journal, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	path := filepath.Join(dir, "journal.db")
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // bbolt reads a mapped file: one cut short faults
+	defer func() {
+		if recover() != nil {
+			err = damaged(path)
+		}
+	}()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("journal: %s is in use by another process", path)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("journal: %s is in use by another process: stop that one first", path)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, damaged(path)
+	case err != nil:
 		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if short(path, db) {
+		return nil, errors.Join(damaged(path), db.Close())
 	}
 	db.MaxBatchDelay = 2 * time.Millisecond // one fsync for all that arrives meanwhile
 	j := &Journal{db: db, options: o, handlers: map[string]func(context.Context, json.RawMessage) error{}}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{entries, failed} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		if o.Mode == Beside {
-			j.pending.Store(int64(tx.Bucket(entries).Stats().KeyN))
-		}
-		return nil
-	})
-	if err != nil {
+	if err := db.Update(j.begin); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), db.Close())
 	}
 	return j, nil
+}
+
+// short says whether the file ends before what it describes.
+func short(path string, db *bbolt.DB) bool {
+	var want int64
+	err := db.View(func(tx *bbolt.Tx) error { want = tx.Size(); return nil })
+	info, statErr := os.Stat(path)
+	return err != nil || statErr != nil || info.Size() < want
+}
+
+func damaged(path string) error {
+	return fmt.Errorf("journal: %s is damaged: restore a copy of it, or move it away to start without it", path)
+}
+
+// begin makes the buckets, reads every entry once, and lets those that were refused wait again.
+func (j *Journal) begin(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{entries, failed, meta} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	err := tx.Bucket(failed).ForEach(func(k, text []byte) error {
+		return errors.Join(put(tx.Bucket(entries), bytes.Clone(text)), tx.Bucket(failed).Delete(k))
+	})
+	if err != nil {
+		return err
+	}
+	n := 0
+	err = tx.Bucket(entries).ForEach(func(_, text []byte) error {
+		n += min(1, len(text)) // touches the page
+		return nil
+	})
+	if j.options.Mode == Beside {
+		j.pending.Store(int64(n))
+	}
+	return err
 }
 
 // Close closes the log.
@@ -132,22 +172,110 @@ func (j *Journal) Do(ctx context.Context, kind string, value any, apply func(con
 		if err := j.write(kind, value); err != nil {
 			return err
 		}
-		return apply(ctx)
+		return apply(context.WithoutCancel(ctx)) // it is kept: a caller who hangs up does not leave it half done
 	}
-	if time.Since(time.Unix(0, j.awayAt.Load())) > retryAfter {
-		limited, cancel := context.WithTimeout(ctx, patience)
-		err := apply(limited)
-		cancel()
-		if err == nil || !j.options.Away(err) {
-			return err
-		}
-		j.awayAt.Store(time.Now().UnixNano())
+	err := j.Try(ctx, apply)
+	if err == nil || !errors.Is(err, ErrAway) {
+		return err
 	}
 	if err := j.write(kind, value); err != nil {
 		return err
 	}
 	j.pending.Add(1)
 	return nil
+}
+
+// ErrAway says that the store was not reached.
+var ErrAway = errors.New("the store is away")
+
+// Try calls f within the patience of a request, or not at all while the store is known to be away; then, and when f finds
+// it away, the error is ErrAway.
+func (j *Journal) Try(ctx context.Context, f func(context.Context) error) error {
+	if j == nil || j.options.Mode == Ahead {
+		return f(ctx)
+	}
+	if time.Since(time.Unix(0, j.awayAt.Load())) < retryAfter {
+		return ErrAway
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := f(limited)
+	if err == nil || ctx.Err() != nil || !j.options.Away(err) {
+		return err
+	}
+	j.awayAt.Store(time.Now().UnixNano())
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+// Once keeps a value under a name the first time, and gives what is kept there.
+func (j *Journal) Once(name, value string) (kept string, err error) {
+	if j == nil {
+		return value, nil
+	}
+	err = j.db.Update(func(tx *bbolt.Tx) error {
+		if old := tx.Bucket(meta).Get([]byte(name)); old != nil {
+			kept = string(old)
+			return nil
+		}
+		kept = value
+		return tx.Bucket(meta).Put([]byte(name), []byte(value))
+	})
+	if err != nil {
+		return "", fmt.Errorf("journal: %w", err)
+	}
+	return kept, nil
+}
+
+// Remove deletes the entries that drop says yes to. Their pages are overwritten by what comes later; Compact does it at
+// once.
+func (j *Journal) Remove(drop func(kind string, data json.RawMessage) bool) error {
+	if j == nil {
+		return nil
+	}
+	err := j.db.Update(func(tx *bbolt.Tx) error {
+		var gone [][]byte
+		err := tx.Bucket(entries).ForEach(func(k, text []byte) error {
+			var e entry
+			if err := json.Unmarshal(text, &e); err != nil {
+				return err
+			}
+			if drop(e.Kind, e.Data) {
+				gone = append(gone, bytes.Clone(k))
+			}
+			return nil
+		})
+		for _, k := range gone {
+			err = errors.Join(err, tx.Bucket(entries).Delete(k))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// Compact rewrites the log of a directory without the pages that deleted entries have left. Call it before Open, which
+// says what is wrong with a file that cannot be read.
+func Compact(dir string) error {
+	path := filepath.Join(dir, "journal.db")
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() { _ = recover() }()
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	from, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
+	if err != nil {
+		return nil //nolint:nilerr // left to Open
+	}
+	to, err := bbolt.Open(path+".new", 0o600, &bbolt.Options{Timeout: time.Second})
+	if err == nil {
+		err = errors.Join(bbolt.Compact(to, from, 1<<20), to.Close())
+	}
+	if err = errors.Join(err, from.Close()); err != nil {
+		return fmt.Errorf("journal: compact: %w", errors.Join(err, os.Remove(path+".new")))
+	}
+	return os.Rename(path+".new", path)
 }
 
 func (j *Journal) write(kind string, value any) error {
@@ -174,16 +302,17 @@ func put(b *bbolt.Bucket, text []byte) error {
 	return b.Put(binary.BigEndian.AppendUint64(nil, n), text)
 }
 
-// Replay applies every entry, oldest first, and keeps them. progress, if not nil, is told how many of how many are done.
-func (j *Journal) Replay(ctx context.Context, progress func(done, of int)) error {
+// Replay applies every entry, oldest first, and keeps them. progress, if not nil, is told how many of how many are done,
+// refused of entries that their owner cannot take any more (their session is gone): they are passed over.
+func (j *Journal) Replay(ctx context.Context, progress func(done, of int), refused func(error)) error {
 	if j == nil {
 		return nil
 	}
 	return j.db.View(func(tx *bbolt.Tx) error {
 		of, done := tx.Bucket(entries).Stats().KeyN, 0
 		return tx.Bucket(entries).ForEach(func(k, text []byte) error {
-			if err := j.apply(ctx, text); err != nil {
-				return fmt.Errorf("journal entry %d: %w", binary.BigEndian.Uint64(k), err)
+			if err := j.apply(ctx, text); err != nil && ctx.Err() == nil && refused != nil {
+				refused(fmt.Errorf("journal entry %d: %w", binary.BigEndian.Uint64(k), err))
 			}
 			done++
 			if progress != nil {

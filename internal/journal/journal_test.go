@@ -1,9 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +54,7 @@ func TestAheadSurvivesAReopening(t *testing.T) {
 	again := openJournal(t, dir, Ahead)
 	got := collect(again)
 	var progress []int
-	if err := again.Replay(t.Context(), func(done, of int) { progress = append(progress, done, of) }); err != nil {
+	if err := again.Replay(t.Context(), func(done, of int) { progress = append(progress, done, of) }, nil); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]int{0, 1, 2, 3, 4, 5}, *got); diff != "" {
@@ -127,7 +131,7 @@ func TestConcurrentWritersShareFsyncs(t *testing.T) {
 	}
 	writers.Wait()
 	got := collect(j)
-	if err := j.Replay(t.Context(), nil); err != nil {
+	if err := j.Replay(t.Context(), nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(*got) != 640 || applied.Load() != 640 {
@@ -145,13 +149,83 @@ func TestMistakesAreNamed(t *testing.T) {
 	if err := j.Do(t.Context(), "stranger", 1, func(context.Context) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Replay(t.Context(), nil); err == nil || !strings.Contains(err.Error(), `"stranger"`) {
-		t.Errorf("an entry that nobody handles: %v", err)
+	var refused []string
+	if err := j.Replay(t.Context(), nil, func(err error) { refused = append(refused, err.Error()) }); err != nil {
+		t.Error(err)
+	}
+	if len(refused) != 1 || !strings.Contains(refused[0], `"stranger"`) {
+		t.Errorf("an entry that nobody handles: %v", refused)
 	}
 	var none *Journal
 	called := false
 	err := none.Do(t.Context(), "n", 1, func(context.Context) error { called = true; return fmt.Errorf("passed on: %w", errAway) })
 	if !called || !errors.Is(err, errAway) || none.Pending() != 0 || none.Close() != nil {
 		t.Error("a nil journal applies and keeps nothing")
+	}
+}
+
+func TestDamageIsSaidInOneLine(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]func([]byte) []byte{
+		"cut short": func(b []byte) []byte { return b[:len(b)/2] },
+		"garbage":   func(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) },
+		"flipped":   func(b []byte) []byte { copy(b[len(b)/2:], bytes.Repeat([]byte{0xff}, len(b)/2)); return b },
+	} {
+		dir := t.TempDir()
+		j := openJournal(t, dir, Ahead)
+		var writers sync.WaitGroup
+		for range 300 {
+			writers.Go(func() {
+				if err := j.write("s", strings.Repeat("x", 500)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		writers.Wait()
+		_ = j.Close()
+		path := filepath.Join(dir, "journal.db")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, harm(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "is damaged") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRemovedEntriesLeaveNoTraceAfterCompaction(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j := openJournal(t, dir, Ahead)
+	for _, text := range []string{"keep this", "TRACE OF A DELETED ANSWER"} {
+		if err := j.Do(t.Context(), "s", text, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Remove(func(_ string, data json.RawMessage) bool { return bytes.Contains(data, []byte("TRACE")) }); err != nil {
+		t.Fatal(err)
+	}
+	_ = j.Close()
+	if err := Compact(dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "journal.db"))
+	if err != nil || bytes.Contains(text, []byte("TRACE")) || !bytes.Contains(text, []byte("keep this")) {
+		t.Errorf("after compaction: %v", err)
+	}
+	openJournal(t, dir, Ahead)
+}
+
+func TestOnceKeepsTheFirstValue(t *testing.T) {
+	t.Parallel()
+	j := openJournal(t, t.TempDir(), Ahead)
+	for _, value := range []string{"first", "second"} {
+		if kept, err := j.Once("key", value); kept != "first" || err != nil {
+			t.Errorf("%q %v", kept, err)
+		}
 	}
 }
