@@ -17,14 +17,14 @@ const (
 	asideCap = 100_000 // the oldest give way
 )
 
-// AsideEvent is one authentic event that no session claims yet.
+// AsideEvent is one authentic event whose room no session claims yet.
 type AsideEvent struct {
-	Source     string    `json:"source"`
-	Room       string    `json:"room"`
-	Kind       Kind      `json:"kind"`
-	At         time.Time `json:"at"`
-	ReceivedAt time.Time `json:"received_at"`
-	Reason     string    `json:"reason"`
+	Source     string
+	Room       string
+	Alias      string // another id that a session may name instead; empty: none
+	Kind       Kind
+	At         time.Time
+	ReceivedAt time.Time
 }
 
 func (s *Store) putAside(ctx context.Context, events []sealed) error {
@@ -42,7 +42,7 @@ func (s *Store) putAside(ctx context.Context, events []sealed) error {
 	}
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAddNX(ctx, s.keys.aside(), members...)
-		p.ZRemRangeByScore(ctx, s.keys.aside(), "-inf", strconv.FormatInt(now.Add(-AsideFor).UnixMilli(), 10))
+		p.ZRemRangeByScore(ctx, s.keys.aside(), "-inf", "("+s.asideOldest())
 		p.ZRemRangeByRank(ctx, s.keys.aside(), 0, -asideCap-1)
 		return nil
 	})
@@ -52,32 +52,51 @@ func (s *Store) putAside(ctx context.Context, events []sealed) error {
 	return nil
 }
 
-// Reclaim records the events put aside whose room a session claims by now, and returns how many. Run it now and then:
-// another replica may have created the session while this one still put events aside.
+// asideOldest is the score of the oldest event that is still kept.
+func (s *Store) asideOldest() string {
+	return strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10)
+}
+
+// Reclaim records the events put aside whose room a session claims by now, page by page, and returns how many. Run it now
+// and then: another replica may have created the session while this one still put events aside.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
-	raw, err := s.rdb.ZRange(ctx, s.keys.aside(), 0, -1).Result()
-	if err != nil || len(raw) == 0 {
-		return 0, err
-	}
 	c, err := s.sessions(ctx)
 	if err != nil {
 		return 0, err
 	}
+	total := 0
+	var cursor uint64
+	for {
+		page, next, err := s.rdb.ZScan(ctx, s.keys.aside(), cursor, "", batchSize).Result()
+		if err != nil {
+			return total, fmt.Errorf("events put aside: %w", err)
+		}
+		n, err := s.reclaim(ctx, c, page)
+		total += n
+		if err != nil || next == 0 {
+			return total, err
+		}
+		cursor = next
+	}
+}
+
+// reclaim records the claimed ones of a page of members and scores: recorded first, removed after, at least once.
+func (s *Store) reclaim(ctx context.Context, c *catalogue, page []string) (int, error) {
 	var events []sealed
 	var members []any
-	for _, text := range raw {
+	for i := 0; i < len(page); i += 2 {
 		var e sealed
-		if err := json.Unmarshal([]byte(text), &e); err != nil {
+		if err := json.Unmarshal([]byte(page[i]), &e); err != nil {
 			return 0, fmt.Errorf("event put aside: %w", err)
 		}
 		if _, ok := c.of(e); ok {
-			events, members = append(events, e), append(members, text)
+			events, members = append(events, e), append(members, page[i])
 		}
 	}
 	if len(events) == 0 {
 		return 0, nil
 	}
-	if _, err := s.apply(ctx, events); err != nil { // recorded first, removed after: at least once
+	if _, err := s.apply(ctx, events); err != nil {
 		return 0, err
 	}
 	return len(events), s.rdb.ZRem(ctx, s.keys.aside(), members...).Err()
@@ -85,25 +104,34 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 
 // AsideCount is how many events no session has claimed.
 func (s *Store) AsideCount(ctx context.Context) (int64, error) {
-	return s.rdb.ZCard(ctx, s.keys.aside()).Result()
+	return s.rdb.ZCount(ctx, s.keys.aside(), s.asideOldest(), "+inf").Result()
 }
+
+// asidePage is how many events are read at once.
+const asidePage = 5000
 
 // AsideEvents lists the events that no session has claimed, oldest first, without any id of a person.
 func (s *Store) AsideEvents(ctx context.Context) ([]AsideEvent, error) {
-	raw, err := s.rdb.ZRangeWithScores(ctx, s.keys.aside(), 0, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read events put aside: %w", err)
-	}
-	out := make([]AsideEvent, len(raw))
-	for i, z := range raw {
-		var e sealed
-		if err := json.Unmarshal([]byte(z.Member.(string)), &e); err != nil {
-			return nil, fmt.Errorf("event put aside: %w", err)
+	var out []AsideEvent
+	for {
+		page, err := s.rdb.ZRangeByScoreWithScores(ctx, s.keys.aside(), &redis.ZRangeBy{
+			Min: s.asideOldest(), Max: "+inf", Offset: int64(len(out)), Count: asidePage,
+		}).Result()
+		if err != nil {
+			return nil, fmt.Errorf("read events put aside: %w", err)
 		}
-		out[i] = AsideEvent{
-			Source: e.Source, Room: e.RoomID, Kind: e.Kind, At: time.UnixMilli(e.At).UTC(),
-			ReceivedAt: time.UnixMilli(int64(z.Score)).UTC(), Reason: "no session claims this room",
+		for _, z := range page {
+			var e sealed
+			if err := json.Unmarshal([]byte(z.Member.(string)), &e); err != nil {
+				return nil, fmt.Errorf("event put aside: %w", err)
+			}
+			out = append(out, AsideEvent{
+				Source: e.Source, Room: e.RoomID, Alias: e.Alias, Kind: e.Kind, At: time.UnixMilli(e.At).UTC(),
+				ReceivedAt: time.UnixMilli(int64(z.Score)).UTC(),
+			})
+		}
+		if len(page) < asidePage {
+			return out, nil
 		}
 	}
-	return out, nil
 }

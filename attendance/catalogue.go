@@ -22,6 +22,7 @@ import (
 type definition struct {
 	Session Session `json:"session"`
 	File    string  `json:"file,omitempty"`
+	Retired bool    `json:"retired,omitempty"` // the file no longer has it: kept, but it takes no events and is not listed
 }
 
 // catalogue is every session, as last read from Redis.
@@ -71,15 +72,22 @@ func (s *Store) readCatalogue(ctx context.Context) (*catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
-	sessions := make([]Session, 0, len(raw))
+	var sessions, retired []Session
 	for id, text := range raw {
 		var d definition
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
 			return nil, fmt.Errorf("session %s in the store: %w", id, err)
 		}
+		if d.Retired {
+			retired = append(retired, d.Session)
+			continue
+		}
 		sessions = append(sessions, d.Session)
 	}
 	c := newCatalogue(sessions)
+	for _, session := range retired {
+		c.byID[session.ID] = session
+	}
 	s.catalogue.Store(c)
 	return c, nil
 }
@@ -99,23 +107,55 @@ func newCatalogue(sessions []Session) *catalogue {
 	return c
 }
 
-// doorsOpen is how long before its planned start a session takes over a room that an earlier session used too.
-const doorsOpen = time.Hour
+// A room may serve several sessions. The next one takes over when its doors open, an hour before its planned start, but not
+// while the one before may still be closing, half an hour after its planned end, unless its own planned start has come.
+const (
+	doorsOpen  = time.Hour
+	doorsClose = 30 * time.Minute
+)
 
-// claim finds the session that an event of a room belongs to: of those that name the room, the latest whose doors are
-// open at the event's time, else the first.
+// claim finds the session that something in a room at a time belongs to: the latest that has taken the room over, else the
+// first.
 func (c *catalogue) claim(room Room, at time.Time) (Session, bool) {
 	candidates := c.byRoom[room]
 	if len(candidates) == 0 {
 		return Session{}, false
 	}
 	chosen := candidates[0]
-	for _, session := range candidates[1:] {
-		if !at.Before(session.StartsAt.Add(-doorsOpen)) {
+	for i, session := range candidates[1:] {
+		from := session.StartsAt.Add(-doorsOpen)
+		if closed := candidates[i].EndsAt.Add(doorsClose); closed.After(from) {
+			from = closed
+		}
+		if from.After(session.StartsAt) {
+			from = session.StartsAt
+		}
+		if !at.Before(from) {
 			chosen = session
 		}
 	}
 	return chosen, true
+}
+
+// settled finds the session of an event. In a room that serves several sessions an occurrence stays with the session that
+// its first event fell to: a meeting that overruns is still the same meeting.
+func (s *Store) settled(ctx context.Context, c *catalogue, e sealed) (Session, bool, error) {
+	session, ok := c.of(e)
+	if !ok || len(c.byRoom[Room{e.Source, e.RoomID}])+len(c.byRoom[Room{e.Source, e.Alias}]) < 2 {
+		return session, ok, nil
+	}
+	field := s.seal.token("room", e.Source, e.RoomID) + "." + e.Occurrence
+	if err := s.rdb.HSetNX(ctx, s.keys.claims(), field, session.ID).Err(); err != nil {
+		return Session{}, false, fmt.Errorf("claim: %w", err)
+	}
+	id, err := s.rdb.HGet(ctx, s.keys.claims(), field).Result()
+	if err != nil {
+		return Session{}, false, fmt.Errorf("claim: %w", err)
+	}
+	if first, known := c.byID[id]; known {
+		session = first
+	}
+	return session, true, nil
 }
 
 // of finds the session of an event, by its room or by the room's other id.
@@ -131,13 +171,13 @@ func (c *catalogue) of(e sealed) (Session, bool) {
 	return c.claim(Room{e.Source, e.Alias}, at)
 }
 
-// Claim finds the session that takes place in a room now.
-func (s *Store) Claim(ctx context.Context, source, room string) (Session, bool, error) {
+// Claim finds the session that takes place in a room at a moment.
+func (s *Store) Claim(ctx context.Context, source, room string, at time.Time) (Session, bool, error) {
 	c, err := s.sessions(ctx)
 	if err != nil {
 		return Session{}, false, err
 	}
-	session, ok := c.claim(Room{source, room}, s.now())
+	session, ok := c.claim(Room{source, room}, at)
 	return session, ok, nil
 }
 
@@ -167,15 +207,15 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 // perhaps changed since by the API. With Redis away it fails, and the file's sessions are what is known until it works.
 func (s *Store) Configure(ctx context.Context, sessions []Session) error {
 	s.catalogue.CompareAndSwap(nil, newCatalogue(sessions))
+	known := map[string]bool{}
 	for _, session := range sessions {
-		text, err := json.Marshal(session)
+		known[session.ID] = true
+		d, err := ofFile(session)
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(text)
-		d := definition{Session: session, File: hex.EncodeToString(sum[:8])}
 		stored, err := s.definition(ctx, session.ID)
-		if err == nil && stored.File == d.File {
+		if err == nil && stored.File == d.File && !stored.Retired {
 			continue
 		}
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -185,7 +225,69 @@ func (s *Store) Configure(ctx context.Context, sessions []Session) error {
 			return err
 		}
 	}
+	if err := s.retire(ctx, known); err != nil {
+		return err
+	}
+	s.reload.Lock() // what is known so far is the file: the sessions that the API made are not in it
+	defer s.reload.Unlock()
+	_, err := s.readCatalogue(ctx)
+	return err
+}
+
+// ofFile is the definition of a session as the file has it.
+func ofFile(session Session) (definition, error) {
+	text, err := json.Marshal(session)
+	sum := sha256.Sum256(text)
+	return definition{Session: session, File: hex.EncodeToString(sum[:8])}, err
+}
+
+// retire takes the rooms from sessions that came from a file and are no longer in it.
+func (s *Store) retire(ctx context.Context, known map[string]bool) error {
+	raw, err := s.rdb.HGetAll(ctx, s.keys.sessions()).Result()
+	if err != nil {
+		return fmt.Errorf("read sessions: %w", err)
+	}
+	for id, text := range raw {
+		var d definition
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			return fmt.Errorf("session %s in the store: %w", id, err)
+		}
+		if known[id] || d.File == "" || d.Retired {
+			continue
+		}
+		d.Retired = true
+		if err := s.store(ctx, d); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// Restore puts back what the store lacks of the file's sessions: a Redis that came back empty knows none. Unlike Configure
+// it changes nothing that is there, so replicas with different files do not undo each other.
+func (s *Store) Restore(ctx context.Context, sessions []Session) error {
+	for _, session := range sessions {
+		d, err := ofFile(session)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		if err := s.rdb.HSetNX(ctx, s.keys.sessions(), session.ID, text).Err(); err != nil {
+			return fmt.Errorf("store session: %w", err)
+		}
+	}
+	return nil
+}
+
+// replayed takes a definition from the journal, unless the file has another version of it by now.
+func (s *Store) replayed(ctx context.Context, d definition) error {
+	if now, err := s.definition(ctx, d.Session.ID); err == nil && now.File != d.File {
+		return nil
+	}
+	return s.store(ctx, d)
 }
 
 func (s *Store) definition(ctx context.Context, id string) (definition, error) {
@@ -224,13 +326,13 @@ func (s *Store) Put(ctx context.Context, session Session) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	d.Session = session
+	d.Session, d.Retired = session, false
 	err = s.journal.Do(ctx, entrySession, d, func(ctx context.Context) error { return s.store(ctx, d) })
 	if err != nil {
 		return err
 	}
-	_, err = s.Reclaim(ctx)
-	return err
+	_, _ = s.Reclaim(ctx) // what cannot be counted now is counted when Reclaim runs again
+	return nil
 }
 
 // store writes a definition and lets this process see it at once.

@@ -18,7 +18,7 @@ type Figures struct {
 	Unique      *int       // persons with a visit
 	Registered  *int
 	Declared    *int
-	NoShowRate  *float64 // registered and never seen ÷ registered
+	NoShowRate  *float64 // registered and never seen ÷ registered; known once somebody could have been seen
 
 	Watch      time.Duration // sum of all stays so far; open visits count until now
 	Provenance Provenance    // of Unique and Watch

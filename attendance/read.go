@@ -108,10 +108,19 @@ func (s *Store) figures(session Session, c counts, declared *int) Figures {
 		f.Replayed = &n
 	}
 	if n := int(c["registered"]); n > 0 {
-		rate := float64(c["registered"]-c["registered_seen"]) / float64(n)
-		f.Registered, f.NoShowRate = &n, &rate
+		f.Registered = &n
+		if f.showsWhoCame(s.planned(session)) {
+			rate := float64(c["registered"]-c["registered_seen"]) / float64(n)
+			f.NoShowRate = &rate
+		}
 	}
 	return f
+}
+
+// showsWhoCame says whether a registered person who came would have been seen by now: where the platform tells it after
+// the end, once it has (a beacon knows nobody's registration); elsewhere, from the start on.
+func (f *Figures) showsWhoCame(planned Capability) bool {
+	return f.Reported != nil || planned != Totals && f.Unique != nil && f.State != Scheduled
 }
 
 // totals fills in who came and for how long. A platform of totals has the word on both as soon as it has spoken; elsewhere
@@ -395,11 +404,15 @@ type summaries struct {
 type summary struct {
 	Summary
 	rev   string
+	took  time.Duration
 	until time.Time
 }
 
-// Summary computes what needs every person's marks. It is kept while nothing new is recorded, and for some seconds, twenty
-// times as long as it took to compute, while the session goes on.
+// dear is from when on a summary is kept although something new was recorded.
+const dear = 50 * time.Millisecond
+
+// Summary computes what needs every person's marks. It is kept for twenty times as long as it took to compute, so that it
+// never takes more than a twentieth of a processor; a cheap one only until something new is recorded.
 func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 	rev, err := s.rdb.HGet(ctx, s.keys.counts(id), "rev").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -409,7 +422,7 @@ func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 	kept, ok := s.summaries.bySession[id]
 	s.summaries.mu.Unlock()
 	began := time.Now()
-	if ok && kept.rev == rev && began.Before(kept.until) {
+	if ok && began.Before(kept.until) && (kept.rev == rev || kept.took > dear) {
 		return kept.Summary, nil
 	}
 	rows, err := s.Rows(ctx, id)
@@ -434,7 +447,8 @@ func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 			sum.Completed++
 		}
 	}
-	sum.until = time.Now().Add(20 * time.Since(began))
+	sum.took = time.Since(began)
+	sum.until = time.Now().Add(20 * sum.took)
 	s.summaries.mu.Lock()
 	s.summaries.bySession[id] = sum
 	s.summaries.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -35,28 +36,33 @@ type placed struct {
 	event   sealed
 }
 
-// write runs the script once per event, in one round trip. A script that the server has lost (restart, failover) is
-// sent whole and the batch repeated: that is safe, the script is idempotent.
-func (s *Store) write(ctx context.Context, batch []placed) ([]Result, error) {
-	if len(batch) == 0 {
-		return nil, nil
-	}
-	cmds, err := s.pipeline(ctx, batch, recordScript.EvalSha)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		cmds, err = s.pipeline(ctx, batch, recordScript.Eval)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	results := make([]Result, len(cmds))
-	for i, cmd := range cmds {
-		text, err := cmd.(*redis.Cmd).Text()
+// batchSize is how many script calls go out in one round trip.
+const batchSize = 500
+
+// write runs the script once per event, pipelined. A script that the server has lost (restart, failover) is loaded, or in
+// a cluster sent whole, and the batch repeated: that is safe, the script is idempotent.
+func (s *Store) write(ctx context.Context, events []placed) ([]Result, error) {
+	results := make([]Result, 0, len(events))
+	for batch := range slices.Chunk(events, batchSize) {
+		cmds, err := s.pipeline(ctx, batch, recordScript.EvalSha)
+		if redis.HasErrorPrefix(err, "NOSCRIPT") && recordScript.Load(ctx, s.rdb).Err() == nil {
+			cmds, err = s.pipeline(ctx, batch, recordScript.EvalSha)
+		}
+		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+			cmds, err = s.pipeline(ctx, batch, recordScript.Eval)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("record: %w", err)
 		}
-		results[i] = Result(text)
-		if batch[i].event.Staff {
-			results[i] = StaffSeen
+		for i, cmd := range cmds {
+			text, err := cmd.(*redis.Cmd).Text()
+			if err != nil {
+				return nil, fmt.Errorf("record: %w", err)
+			}
+			if batch[i].event.Staff {
+				text = string(StaffSeen)
+			}
+			results = append(results, Result(text))
 		}
 	}
 	return results, nil

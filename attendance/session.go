@@ -18,6 +18,9 @@ type Session struct {
 	Minors   bool      `yaml:"minors,omitempty" json:"minors,omitempty"`
 	Segments []Segment `yaml:"segments,omitempty" json:"segments,omitempty"`
 	Invited  int       `yaml:"invited,omitempty" json:"invited,omitempty"`
+
+	// Questions maps what form tools call their questions to those of the survey; empty: left out on purpose.
+	Questions map[string]string `yaml:"questions,omitempty" json:"questions,omitempty"`
 }
 
 // Room is where a session takes place: a source's name and the platform's id of the webinar, meeting or room.

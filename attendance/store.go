@@ -65,7 +65,7 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 		}
 		return err
 	})
-	journal.Handle(o.Journal, entrySession, s.store)
+	journal.Handle(o.Journal, entrySession, s.replayed)
 	journal.Handle(o.Journal, entryHeads, s.declare)
 	journal.Handle(o.Journal, entryEnd, s.end)
 	journal.Handle(o.Journal, entryBeat, s.hear)
@@ -141,7 +141,10 @@ func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 		return nil, err
 	}
 	for i, e := range batch {
-		session, ok := cat.of(e)
+		session, ok, err := s.settled(ctx, cat, e)
+		if err != nil {
+			return nil, err
+		}
 		switch {
 		case !ok:
 			results[i] = Aside

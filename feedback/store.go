@@ -45,6 +45,7 @@ func (s *Store) UseJournal(j *journal.Journal) {
 		_, err := s.Apply(ctx, e)
 		return err
 	})
+	journal.Handle(j, entryAside, s.applyAside)
 }
 
 // rowsKey is a hash of receipt hash → revision and row. It stays until retention removes it.
@@ -109,14 +110,18 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	receipt = s.receiptOf(sub.Session, sub.Key)
 	hash, _ := s.receiptHash(sub.Session, receipt)
 	e = Entry{Session: sub.Session, ReceiptHash: hash, Row: row}
-	old, revision, err := s.load(ctx, sub.Session, hash)
+	err = s.journal.Try(ctx, func(ctx context.Context) error {
+		old, revision, err := s.load(ctx, sub.Session, hash)
+		if err == nil {
+			e.Revision, row.At = revision+1, old.At
+		}
+		return err
+	})
 	switch {
 	case errors.Is(err, ErrDeleted):
 		return "", Entry{}, err
 	case errors.Is(err, ErrNotFound):
 		e.Revision = 1
-	case err == nil:
-		e.Revision, row.At = revision+1, old.At
 	}
 	return receipt, e, nil
 }
@@ -187,9 +192,16 @@ func (s *Store) Change(ctx context.Context, session, receipt string, survey *Sur
 	return s.write(ctx, func() (Entry, error) { return s.PrepareChange(ctx, session, receipt, survey, answers, lang) })
 }
 
-// Delete is PrepareDelete and Apply, through the journal.
+// Delete is PrepareDelete and Apply, through the journal, from which it takes what was said before.
 func (s *Store) Delete(ctx context.Context, session, receipt string) error {
-	return s.write(ctx, func() (Entry, error) { return s.PrepareDelete(ctx, session, receipt) })
+	if err := s.write(ctx, func() (Entry, error) { return s.PrepareDelete(ctx, session, receipt) }); err != nil {
+		return err
+	}
+	hash, _ := s.receiptHash(session, receipt)
+	return s.journal.Remove(func(kind string, data json.RawMessage) bool {
+		var e Entry
+		return kind == entryAnswer && json.Unmarshal(data, &e) == nil && e.Session == session && e.ReceiptHash == hash && e.Row != nil
+	})
 }
 
 // write prepares and applies until no other request has changed the same answer in between.

@@ -368,17 +368,15 @@ end
 
 -- reclose gives the occurrences of a room their ends after a mark moved one, and shifts the labels that contain them.
 local function reclose()
-  local ends, any = {}, false
-  for _, o in pairs(by_id) do
-    if o.room == room then
-      local stop = o.stop
-      if not stop then
-        for _, next in pairs(by_id) do
-          if next.room == room and next.start > o.start and (not stop or next.start < stop) then stop = next.start end
-        end
-      end
-      if stop ~= o.close then ends[o] = {stop}; any = true end
-    end
+  local ends, any, same = {}, false, {}
+  for _, x in pairs(by_id) do if x.room == room then same[#same + 1] = x end end
+  table.sort(same, function(a, b) return a.start > b.start end)
+  local later_start, at_start -- the smallest start after the one being looked at; the starts equal to it
+  for _, x in ipairs(same) do
+    if at_start and x.start < at_start then later_start = at_start end
+    at_start = x.start
+    local stop = x.stop or later_start
+    if stop ~= x.close then ends[x] = {stop}; any = true end
   end
   if not any then return end
   local raw, old = call('HGETALL', LABELS), {}

@@ -1,0 +1,187 @@
+package feedback
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"jauge/internal/problem"
+)
+
+// Form tools name questions by references of their own and say choices in the words that people read. A session's
+// `questions` tells which reference is which question; an empty id leaves a reference out on purpose.
+
+// CheckQuestions lists the mistakes of a session's `questions`, by reference. The survey is as For returned it; nil: none.
+func CheckQuestions(s *Survey, questions map[string]string) problem.Problems {
+	var ps problem.Problems
+	add := func(ref, message string) {
+		ps = append(ps, problem.Problem{Path: fmt.Sprintf("questions[%q]", ref), Message: message})
+	}
+	for _, ref := range slices.Sorted(maps.Keys(questions)) {
+		id := questions[ref]
+		if ref == "" {
+			add(ref, "the reference is missing")
+		}
+		if id == "" {
+			continue
+		}
+		if s == nil {
+			add(ref, "the session has no survey")
+		} else if _, ok := s.Question(id); !ok {
+			add(ref, fmt.Sprintf("the session's survey has no question %q", id))
+		}
+	}
+	return ps
+}
+
+// Translate turns the answers of a form tool into those of the survey: a reference is the question that `questions` names,
+// or the one of that very id; a choice is found by its value or by its label in any language, whatever the case and the
+// spaces; numbers may come as strings, yes and no as words in French or English. Nothing is required: what may be left out
+// is the form's affair. What cannot be translated comes back by reference, with the reason; of several choices, those that
+// the survey has are kept.
+func Translate(s *Survey, questions map[string]string, values map[string]any) (Answers, FieldErrors) {
+	answers, lost := Answers{}, FieldErrors{}
+	for _, ref := range slices.Sorted(maps.Keys(values)) {
+		id, mapped := questions[ref]
+		if !mapped {
+			id = ref
+		}
+		q, ok := s.Question(id)
+		switch {
+		case mapped && id == "" || isNothing(values[ref]):
+			continue
+		case !ok:
+			lost[ref] = FieldError{Code: Unknown}
+			continue
+		}
+		said, wrong := q.translate(values[ref])
+		v, err := q.read(said)
+		if err == nil && len(v) > 0 && answers[id] != nil {
+			err = &FieldError{Code: Repeated}
+		}
+		if err == nil && len(v) > 0 {
+			answers[id] = v
+		}
+		if err == nil {
+			err = wrong
+		}
+		if err != nil {
+			lost[ref] = *err
+		}
+	}
+	return answers, lost
+}
+
+// isNothing says whether a JSON value is a question that was skipped.
+func isNothing(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return strings.TrimSpace(v) == ""
+	case []any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// translate turns a form tool's value into the strings that a form of ours would have sent, and says what it could not.
+// Some tools send a list of one where one answer is asked.
+func (q Question) translate(value any) (said []string, wrong *FieldError) {
+	list, ok := value.([]any)
+	if !ok {
+		list = []any{value}
+	}
+	for _, item := range list {
+		one, err := q.translateOne(item)
+		if err != nil {
+			wrong = err
+			continue
+		}
+		if !slices.Contains(said, one) { // two labels of one choice
+			said = append(said, one)
+		}
+	}
+	return said, wrong
+}
+
+func (q Question) translateOne(item any) (string, *FieldError) {
+	text, ok := asText(item)
+	if !ok {
+		return "", &FieldError{Code: Type, Want: "text, a number, or yes or no"}
+	}
+	switch q.Kind {
+	case FreeText:
+		return text, nil
+	case Scale, NPS:
+		said, err := q.fromNumber(json.Number(strings.TrimSpace(text)))
+		if err != nil {
+			return "", err
+		}
+		return said[0], nil
+	}
+	if pick, ok := q.pick(text); ok {
+		return pick, nil
+	}
+	return "", q.notOffered()
+}
+
+// pick finds the value that a choice's words stand for: the value itself before a label, an earlier choice before a later.
+func (q Question) pick(said string) (string, bool) {
+	if slices.Contains(q.Values(), said) {
+		return said, true
+	}
+	words := fold(said)
+	for _, word := range q.words() {
+		if word.folded == words {
+			return word.value, true
+		}
+	}
+	return "", false
+}
+
+// word is one way of saying a value.
+type word struct{ folded, value string }
+
+// words lists the ways of saying each value of a choice, choices or yes-no question.
+func (q Question) words() []word {
+	var words []word
+	for _, choice := range q.Choices {
+		words = append(words, word{fold(choice.Value), choice.Value})
+	}
+	for _, choice := range q.Choices {
+		for _, lang := range choice.Label.Langs() {
+			words = append(words, word{fold(choice.Label[lang]), choice.Value})
+		}
+	}
+	if q.Kind == YesNo {
+		for _, w := range [][2]string{{"yes", Yes}, {"oui", Yes}, {"true", Yes}, {"vrai", Yes}, {"no", No}, {"non", No}, {"false", No}, {"faux", No}} {
+			words = append(words, word{w[0], w[1]})
+		}
+	}
+	return words
+}
+
+// fold makes alike what people read as the same: case, kinds of space and of apostrophe, composed letters.
+func fold(s string) string {
+	s = cases.Fold().String(norm.NFKC.String(s))
+	return strings.Join(strings.Fields(strings.ReplaceAll(s, "’", "'")), " ")
+}
+
+// asText is a string, number or boolean as people would write it.
+func asText(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case float64, int, bool:
+		return fmt.Sprint(v), true
+	}
+	return "", false
+}
