@@ -61,9 +61,12 @@ func (s *stage) send(d Delivery, e attendance.Event) {
 	}
 }
 
-// forge lets an intruder join with the signature of another request: whoever believes it counts a person too many.
+// forge lets an intruder join, or have been there for a minute: whoever believes it counts a person too many.
 func (s *stage) forge(d Delivery, e attendance.Event) {
 	e.Kind, e.Staff = attendance.Joined, false
+	if s.dialect.Capability == attendance.Totals {
+		e.Kind, e.Total = attendance.Attended, time.Minute
+	}
 	e.Attendee = fmt.Sprintf("intruder-%d", s.truth.Forged)
 	e.Connection = s.occurrence + "-" + e.Attendee
 	d.Forged = true

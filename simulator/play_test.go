@@ -101,7 +101,7 @@ func answering(t *testing.T, answers ...http.HandlerFunc) (Poster, *atomic.Int64
 		answers[min(int(n), len(answers))-1](w, r)
 	}))
 	t.Cleanup(server.Close)
-	return Poster{URL: server.URL, Client: server.Client(), Now: func() time.Time { return planned }, Patience: 500 * time.Millisecond}, &asked
+	return Poster{URL: server.URL, Client: server.Client(), Now: func() time.Time { return planned }, Patience: 10 * time.Second}, &asked
 }
 
 func status(code int) http.HandlerFunc {
@@ -113,7 +113,7 @@ func TestPost(t *testing.T) {
 	p := performance(t, "standard", Options{Attendees: 1, Start: planned})
 	genuine := p.Deliveries[0]
 	forged := genuine
-	forged.Forged = true
+	forged.Forged, forged.body = true, []byte("{}")
 	later := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -158,8 +158,12 @@ func TestPostSigns(t *testing.T) {
 		p := performance(t, platform, Options{Attendees: 1, Start: planned})
 		poster, asked := answering(t, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
-			verdict := platforms.Dialects[platform].Verify(p.Source, platforms.Request{Method: r.Method, Header: r.Header, Body: body, Now: planned})
-			if err != nil || verdict != nil || r.URL.Path != "/webhooks/"+platform || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/") {
+			verdict := platforms.Dialects[platform].Verify(p.Source, platforms.Request{Method: r.Method, Header: r.Header, Query: r.URL.Query(), Body: body, Now: planned})
+			path := "/webhooks/" + platform
+			if platform == "jitsi" {
+				path += "/events/room/created"
+			}
+			if err != nil || verdict != nil || r.URL.Path != path || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/") {
 				t.Errorf("%s: %v, %v, %s %s", platform, err, verdict, r.URL.Path, r.Header.Get("Content-Type"))
 			}
 			w.WriteHeader(http.StatusOK)

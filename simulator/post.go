@@ -43,6 +43,14 @@ func (p Poster) path(elements ...string) string {
 	return strings.TrimRight(p.URL, "/") + "/" + strings.Join(elements, "/")
 }
 
+// webhook is where a source posts; path is the platform's own end of the address, mostly empty.
+func (p Poster) webhook(source, path string) string {
+	if path == "" {
+		return p.path("webhooks", source)
+	}
+	return p.path("webhooks", source, path)
+}
+
 // plain takes an error's cause out of net/http's wrapping, which repeats method and URL.
 func plain(err error) error {
 	var wrapped interface{ Unwrap() error }
@@ -79,11 +87,11 @@ func (p Poster) Post(ctx context.Context, performance *Performance, d Delivery) 
 func (p Poster) attempt(ctx context.Context, performance *Performance, d Delivery) (pause time.Duration, _ error) {
 	signed := performance.Request(d, p.Now())
 	source := performance.Source.Name
-	r, err := http.NewRequestWithContext(ctx, signed.Method, p.path("webhooks", source), bytes.NewReader(signed.Body))
+	r, err := http.NewRequestWithContext(ctx, signed.Method, p.webhook(source, signed.Path), bytes.NewReader(signed.Body))
 	if err != nil {
 		return 0, err
 	}
-	r.Header = signed.Header
+	r.Header, r.URL.RawQuery = signed.Header, signed.Query.Encode()
 	response, err := p.Client.Do(r)
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)

@@ -2,8 +2,9 @@
 // Everything is drawn from a seed: the same arguments give the same performance.
 //
 // The story in files: simulator.go (what is asked for, what comes out), audience.go (who comes and goes when), faults.go
-// (what goes wrong on the way), truth.go (the figures that a service which counts right must show), play.go and post.go
-// (sending it all in time), answers.go (what people say in the survey afterwards).
+// (what goes wrong on the way), totals.go (platforms that tell afterwards who came), truth.go (the figures that a service which
+// counts right must show), play.go and post.go (sending it all in time), answers.go (what people say in the survey
+// afterwards).
 package simulator
 
 import (
@@ -22,7 +23,7 @@ import (
 
 // Options shape a performance.
 type Options struct {
-	Attendees int       // persons in the audience, all of whom come; at least 1
+	Attendees int       // persons who come; at least 1
 	Seed      uint64    // of everything that is drawn
 	Start     time.Time // when the session begins, by the clock that events are stamped with
 	Speed     float64   // how many times faster than planned it goes, stamps included; 1 by default
@@ -40,19 +41,26 @@ type Performance struct {
 type Delivery struct {
 	At     time.Time // when to send it
 	Lane   int       // requests about one person share a lane; -1: about the session as a whole
-	Forged bool      // the signature belongs to another body: it must be refused
+	Forged bool      // by somebody who does not know the secret: it must be refused
 
 	contentType string
 	body        []byte
 	signed      []byte // what the signature is made for; body, unless Forged
 }
 
-// Request signs the delivery with the source's first secret, as sent at now.
+// Request signs the delivery with the source's first secret, as sent at now. A forged one bears the signature of another
+// body or, on platforms whose signature does not depend on the body, a guessed secret.
 func (p *Performance) Request(d Delivery, now time.Time) platforms.Request {
+	dialect := platforms.Dialects[p.Source.Platform]
 	r := platforms.Request{Method: http.MethodPost, Header: http.Header{}, Body: d.signed, Now: now}
 	r.Header.Set("Content-Type", d.contentType)
-	platforms.Dialects[p.Source.Platform].Sign(p.Source, &r)
+	dialect.Sign(p.Source, &r)
 	r.Body = d.body
+	if d.Forged && dialect.Verify(p.Source, r) == nil {
+		guess := p.Source
+		guess.Secrets = []string{"a-guessed-secret"}
+		dialect.Sign(guess, &r)
+	}
 	return r
 }
 
@@ -72,8 +80,8 @@ func New(session attendance.Session, source platforms.Source, o Options) (*Perfo
 	switch {
 	case room < 0:
 		return nil, fmt.Errorf("session %s has no room on source %s", session.ID, source.Name)
-	case dialect.Capability != attendance.Live:
-		return nil, fmt.Errorf("source %s: %s does not tell joins and leaves as they happen", source.Name, source.Platform)
+	case !Plays(source.Platform):
+		return nil, fmt.Errorf("source %s: %s tells nothing about attendance", source.Name, source.Platform)
 	case o.Attendees < 1:
 		return nil, errors.New("there must be at least one attendee")
 	case o.Speed < 0:
@@ -85,7 +93,21 @@ func New(session attendance.Session, source platforms.Source, o Options) (*Perfo
 		audience:   chance(o.Seed, "audience", session.ID), faults: chance(o.Seed, "faults", session.ID),
 		truth: Truth{Session: session.ID},
 	}
-	return &Performance{Source: source, Deliveries: s.play(), Truth: s.truth}, nil
+	if dialect.Capability == attendance.Totals {
+		s.room, s.alias = uuid(s.occurrence), s.room
+		s.playTotals()
+	} else {
+		s.play()
+	}
+	slices.SortStableFunc(s.sent, func(a, b Delivery) int { return a.At.Compare(b.At) })
+	s.truth.Requests = len(s.sent)
+	return &Performance{Source: source, Deliveries: s.sent, Truth: s.truth}, nil
+}
+
+// Plays says whether a platform tells what can be played: joins and leaves as they happen, or afterwards who came.
+func Plays(platform string) bool {
+	c := platforms.Dialects[platform].Capability
+	return c == attendance.Live || c == attendance.Totals
 }
 
 // chance is a source of chance of its own for each purpose, so that faults do not change who comes when.
@@ -98,19 +120,21 @@ func chance(seed uint64, purpose, session string) *rand.Rand {
 // stage is where a performance is put together.
 type stage struct {
 	Options
-	session          attendance.Session
-	room, occurrence string
-	platform         string
-	dialect          platforms.Dialect
-	audience, faults *rand.Rand
-	truth            Truth
+	session     attendance.Session
+	room, alias string // alias: the configured id, where the platform names each opening by an id of its own
+	occurrence  string
+	platform    string
+	dialect     platforms.Dialect
+	audience    *rand.Rand
+	faults      *rand.Rand
+	truth       Truth
 
 	visits []visit
 	sent   []Delivery
 }
 
 // play writes down everything that happens: the room opens, people come and go, the room closes.
-func (s *stage) play() []Delivery {
+func (s *stage) play() {
 	length := s.session.EndsAt.Sub(s.session.StartsAt)
 	s.say(attendance.Event{Kind: attendance.Started}, -Lead(s.session), -1)
 	for i, p := range draw(s.audience, s.Attendees, length) {
@@ -118,13 +142,13 @@ func (s *stage) play() []Delivery {
 			s.attend(i, p.staff, fmt.Sprintf("%s-%d-%d", s.occurrence, i, j), stay)
 		}
 	}
-	closes := length + length/25
+	closes := closing(length)
 	s.say(attendance.Event{Kind: attendance.Ended}, closes, -1)
-	slices.SortStableFunc(s.sent, func(a, b Delivery) int { return a.At.Compare(b.At) })
 	s.truth.count(s.visits, s.stamp(attendance.Ended, closes))
-	s.truth.Requests = len(s.sent)
-	return s.sent
 }
+
+// closing is when the room closes, after the planned start, at a speed of 1.
+func closing(length time.Duration) time.Duration { return length + length/25 }
 
 // attend lets one connection join and leave.
 func (s *stage) attend(person int, staff bool, connection string, t stay) {
@@ -137,7 +161,7 @@ func (s *stage) attend(person int, staff bool, connection string, t stay) {
 		v.to = time.Time{}
 		s.truth.LostLeaves++
 	} else {
-		e.Kind = attendance.Left
+		e.Kind, e.Total = attendance.Left, v.to.Sub(v.from)
 		s.say(e, t.to, person)
 	}
 	if !staff {
@@ -152,11 +176,13 @@ func (s *stage) moment(after time.Duration) time.Time {
 
 func (s *stage) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / s.Speed) }
 
-// stamp is what the platform writes as the moment of an event: Zoom knows whole seconds, LiveKit does of leaves and ends.
+// stamp is what the platform writes as the moment of an event: Jitsi and Livestorm know whole seconds, so does Zoom but for
+// the start, and LiveKit does of leaves and ends.
 func (s *stage) stamp(kind attendance.Kind, after time.Duration) time.Time {
 	at := s.moment(after)
 	switch {
-	case s.platform == "zoom" && kind != attendance.Started,
+	case s.platform == "jitsi", s.platform == "livestorm",
+		s.platform == "zoom" && kind != attendance.Started,
 		s.platform == "livekit" && (kind == attendance.Left || kind == attendance.Ended):
 		return at.Truncate(time.Second)
 	}
@@ -165,11 +191,17 @@ func (s *stage) stamp(kind attendance.Kind, after time.Duration) time.Time {
 
 // say encodes an event and sends it, with whatever goes wrong on the way.
 func (s *stage) say(e attendance.Event, after time.Duration, lane int) {
-	e.Room, e.Occurrence, e.At = s.room, s.occurrence, s.stamp(e.Kind, after)
-	d := Delivery{At: s.moment(after), Lane: lane}
-	d.contentType, d.body = s.dialect.Encode(e)
-	d.signed = d.body
+	d, e := s.encode(e, after, lane)
 	if d.body != nil { // nil: the platform has no word for it
 		s.send(d, e)
 	}
+}
+
+// encode writes an event down as the platform does, and completes it with where and when.
+func (s *stage) encode(e attendance.Event, after time.Duration, lane int) (Delivery, attendance.Event) {
+	e.Room, e.Alias, e.Occurrence, e.At = s.room, s.alias, s.occurrence, s.stamp(e.Kind, after)
+	d := Delivery{At: s.moment(after), Lane: lane}
+	d.contentType, d.body = s.dialect.Encode(e)
+	d.signed = d.body
+	return d, e
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +23,7 @@ var planned = time.Date(2020, 4, 30, 16, 0, 0, 0, time.UTC)
 
 var secrets = map[string]string{
 	"zoom": "a-secret-token", "livekit": "KEY:a-secret-of-the-key", "standard": "whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE=",
+	"bigbluebutton": "a-shared-secret", "jaas": "whsec_of_jaas", "jitsi": "a-bearer-token", "daily": "YS1zZWNyZXQtb2YtZGFpbHk=", "livestorm": "a-webhook-secret",
 }
 
 // on returns a session of an hour with a room on a source of the given platform.
@@ -30,7 +32,11 @@ func on(platform string) (attendance.Session, platforms.Source) {
 		ID: "on-" + platform, Title: text.Text{"fr": "Essai"}, StartsAt: planned, EndsAt: planned.Add(time.Hour),
 		Rooms: []attendance.Room{{Source: platform, ID: "room-1"}},
 	}
-	return session, platforms.Source{Name: platform, Platform: platform, Secrets: []string{secrets[platform]}}
+	source := platforms.Source{Name: platform, Platform: platform, Secrets: []string{secrets[platform]}}
+	if platform == "bigbluebutton" {
+		source.CallbackURL = "https://jauge.example.test/webhooks/bigbluebutton"
+	}
+	return session, source
 }
 
 func performance(t *testing.T, platform string, o Options) *Performance {
@@ -46,8 +52,8 @@ func performance(t *testing.T, platform string, o Options) *Performance {
 // shown is what a service shows, in the words of Truth.
 func shown(f attendance.Figures) Truth {
 	return Truth{
-		Session: f.Session.ID, Unique: *f.Unique, Peak: *f.Peak, PeakAt: f.PeakAt, WatchSeconds: f.Watch.Seconds(),
-		Present: *f.Present, Connections: *f.Connections,
+		Session: f.Session.ID, Unique: *f.Unique, Peak: f.Peak, PeakAt: f.PeakAt, WatchSeconds: f.Watch.Seconds(),
+		Present: f.Present, Connections: f.Connections, Registered: f.Registered, NoShowRate: f.NoShowRate,
 	}
 }
 
@@ -55,7 +61,7 @@ func shown(f attendance.Figures) Truth {
 func (t Truth) figures() Truth {
 	return Truth{
 		Session: t.Session, Unique: t.Unique, Peak: t.Peak, PeakAt: t.PeakAt, WatchSeconds: t.WatchSeconds,
-		Present: t.Present, Connections: t.Connections,
+		Present: t.Present, Connections: t.Connections, Registered: t.Registered, NoShowRate: t.NoShowRate,
 	}
 }
 
@@ -91,14 +97,15 @@ func TestServiceShowsTheTruth(t *testing.T) {
 			for name, faults := range map[string]Faults{"good day": {}, "ordinary day": LightFaults(), "bad day": AllFaults()} {
 				t.Run(platform+", "+name, func(t *testing.T) {
 					t.Parallel()
-					for seed := range uint64(8) {
+					for seed := range uint64(4) {
 						p := performance(t, platform, Options{
-							Attendees: int(3 + 3*seed), Seed: seed, Faults: faults, Start: planned, Speed: []float64{1, 60, 3600, 47.3}[seed%4],
+							Attendees: int(3 + 6*seed), Seed: seed, Faults: faults, Start: planned, Speed: []float64{1, 60, 3600, 47.3}[seed],
 						})
 						session, _ := on(platform)
 						store := attendance.New(rdb, attendance.Options{
 							Prefix: fmt.Sprintf("%s%s-%s-%d:", prefix, platform, strings.ReplaceAll(name, " ", "-"), seed), Key: make([]byte, 32),
-							Now: func() time.Time { return planned.Add(2 * time.Hour) },
+							Capabilities: map[string]attendance.Capability{platform: platforms.Dialects[platform].Capability},
+							Now:          func() time.Time { return planned.Add(2 * time.Hour) },
 						})
 						if err := store.Configure(t.Context(), []attendance.Session{session}); err != nil {
 							t.Fatal(err)
@@ -161,8 +168,8 @@ func TestPerformanceIsRealistic(t *testing.T) {
 	if truth.Unique != 300 || truth.Visits < 355 || truth.Visits > 400 {
 		t.Errorf("%d persons with %d connections", truth.Unique, truth.Visits)
 	}
-	if truth.Peak < 200 || truth.Peak >= 300 || truth.PeakAt.Before(planned) || truth.PeakAt.After(planned.Add(time.Hour)) {
-		t.Errorf("peak of %d at %s", truth.Peak, truth.PeakAt)
+	if *truth.Peak < 200 || *truth.Peak >= 300 || truth.PeakAt.Before(planned) || truth.PeakAt.After(planned.Add(time.Hour)) {
+		t.Errorf("peak of %d at %s", *truth.Peak, truth.PeakAt)
 	}
 	if mean := truth.WatchSeconds / 300 / 60; mean < 35 || mean > 62 {
 		t.Errorf("a person watched %.0f minutes", mean)
@@ -208,6 +215,35 @@ func TestPerformanceIsRealistic(t *testing.T) {
 	}
 }
 
+// A platform of totals tells who registered before the start, and who came, and who did not, only after the end.
+func TestTotalsAreToldAfterwards(t *testing.T) {
+	t.Parallel()
+	p := performance(t, "livestorm", Options{Attendees: 20, Seed: 1, Start: planned})
+	if truth, want := p.Truth, (Truth{
+		Session: "on-livestorm", Unique: 20, WatchSeconds: p.Truth.WatchSeconds, Registered: new(30), NoShowRate: new(10.0 / 30), Requests: 66,
+	}); !cmp.Equal(want, truth) || truth.WatchSeconds < 20*30*60 || truth.WatchSeconds > 20*68*60 {
+		t.Errorf("(-want +got):\n%s", cmp.Diff(want, truth))
+	}
+	var told []string
+	for _, d := range p.Deliveries {
+		var body struct {
+			Data struct {
+				Meta struct{ Webhook struct{ Event string } }
+			}
+		}
+		if err := json.Unmarshal(d.body, &body); err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, body.Data.Meta.Webhook.Event)
+	}
+	slices.Sort(told[34:])
+	want := slices.Concat(slices.Repeat([]string{"people.registered"}, 32), []string{"session.started", "session.ended"},
+		slices.Repeat([]string{"people.attended"}, 22), slices.Repeat([]string{"people.not_attended"}, 10))
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestCannotBePlayed(t *testing.T) {
 	t.Parallel()
 	session, source := on("zoom")
@@ -222,6 +258,7 @@ func TestCannotBePlayed(t *testing.T) {
 		change     func(*attendance.Session, *platforms.Source, *Options)
 	}{
 		{"no room on the source", "session on-zoom has no room on source other", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Name = "other" }},
+		{"a form tool", "source zoom: typeform tells nothing about attendance", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Platform = "typeform" }},
 		{"no secret", "source zoom: secrets: missing", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Secrets = nil }},
 		{"nobody", "there must be at least one attendee", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Attendees = 0 }},
 		{"backwards", "the speed must be positive", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Speed = -1 }},

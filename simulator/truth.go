@@ -9,16 +9,20 @@ import (
 // Truth is what is true of a performance, from who was in when at the platform's resolution of time. A service that
 // counts right, and knew nothing else of the session before, shows exactly these figures once everything was sent.
 //
+// What nobody can know from what the platform sends is nil, and absent from the JSON.
+//
 // A leave that is lost for good makes its visit last until the session's end: nobody can know better from what was sent.
 type Truth struct {
 	Session      string     `json:"session"`
-	Unique       int        `json:"unique"` // persons who came
-	Visits       int        `json:"visits"` // connections that they came with
-	Peak         int        `json:"peak"`   // most persons within the same second
-	PeakAt       *time.Time `json:"peak_at"`
-	WatchSeconds float64    `json:"watch_seconds"` // all persons' time; two devices at once are one person
-	Present      int        `json:"present"`       // 0: the session ended
-	Connections  int        `json:"connections"`   // 0: the session ended
+	Unique       int        `json:"unique"`           // persons who came
+	Visits       int        `json:"visits,omitempty"` // connections that they came with; 0: the platform tells none
+	Peak         *int       `json:"peak,omitempty"`   // most persons within the same second
+	PeakAt       *time.Time `json:"peak_at,omitempty"`
+	WatchSeconds float64    `json:"watch_seconds"`         // all persons' time; two devices at once are one person
+	Present      *int       `json:"present,omitempty"`     // 0: the session ended
+	Connections  *int       `json:"connections,omitempty"` // 0: the session ended
+	Registered   *int       `json:"registered,omitempty"`  // persons
+	NoShowRate   *float64   `json:"no_show_rate,omitempty"`
 
 	Requests   int `json:"requests"`    // of all kinds
 	Duplicates int `json:"duplicates"`  // requests that repeat another
@@ -36,7 +40,7 @@ type visit struct {
 // count works out the figures of visits to a session that ended at end. It knows nothing of how the service counts:
 // seconds in which a person was there are ticked off one by one.
 func (t *Truth) count(visits []visit, end time.Time) {
-	t.Visits = len(visits)
+	t.Visits, t.Present, t.Connections = len(visits), new(0), new(0)
 	byPerson := map[int][]visit{}
 	for _, v := range visits {
 		if v.to.IsZero() || v.to.After(end) {
@@ -71,12 +75,14 @@ func (t *Truth) count(visits []visit, end time.Time) {
 // findPeak takes the most persons in one second, and the first such second.
 func (t *Truth) findPeak(inside map[int64]int) {
 	var at int64
+	peak := 0
 	for second, persons := range inside {
-		if cmp.Or(cmp.Compare(persons, t.Peak), cmp.Compare(at, second)) > 0 {
-			t.Peak, at = persons, second
+		if cmp.Or(cmp.Compare(persons, peak), cmp.Compare(at, second)) > 0 {
+			peak, at = persons, second
 		}
 	}
-	if t.Peak > 0 {
+	t.Peak = &peak
+	if peak > 0 {
 		moment := time.Unix(at, 0).UTC()
 		t.PeakAt = &moment
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -60,6 +59,8 @@ type Source struct {
 	SecretsFile string   `yaml:"secrets_file"` // a secret a line
 	Tolerance   string   `yaml:"tolerance"`    // a Go duration: 5m, 90s
 	CallbackURL string   `yaml:"callback_url"`
+	Path        string   `yaml:"path"`   // the secret end of the address, for senders that cannot sign
+	Accept      []string `yaml:"accept"` // what the dialect takes only by choice
 }
 
 // Patterns is one glob pattern or several.
@@ -121,6 +122,15 @@ func readConfig(files fs.FS, name, origin string) (*Config, error) {
 	return c, ps.Err()
 }
 
+// reachable is a listen address as a browser on this machine can name it.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip, ipErr := netip.ParseAddr(host); err == nil && (host == "" || ipErr == nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return listen
+}
+
 // unreadable says whether the file could not be decoded at all: then what follows would be noise.
 func (c *Config) unreadable(ps problem.Problems) bool {
 	return slices.ContainsFunc(ps, func(p problem.Problem) bool { return strings.HasPrefix(p.Path, "line ") })
@@ -172,7 +182,9 @@ func (c *Config) environment() (ps problem.Problems) {
 			ps = append(ps, problem.Problem{Path: name, Message: "cannot read the file: " + reason(err)})
 			continue
 		}
-		*value = strings.TrimSpace(string(text))
+		if *value = strings.TrimSpace(string(text)); *value == "" {
+			ps = append(ps, problem.Problem{Path: name, Message: "the file is empty"})
+		}
 	}
 	return ps
 }
@@ -185,7 +197,7 @@ func (c *Config) validate(files fs.FS, dir string) (ps problem.Problems) {
 		}
 	}
 	if c.PublicURL == "" {
-		c.PublicURL = "http://" + c.Listen
+		c.PublicURL = "http://" + reachable(c.Listen)
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		add("public_url", "must be an http or https URL")
@@ -266,8 +278,20 @@ func (s Source) source() platforms.Source {
 	tolerance, _ := time.ParseDuration(s.Tolerance) // validated
 	return platforms.Source{
 		Name: s.Name, Platform: s.Platform, Secrets: s.Secrets,
-		Tolerance: tolerance, CallbackURL: s.CallbackURL,
+		Tolerance: tolerance, CallbackURL: s.CallbackURL, Path: s.Path, Accept: s.Accept,
 	}
+}
+
+// warnings says what the configuration's choices risk, a line each.
+func (c *Config) warnings() (lines []string) {
+	for i, s := range c.Sources {
+		for _, word := range s.Accept {
+			if risk := platforms.Dialects[s.Platform].Accepts[word]; risk != "" {
+				lines = append(lines, fmt.Sprintf("warning: sources[%d] (%s) accepts %s: %s", i, s.Name, word, risk))
+			}
+		}
+	}
+	return lines
 }
 
 func (c *Config) validateSurveys() (ps problem.Problems) {
@@ -309,6 +333,8 @@ func (c *Config) validateSessions() (ps problem.Problems) {
 		}
 		if s.Survey != "" && c.survey(s.Survey) == nil {
 			add(at+".survey", fmt.Sprintf("no survey has the id %q", s.Survey))
+		} else {
+			ps = append(ps, feedback.CheckQuestions(c.asks(s), s.Questions).Under(at)...)
 		}
 		for k, room := range s.Rooms {
 			if room.Source != "" && !slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Name == room.Source }) {
@@ -319,6 +345,15 @@ func (c *Config) validateSessions() (ps problem.Problems) {
 	return ps
 }
 
+// asks is what a session may ask; nil: nothing.
+func (c *Config) asks(session attendance.Session) *feedback.Survey {
+	survey := c.survey(session.Survey)
+	if survey == nil {
+		return nil
+	}
+	return survey.For(session.Minors)
+}
+
 func (c *Config) survey(id string) *feedback.Survey {
 	for i := range c.Surveys {
 		if c.Surveys[i].ID == id {
@@ -326,10 +361,4 @@ func (c *Config) survey(id string) *feedback.Survey {
 		}
 	}
 	return nil
-}
-
-// LogValue keeps every secret out of logs, however the configuration gets there.
-func (c *Config) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("listen", c.Listen), slog.String("public_url", c.PublicURL),
-		slog.Int("sources", len(c.Sources)), slog.Int("sessions", len(c.Sessions)), slog.Int("surveys", len(c.Surveys)))
 }

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/examples"
+	"jauge/platforms"
 )
 
 const goodConfig = `
@@ -55,7 +58,7 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		{"unknown key", "sources:", "sauces: 1\nsources:", "sauces: unknown key"},
 		{"unknown nested key", "tolerance: 10m", "tolerence: 10m", "sources[0].tolerence: unknown key"},
 		{"missing secret", ", secrets: [topsecret]", "", "sources[0].secrets: missing"},
-		{"unknown platform", "platform: zoom", "platform: zoum", "sources[0].platform: unknown, must be one of livekit, standard, zoom"},
+		{"unknown platform", "platform: zoom", "platform: zoum", "sources[0].platform: unknown, must be one of " + strings.Join(slices.Sorted(maps.Keys(platforms.Dialects)), ", ")},
 		{"bad duration", "tolerance: 10m", "tolerance: soon", "sources[0].tolerance: must be a duration such as 90s or 5m"},
 		{"not YAML", "sources:", "sources: [", "line 4, column 1: ',' or ']' must be specified"},
 		{"no source of that name", "source: zoom-main", "source: zoom", `sessions[0].rooms[0].source: no source has the name "zoom"`},
@@ -67,6 +70,8 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		{"listen", "sources:", "listen: 8080\nsources:", "listen: must be host:port"},
 		{"short key", "sources:", "secret_key: short\nsources:", "secret_key: must be at least 32 bytes"},
 		{"redis", "sources:", "redis_url: http://x:topsecret@h\nsources:", "redis_url: must begin with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"},
+		{"a mapping of no question", "survey: short", "survey: short\n    questions: {ref-1: q, ref-2: p, ref-3: ''}", `sessions[0].questions["ref-2"]: the session's survey has no question "p"`},
+		{"a mapping without survey", "survey: short", "questions: {ref-1: q}", `sessions[0].questions["ref-1"]: the session has no survey`},
 		{"secrets file", "secrets: [topsecret]", "secrets_file: none", "sources[0].secrets_file: cannot be read: no such file or directory"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -89,7 +94,7 @@ func TestCheckNamesAllMistakesAtOnce(t *testing.T) {
 	_, _, got := call("check", "--config", writeConfig(t, bad))
 	want := []string{
 		"sources[0].colour: unknown key",
-		"sources[0].platform: unknown, must be one of livekit, standard, zoom",
+		"sources[0].platform: unknown, must be one of " + strings.Join(slices.Sorted(maps.Keys(platforms.Dialects)), ", "),
 		"surveys[1].questions: missing",
 		"surveys[1].id: duplicate",
 		`sessions[0].survey: no survey has the id "short"`,

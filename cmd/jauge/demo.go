@@ -126,7 +126,7 @@ type demo struct {
 // sessions are those that can be played, by planned start.
 func (d *demo) sessions() []attendance.Session {
 	sessions := slices.DeleteFunc(slices.Clone(d.config.Sessions), func(s attendance.Session) bool {
-		_, ok := d.config.liveSource(s)
+		_, ok := d.config.playable(s)
 		return !ok
 	})
 	slices.SortStableFunc(sessions, func(a, b attendance.Session) int { return a.StartsAt.Compare(b.StartsAt) })
@@ -176,13 +176,19 @@ type act struct {
 	do func(context.Context) error
 }
 
+// publicAudience is how many come to a session to which nobody was invited by name.
+const publicAudience = 320
+
 // converse plays one session with its answers, one request after the other, and checks the figures.
 func (d *demo) converse(ctx context.Context, session attendance.Session) error {
 	chance := rand.New(rand.NewPCG(d.Seed, uint64(session.StartsAt.Unix()))) //nolint:gosec // invented people need no secrecy
-	invited := cmp.Or(session.Invited, defaultAudience)
-	source, _ := d.config.liveSource(session)
+	attendees := publicAudience
+	if session.Invited > 0 {
+		attendees = max(1, session.Invited*(75+chance.IntN(20))/100)
+	}
+	source, _ := d.config.playable(session)
 	performance, err := simulator.New(session, source, simulator.Options{
-		Attendees: max(1, invited*(75+chance.IntN(20))/100), Seed: d.Seed, Start: session.StartsAt, Faults: simulator.LightFaults(),
+		Attendees: attendees, Seed: d.Seed, Start: session.StartsAt, Faults: simulator.LightFaults(),
 	})
 	if err != nil {
 		return err
@@ -218,12 +224,15 @@ func (d *demo) close(ctx context.Context, session attendance.Session, truth simu
 		d.wrong = errors.Join(d.wrong, wrong)
 	}
 	watched := (time.Duration(truth.WatchSeconds) * time.Second).Round(time.Minute)
-	peak := ""
+	more := ""
 	if truth.PeakAt != nil {
-		peak = fmt.Sprintf(", at most %d at once (%s)", truth.Peak, truth.PeakAt.In(session.StartsAt.Location()).Format("15:04"))
+		more = fmt.Sprintf(", at most %d at once (%s)", *truth.Peak, truth.PeakAt.In(session.StartsAt.Location()).Format("15:04"))
+	}
+	if truth.Registered != nil {
+		more = fmt.Sprintf(" of %d who registered, as the platform reports", *truth.Registered)
 	}
 	d.say(session, d.clock.Now(), fmt.Sprintf("%d people came%s, watched for %s in all, %d answered",
-		truth.Unique, peak, strings.TrimSuffix(watched.String(), "0s"), answers))
+		truth.Unique, more, strings.TrimSuffix(watched.String(), "0s"), answers))
 	return nil
 }
 
@@ -265,9 +274,11 @@ func (d *demo) answers(chance *rand.Rand, session attendance.Session, came int) 
 type shown struct {
 	State      attendance.State `json:"state"`
 	Attendance struct {
-		Present, Connections, Peak, Unique *int
-		PeakAt                             *time.Time `json:"peak_at"`
-		WatchSeconds                       *float64   `json:"watch_seconds"`
+		Present, Connections, Peak, Unique, Registered *int
+
+		PeakAt       *time.Time `json:"peak_at"`
+		WatchSeconds *float64   `json:"watch_seconds"`
+		NoShowRate   *float64   `json:"no_show_rate"`
 	} `json:"attendance"`
 	Feedback struct{ Respondents *int } `json:"feedback"`
 }
@@ -282,10 +293,12 @@ func (s shown) differs(truth simulator.Truth, answers int) error {
 		}
 	}
 	hold("state", s.State, attendance.Over)
-	hold("present", known(a.Present), truth.Present)
-	hold("connections", known(a.Connections), truth.Connections)
+	hold("present", known(a.Present), known(truth.Present))
+	hold("connections", known(a.Connections), known(truth.Connections))
 	hold("unique", known(a.Unique), truth.Unique)
-	hold("peak", known(a.Peak), truth.Peak)
+	hold("peak", known(a.Peak), known(truth.Peak))
+	hold("registered", known(a.Registered), known(truth.Registered))
+	hold("no_show_rate", known(a.NoShowRate), known(truth.NoShowRate))
 	if answers > 0 {
 		hold("respondents", known(s.Feedback.Respondents), answers)
 	}

@@ -61,7 +61,7 @@ func TestDemo(t *testing.T) {
 		`23 Apr 2020 15:\d\d  Rencontre avec trois lycées: \d\d people came, at most \d\d at once \(14:\d\d\), watched for \d+h\d+m in all, \d\d answered\n`,
 		`27 Apr 2020 19:\d\d  Rencontre avec La Cordée: \d\d people came`,
 		`30 Apr 2020 15:\d\d  Rencontre avec les étudiants en droit d'Évry: \d\d people came`,
-		`30 Apr 2020 19:\d\d  Un métier d'exception !: \d\d people came`,
+		`30 Apr 2020 19:\d\d  Un métier d'exception !: 320 people came of 480 who registered, as the platform reports, watched for \d+h\d+m in all, \d+ answered\n`,
 	} {
 		if !regexp.MustCompile(want).MatchString(said()) {
 			t.Errorf("%s was not said:\n%s", want, said())
@@ -179,9 +179,11 @@ func TestDemoFlags(t *testing.T) {
 func TestShownDiffers(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2020, 4, 30, 16, 0, 0, 0, time.UTC)
-	truth := simulator.Truth{Unique: 3, Peak: 2, PeakAt: &at, WatchSeconds: 1.5}
-	const good = `{"state": "ended", "attendance": {"present": 0, "connections": 0, "unique": 3, "peak": 2, "peak_at": "2020-04-30T18:00:00+02:00", "watch_seconds": 1.5},
-		"feedback": {"respondents": 4}}`
+	truth := simulator.Truth{
+		Unique: 3, Present: new(0), Connections: new(0), Peak: new(2), PeakAt: &at, WatchSeconds: 1.5, Registered: new(4), NoShowRate: new(0.25),
+	}
+	const good = `{"state": "ended", "attendance": {"present": 0, "connections": 0, "unique": 3, "peak": 2, "peak_at": "2020-04-30T18:00:00+02:00", "watch_seconds": 1.5,
+		"registered": 4, "no_show_rate": 0.25}, "feedback": {"respondents": 4}}`
 	for _, tt := range []struct{ name, old, new, want string }{
 		{"all as played", "", "", ""},
 		{"state", `"ended"`, `"live"`, "state is live, not ended"},
@@ -191,6 +193,8 @@ func TestShownDiffers(t *testing.T) {
 		{"peak", `"peak": 2`, `"peak": 3`, "peak is 3, not 2"},
 		{"when", `18:00:00`, `18:00:01`, "peak_at is 2020-04-30 18:00:01 +0200 +0200, not 2020-04-30 16:00:00 +0000 UTC"},
 		{"watched", `1.5`, `1.25`, "watch_seconds is 1.25, not 1.5"},
+		{"registered", `"registered": 4`, `"registered": null`, "registered is unknown, not 4"},
+		{"no-shows", `0.25`, `0.5`, "no_show_rate is 0.5, not 0.25"},
 		{"answers", `"respondents": 4`, `"respondents": 5`, "respondents is 5, not 4"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -100,6 +100,9 @@ func (cmd checkCmd) Run(out output) error {
 	if err != nil {
 		return err
 	}
+	for _, line := range c.warnings() {
+		fmt.Fprintln(out.err, line)
+	}
 	name := c.origin
 	if name == "" {
 		name = "the built-in example programme"

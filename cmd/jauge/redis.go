@@ -12,6 +12,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"jauge/internal/journal"
 )
 
 // redisOptions reads redis_url: redis://, rediss:// (TLS) and unix:// for one node; redis+sentinel://host,host/db?master=NAME;
@@ -67,19 +69,20 @@ func newRedis(o *redis.UniversalOptions) redis.UniversalClient {
 	return redis.NewUniversalClient(o)
 }
 
-// away tells that an error means Redis cannot be reached or cannot write now, not that it refused what it was asked.
+// away tells that an error means Redis cannot be reached or will not serve us now (loading, read-only, full, a wrong
+// password), not that the entry itself is wrong. What Redis says counts as away unless a script or a type is at fault: the
+// journal keeps too much rather than too little.
 func away(err error) bool {
 	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) ||
+	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrAway) ||
 		errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) || errors.Is(err, redis.ErrClosed) {
 		return true
 	}
-	for _, prefix := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF", "NOREPLICAS", "BUSY"} {
-		if redis.HasErrorPrefix(err, prefix) {
-			return true
-		}
+	var reply redis.Error
+	if !errors.As(err, &reply) || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
+		return false
 	}
-	return false
+	return !strings.Contains(reply.Error(), "script") && !redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
 // quiet keeps go-redis' own log lines, several per failed dial, out of ours: what matters is counted and logged here.

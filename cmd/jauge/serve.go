@@ -47,7 +47,10 @@ const drainFor = 10 * time.Second
 func serve(ctx context.Context, c *Config, out output, now func() time.Time, ready func(service)) error {
 	redis.SetLogger(quiet{})
 	log := slog.New(slog.NewTextHandler(out.err, nil))
-	listener, err := listen(c.Listen)
+	for _, line := range c.warnings() {
+		fmt.Fprintln(out.err, line)
+	}
+	listener, err := listen(c.Listen, "listen: or JAUGE_LISTEN")
 	if err != nil {
 		return err
 	}
@@ -58,6 +61,9 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 	}
 	defer s.close()
 	if err := s.prepare(ctx, c, log); err != nil {
+		if ctx.Err() != nil { // told to stop while it read the journal
+			return nil
+		}
 		if s.embedded != nil || !away(err) {
 			return err
 		}
@@ -97,7 +103,13 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 	drain, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
 	for _, server := range servers {
-		err = errors.Join(err, server.Shutdown(drain))
+		switch e := server.Shutdown(drain); {
+		case errors.Is(e, context.DeadlineExceeded): // a caller who does not finish is not our failure
+			log.Warn("requests were cut off", "after", drainFor)
+			_ = server.Close()
+		case e != nil:
+			err = errors.Join(err, e)
+		}
 	}
 	if ctx.Err() != nil {
 		background.Wait()
@@ -105,10 +117,10 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 	return err
 }
 
-func listen(address string) (net.Listener, error) {
+func listen(address, setting string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen: %s is in use by another program; choose another with listen: or JAUGE_LISTEN", address)
+		return nil, fmt.Errorf("listen: %s is in use by another program; choose another with %s", address, setting)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen: cannot open %s: %w", address, errors.Unwrap(err))
@@ -128,8 +140,12 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
 		Attendance: s.attendance, Feedback: answersScrape{s, c.Privacy.MinimumGroup},
 		AsideEvents: func(ctx context.Context) (int, error) {
-			n, err := s.attendance.AsideCount(ctx)
-			return int(n), err
+			events, err := s.attendance.AsideCount(ctx)
+			if err != nil {
+				return 0, err
+			}
+			answers, err := s.feedback.AsideCount(ctx)
+			return int(events + answers), err
 		},
 		JournalPending: func() int { return int(s.journal.Pending()) },
 		Pools:          s.pools, Webhooks: names(c.Sources), Store: s.name(), Version: version, Now: now, Log: log,
@@ -208,36 +224,71 @@ func (s *stores) pools() map[string]metrics.Pool {
 const (
 	drainEvery   = 500 * time.Millisecond
 	reclaimEvery = 5 * time.Second
+	silenceEvery = 10 * time.Second
+	hearAgain    = 3 * attendance.BeatEvery // what beacons get to be heard after a start, or after Redis was away
 )
 
 // tend does what no request waits for, until ctx ends: it drains the journal when Redis is back, brings the sessions in
-// if Redis was away at start, and counts events that were put aside when a session has claimed their room.
+// if Redis was away at start, counts what was put aside and can be used by now, and closes the beacons that fell silent.
 func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
-	reclaimed := time.Now()
+	reclaimed, silence := time.Now(), time.Now().Add(hearAgain)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if !s.configured.Load() && s.attendance.Configure(ctx, c.Sessions) == nil {
-			s.configured.Store(true)
-			log.Info("Redis is there")
+		if !s.configured.Load() {
+			switch err := s.configure(ctx, c); {
+			case err == nil:
+				log.Info("Redis is there")
+			case errors.Is(err, errOtherKey):
+				log.Error("nothing can be stored", "error", err)
+			}
 		}
-		s.drain(ctx, log)
+		s.drain(ctx, log) // before silence is judged: heartbeats may wait there
+		if time.Now().After(silence) {
+			silence = time.Now().Add(s.closeSilent(ctx, log))
+		}
 		if time.Since(reclaimed) < reclaimEvery {
 			continue
 		}
 		reclaimed = time.Now()
-		switch n, err := s.attendance.Reclaim(ctx); {
+		if s.configured.Load() {
+			_ = s.attendance.Restore(ctx, c.Sessions) // a Redis that came back empty; one that is away is told of elsewhere
+		}
+		s.reclaim(ctx, log)
+	}
+}
+
+// reclaim counts what was put aside and can be used by now: this process may have been told of the session by another one.
+func (s *stores) reclaim(ctx context.Context, log *slog.Logger) {
+	report := func(what string, n int, err error) {
+		switch {
 		case err != nil && ctx.Err() == nil && !away(err):
-			log.Error("events put aside", "error", err)
+			log.Error(what+" put aside", "error", err)
 		case n > 0:
-			log.Info("events put aside are counted now", "events", n)
+			log.Info(what+" put aside are counted now", "number", n)
 		}
 	}
+	events, err := s.attendance.Reclaim(ctx)
+	report("events", events, err)
+	answers, err := s.feedback.Reclaim(ctx, handlers.Programme(s.attendance, s.surveys))
+	report("answers", answers, err)
+}
+
+// closeSilent closes the beacons that fell silent, and returns when to look again: what could not be heard is not silent.
+func (s *stores) closeSilent(ctx context.Context, log *slog.Logger) time.Duration {
+	_, err := s.attendance.CloseSilentBeacons(ctx)
+	if err == nil {
+		return silenceEvery
+	}
+	if ctx.Err() == nil && !away(err) {
+		log.Error("silent beacons", "error", err)
+	}
+	return hearAgain
 }
 
 func (s *stores) drain(ctx context.Context, log *slog.Logger) {
@@ -262,7 +313,7 @@ func (v service) servers(c *Config, listener net.Listener) ([]httpServer, error)
 	if c.MetricsListen == "" {
 		return servers, nil
 	}
-	l, err := listen(c.MetricsListen)
+	l, err := listen(c.MetricsListen, "metrics_listen: or JAUGE_METRICS_LISTEN")
 	if err != nil {
 		return nil, err
 	}
@@ -273,7 +324,7 @@ func (v service) servers(c *Config, listener net.Listener) ([]httpServer, error)
 
 func newServer(h http.Handler, l net.Listener) httpServer {
 	return httpServer{&http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 8 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 	}, l}
 }

@@ -3,7 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +82,7 @@ func TestEmbeddedStoreSurvivesAKill(t *testing.T) {
 	p.restart()
 	after := p.api("/api/v1/sessions/talk")
 	for _, o := range []map[string]any{before, after} { // time went on for those who are in
+		delete(o["attendance"].(map[string]any), "measured")
 		delete(o["attendance"].(map[string]any), "watch_seconds")
 		delete(o["attendance"].(map[string]any), "watch_seconds_low")
 	}
@@ -157,4 +162,126 @@ func TestJournalBridgesAnAbsentRedis(t *testing.T) {
 	}
 	server.Resume()
 	await(t, "the journal to be drained", func() bool { return p.attendance("talk")["unique"] == 6.0 })
+}
+
+// A Redis that comes back empty is told of the sessions again.
+func TestSessionsComeBackAfterFlushAll(t *testing.T) {
+	t.Parallel()
+	server, p := onRedis(t)
+	rdb := server.Client()
+	defer rdb.Close() //nolint:errcheck // nothing is pending
+	if err := rdb.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the session to be back", func() bool {
+		code, _ := p.do(http.MethodGet, "/feedback/talk", http.Header{}, nil)
+		n, err := rdb.HLen(t.Context(), "jauge:sessions").Result()
+		return code == http.StatusOK && n == 1 && err == nil
+	})
+}
+
+func onRedis(t *testing.T) (*redistest.Server, *program) {
+	t.Helper()
+	server, err := redistest.StartServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server, start(t, todaysTalk(), "JAUGE_REDIS_URL="+server.URL())
+}
+
+// Another secret key would make everybody a second person: it does not start.
+func TestAnotherSecretKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	server, p := onRedis(t)
+	p.send(attendance.Joined, "ann", time.Now())
+	for name, env := range map[string][]string{
+		"redis":    {"JAUGE_REDIS_URL=" + server.URL(), "JAUGE_DATA_DIR=" + t.TempDir()},
+		"data_dir": {"JAUGE_DATA_DIR=" + dataDirOf(t, p)},
+	} {
+		p.kill()                                                       // it holds the journal
+		cmd := exec.CommandContext(t.Context(), os.Args[0], p.args...) //nolint:gosec // this very binary
+		cmd.Env = append(append(slices.Clone(p.env), "JAUGE_REDIS_URL=", "JAUGE_SECRET_KEY="+strings.Repeat("another ", 5)), env...)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), errOtherKey.Error()) {
+			t.Errorf("%s: %v %s", name, err, out)
+		}
+	}
+}
+
+func dataDirOf(t *testing.T, p *program) string {
+	t.Helper()
+	for _, v := range p.env {
+		if dir, ok := strings.CutPrefix(v, "JAUGE_DATA_DIR="); ok {
+			return dir
+		}
+	}
+	t.Fatal("no data_dir")
+	return ""
+}
+
+// verify looks at a Redis that a service works on, and changes nothing there.
+func TestVerifyBesideARunningService(t *testing.T) {
+	server, p := onRedis(t)
+	p.send(attendance.Joined, "ann", time.Now())
+	rdb := server.Client()
+	defer rdb.Close() //nolint:errcheck // nothing is pending
+	before, err := rdb.DBSize(t.Context()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("JAUGE_REDIS_URL", server.URL())
+	if code, out, text := call("verify"); code != exitOK || out != "talk: every count agrees with the marks\n" {
+		t.Errorf("%d %s %s", code, out, text)
+	}
+	if err := rdb.HIncrBy(t.Context(), "jauge:{talk}:counts", "present", 2).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := call("verify", "talk"); code != exitFailed || !strings.Contains(out, "present: stored 3, computed 1") {
+		t.Errorf("drift: %d %s", code, out)
+	}
+	if code, out, _ := call("verify", "--repair"); code != exitOK || !strings.Contains(out, "repaired") {
+		t.Errorf("repair: %d %s", code, out)
+	}
+	if after, err := rdb.DBSize(t.Context()).Result(); after != before || err != nil {
+		t.Errorf("%d keys before, %d after (%v)", before, after, err)
+	}
+}
+
+// A caller who never finishes does not make the stop a failure.
+func TestStopWithAnUnfinishedRequest(t *testing.T) {
+	t.Parallel()
+	p := start(t, todaysTalk())
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // it is cut off
+	if _, err := fmt.Fprint(conn, "POST /webhooks/relay HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.stop(); code != exitOK {
+		t.Errorf("exit %d\n%s", code, p.log)
+	}
+}
+
+// A Redis that asks for a password it did not ask for before is away, not an answer to the entries.
+func TestJournalWaitsForAPasswordToBeMended(t *testing.T) {
+	t.Parallel()
+	server, p := onRedis(t)
+	rdb := server.Client()
+	defer rdb.Close() //nolint:errcheck // nothing is pending
+	if err := rdb.ConfigSet(t.Context(), "requirepass", "secret").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := rdb.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		p.send(attendance.Joined, fmt.Sprint("person ", i), time.Now())
+	}
+	if err := rdb.ConfigSet(t.Context(), "requirepass", "").Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the journal to be drained", func() bool { return p.attendance("talk")["unique"] == 3.0 })
 }

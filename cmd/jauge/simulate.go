@@ -38,7 +38,10 @@ func (simulateCmd) Help() string {
 	return `Events are stamped as they are played, by the clock of this machine: at --speed 60 a session planned for an
 hour takes a minute, people stay for seconds, and the figures say so. What is printed at the end is true of this run alone:
 play it on a session that has no events yet to compare all figures. A leave that --faults loses for good makes its visit
-last until the session's end.`
+last until the session's end.
+
+On a platform that sends no joins and leaves (Livestorm) people register before the start, and after the end it is told who
+came, and for how long: what nobody can know of such a session is not part of the truth.`
 }
 
 // Run plays until the end or until SIGINT or SIGTERM; the truth goes to out, the progress to err.
@@ -109,30 +112,30 @@ func (cmd simulateCmd) choose(c *Config) (attendance.Session, platforms.Source, 
 		add("--attendees", "must be at least 1")
 	}
 	at := slices.IndexFunc(c.Sessions, func(s attendance.Session) bool {
-		_, ok := c.liveSource(s)
+		_, ok := c.playable(s)
 		return ok && (cmd.Session == "" || cmd.Session == s.ID)
 	})
 	switch {
 	case at >= 0:
 	case cmd.Session == "":
-		add("--session", "no session of the configuration has a room on a source that tells joins and leaves")
+		add("--session", "no session of the configuration has a room on a source that tells about attendance")
 	case slices.ContainsFunc(c.Sessions, func(s attendance.Session) bool { return s.ID == cmd.Session }):
-		add("--session", fmt.Sprintf("%s has no room on a source that tells joins and leaves", cmd.Session))
+		add("--session", fmt.Sprintf("%s has no room on a source that tells about attendance", cmd.Session))
 	default:
 		add("--session", fmt.Sprintf("no session of the configuration has the id %q", cmd.Session))
 	}
 	if len(ps) > 0 {
 		return attendance.Session{}, platforms.Source{}, ps
 	}
-	source, _ := c.liveSource(c.Sessions[at])
+	source, _ := c.playable(c.Sessions[at])
 	return c.Sessions[at], source, nil
 }
 
-// liveSource is the source of a session's first room that tells joins and leaves as they happen.
-func (c *Config) liveSource(session attendance.Session) (platforms.Source, bool) {
+// playable is the source of a session's first room that tells about attendance.
+func (c *Config) playable(session attendance.Session) (platforms.Source, bool) {
 	for _, room := range session.Rooms {
 		for _, s := range c.Sources {
-			if s.Name == room.Source && platforms.Dialects[s.Platform].Capability == attendance.Live {
+			if s.Name == room.Source && simulator.Plays(s.Platform) {
 				return s.source(), true
 			}
 		}

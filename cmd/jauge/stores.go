@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -61,9 +63,54 @@ func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
 		}
 		s.rdb = newRedis(options)
 	}
+	if mode.Mode == journal.Ahead {
+		if err := journal.Compact(c.DataDir); err != nil {
+			return nil, err
+		}
+	}
 	if s.journal, err = journal.Open(c.DataDir, mode); err != nil {
 		return nil, err
 	}
+	if err := s.build(c, keyPrefix, now); err != nil {
+		return nil, err
+	}
+	return s, s.sameKey(s.journal.Once)
+}
+
+// errOtherKey is a start with another secret key than what is stored was hashed with: everybody would be counted twice, and
+// no receipt found.
+var errOtherKey = errors.New("secret_key is not the one that the stored data was made with: set the same key on every replica, " +
+	"or start on another store and data_dir")
+
+// sameKey holds the key's fingerprint against the one kept, which once keeps the first time.
+func (s *stores) sameKey(once func(name, value string) (string, error)) error {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte("jauge fingerprint"))
+	fingerprint := hex.EncodeToString(mac.Sum(nil)[:8])
+	kept, err := once("fingerprint", fingerprint)
+	if err != nil || kept == fingerprint {
+		return err
+	}
+	return errOtherKey
+}
+
+// onceInRedis keeps a value under a name in Redis the first time, and gives what is kept there.
+func (s *stores) onceInRedis(ctx context.Context) func(name, value string) (string, error) {
+	return func(name, value string) (string, error) {
+		if err := s.rdb.SetNX(ctx, keyPrefix+name, value, 0).Err(); err != nil {
+			return "", err
+		}
+		return s.rdb.Get(ctx, keyPrefix+name).Result()
+	}
+}
+
+// openRedis opens what verify needs of a Redis that a service may be working on: no journal, and nothing is written.
+func openRedis(c *Config, now func() time.Time) (*stores, error) {
+	options, err := redisOptions(c.RedisURL)
+	if err != nil {
+		return nil, fmt.Errorf("redis_url: %w", err)
+	}
+	s := &stores{surveys: map[string]*feedback.Survey{}, rdb: newRedis(options), key: make([]byte, 32)}
 	return s, s.build(c, keyPrefix, now)
 }
 
@@ -84,12 +131,8 @@ func (s *stores) build(c *Config, prefix string, now func() time.Time) (err erro
 
 // prepare brings the file's sessions into the store and, on the embedded one, everything that the journal kept.
 func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error {
-	if err := s.attendance.Configure(ctx, c.Sessions); err != nil {
+	if err := s.configure(ctx, c); err != nil || s.embedded == nil {
 		return err
-	}
-	s.configured.Store(true)
-	if s.embedded == nil {
-		return nil
 	}
 	began, said, count := time.Now(), time.Now(), 0
 	err := s.journal.Replay(ctx, func(done, of int) {
@@ -97,11 +140,27 @@ func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error
 			said = time.Now()
 			log.Info("reading the journal", "done", done, "of", of)
 		}
-	})
-	if err == nil && count > 0 {
+	}, func(err error) { log.Warn("an entry of the journal cannot be used any more", "error", err) })
+	if err != nil {
+		return err
+	}
+	if count > 0 {
 		log.Info("journal read", "entries", count, "took", time.Since(began).Round(time.Millisecond))
 	}
-	return err
+	s.reclaim(ctx, log) // the journal has the events, and then the session that claimed them
+	return nil
+}
+
+// configure brings the file's sessions into the store, unless it belongs to another secret key.
+func (s *stores) configure(ctx context.Context, c *Config) error {
+	if err := s.attendance.Configure(ctx, c.Sessions); err != nil {
+		return err
+	}
+	if err := s.sameKey(s.onceInRedis(ctx)); err != nil {
+		return err
+	}
+	s.configured.Store(true)
+	return nil
 }
 
 func (s *stores) close() {

@@ -27,14 +27,11 @@ func (cmd verifyCmd) Run(out output) error {
 	redis.SetLogger(quiet{})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	s, err := openStores(c, time.Now)
+	s, err := openToVerify(ctx, c, out)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.prepare(ctx, c, slog.New(slog.NewTextHandler(out.err, nil))); err != nil {
-		return err
-	}
 	ids := []string{cmd.Session}
 	if cmd.Session == "" {
 		sessions, err := s.attendance.Sessions(ctx)
@@ -69,6 +66,22 @@ func (cmd verifyCmd) Run(out output) error {
 		return errDrift
 	}
 	return nil
+}
+
+// openToVerify opens Redis beside whatever runs on it, or the embedded store, whose service must have stopped.
+func openToVerify(ctx context.Context, c *Config, out output) (*stores, error) {
+	if c.RedisURL != "" {
+		return openRedis(c, time.Now)
+	}
+	s, err := openStores(c, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, c, slog.New(slog.NewTextHandler(out.err, nil))); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // verify lists what differs in a session, attendance and answers, and repairs it if asked.
