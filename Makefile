@@ -40,7 +40,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10m)
 	@set -e; targets=$$(grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | grep -v '^./e2e/' | sed -E 's|^(.*)/[^/]+:[0-9]+:func (Fuzz.*)|\1 \2|'); \
 	echo "$$(echo "$$targets" | wc -l) fuzz targets, $(FUZZTIME) each, one after the other:"; echo "$$targets"; \
 	echo "$$targets" | while read -r package target; do \
-		go test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		go test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package"; \
 	done
 
 bench: deps ## run the benchmarks, COUNT times each (1)

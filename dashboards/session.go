@@ -98,10 +98,10 @@ func service(b *dashboard.DashboardBuilder) {
 			WithTarget(over("B", `histogram_quantile(0.95, sum by (le) (rate(jauge_webhook_duration_seconds_bucket{source=~"$source"}[$__rate_interval])))`, "95 %")).
 			OverrideByName("médiane", hued(quietHue)).
 			OverrideByName("95 %", hued(leaveHue))).
-		WithPanel(course("En attente", "Évènements et réponses gardés sur disque que Redis n'a pas encore pris, et évènements dont aucune rencontre ne réclame la salle.", "none").
+		WithPanel(course("En attente", "Évènements et réponses gardés sur disque que Redis n'a pas encore pris, et ce qui ne compte pas encore : une salle qu'aucune rencontre ne réclame, des réponses qui ne correspondent à rien.", "none").
 			Span(8).AxisLabel("évènements").
 			WithTarget(over("A", `sum(jauge_journal_pending)`, "sur disque")).
-			WithTarget(over("B", `max(jauge_aside_events)`, "sans rencontre")).
+			WithTarget(over("B", `max(jauge_aside_events)`, "à part")).
 			OverrideByName("sur disque", hued(leaveHue)).
 			OverrideByName("sans rencontre", hued(quietHue)))
 }

@@ -84,13 +84,20 @@ func (s *server) putSession(c *gin.Context) error {
 	return s.respondSession(c, http.StatusOK, session.ID)
 }
 
-// define checks what a definition refers to, which the store cannot know, and lets the store check the rest.
+// define checks what a definition refers to, which the store cannot know, and lets the store check the rest. Answers that
+// were put aside may fit now; if the store is in the way, they are tried again later (see Reclaim).
 func (s *server) define(ctx context.Context, session attendance.Session, write func(context.Context, attendance.Session) error) error {
 	problems := s.references(session)
-	if len(problems) == 0 {
-		return write(ctx, session)
+	if len(problems) > 0 {
+		return append(session.Validate(), problems...)
 	}
-	return append(session.Validate(), problems...)
+	if err := write(ctx, session); err != nil {
+		return err
+	}
+	if _, err := s.Feedback.Reclaim(ctx, s.programme); err != nil {
+		s.Log.WarnContext(ctx, "answers put aside", "error", err)
+	}
+	return nil
 }
 
 // references lists the names in a definition that nothing configured answers to.
@@ -108,7 +115,7 @@ func (s *server) references(session attendance.Session) problem.Problems {
 			unknown(fmt.Sprintf("rooms[%d].source", i))
 		}
 	}
-	return problems
+	return append(problems, feedback.CheckQuestions(s.survey(session), session.Questions)...)
 }
 
 // endSession handles POST /api/v1/sessions/{id}/end.
@@ -403,13 +410,4 @@ func (s *server) getSeries(c *gin.Context) error {
 		return err
 	}
 	return respond(c, http.StatusOK, seriesObject{series.ID, series.Title, objects})
-}
-
-// getAside handles GET /api/v1/aside: authentic events that no session claimed.
-func (s *server) getAside(c *gin.Context) error {
-	events, err := s.Attendance.AsideEvents(c.Request.Context())
-	if err != nil {
-		return err
-	}
-	return respond(c, http.StatusOK, list(events))
 }

@@ -43,7 +43,7 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
-	parameter := regexp.MustCompile(`:(\w+)`)
+	parameter := regexp.MustCompile(`[:*](\w+)`)
 	var routes []string
 	for _, r := range (&server{Deps: one(t).deps}).routes() {
 		path := parameter.ReplaceAllString(r.path, "{$1}")
@@ -94,6 +94,8 @@ func TestAPIFitsItsDocument(t *testing.T) {
 		s.answer("metier", map[string]any{"before": 1 + i%4, "now": 2 + i%4, "recommend": i % 11, "liked": []string{"talk"}})
 	}
 	s.event("zoom", attendance.Event{Kind: attendance.Joined, Room: "nobody's", Occurrence: "o", Attendee: "x", Connection: "1", At: start})
+	s.post("standard", "application/json", standardAnswers("nobody's", "", map[string]any{"before": 2, "now": 4}))
+	s.post("standard", "application/json", standardAnswers("hall", "", map[string]any{"before": 9}))
 	s.event("slow", attendance.Event{Kind: attendance.Attended, Room: "class", Attendee: "x", At: start.AddDate(0, 0, -1), Total: time.Hour})
 	for _, path := range []string{
 		"/api/v1/sessions", "/api/v1/sessions/{id}", "/api/v1/sessions/{id}/attendance", "/api/v1/sessions/{id}/curve",
@@ -134,6 +136,8 @@ func TestSession(t *testing.T) {
 			},
 			Feedback: feedbackObject{Respondents: ptr(6), ResponseRate: got.Feedback.ResponseRate},
 		}
+		measured := attendance.FromMarks
+		want.Attendance.Provenance, want.Attendance.Measured = &measured, &totalObject{Unique: 12, WatchSeconds: watch}
 		want.Attendance.WatchSecondsLow, want.Attendance.InferredShare = got.Attendance.WatchSecondsLow, got.Attendance.InferredShare
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("session (-want +got):\n%s", diff)
@@ -142,7 +146,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("response rate %+v, not 6 of 12", rate)
 		}
 		scheduled := decode[sessionObject](t, s.get("/api/v1/sessions/eleves"))
-		if a := scheduled.Attendance; a.Present != nil || a.Peak != nil || a.WatchSeconds != nil || a.Invited != nil {
+		if a := scheduled.Attendance; a.Present != nil || a.Peak != nil || a.WatchSeconds != nil || a.Invited != nil || a.Provenance != nil || a.Measured != nil {
 			t.Errorf("a platform of totals knows %+v", a)
 		}
 		if text := s.get("/api/v1/sessions/salle").Body.String(); !strings.Contains(text, `"respondents":null`) || !strings.Contains(text, `"series":null`) {
@@ -243,7 +247,7 @@ func TestDefineSessions(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *site) {
 		s.event("zoom", attendance.Event{Kind: attendance.Joined, Room: "77", Occurrence: "o", Attendee: "x", Connection: "1", At: start})
-		if got := decode[[]attendance.AsideEvent](t, s.get("/api/v1/aside")); len(got) != 1 || got[0].Room != "77" {
+		if got := decode[asideObject](t, s.get("/api/v1/aside")); got.Total != 1 || got.Events[0].Room != "77" {
 			t.Errorf("aside %+v", got)
 		}
 		definition := map[string]any{
@@ -281,6 +285,8 @@ func TestDefinitionMistakes(t *testing.T) {
 		{"everything at once", "POST", "", `{"id":"A b","series":"no","survey":"no","rooms":[{"source":"no","id":"1"}]}`, 422,
 			[]string{"ends_at: missing", "id: must be 1 to 64 of a-z, 0-9 and -", "starts_at: missing", "title: missing",
 				"series: not configured", "survey: not configured", "rooms[0].source: not configured"}},
+		{"questions that the survey does not have", "POST", "", `{"id":"a","survey":"vocation","questions":{"r1":"before","r2":"after","r3":""},` + times + `}`, 422,
+			[]string{`questions["r2"]: the session's survey has no question "after"`}},
 		{"unknown key", "POST", "", `{"id":"a","colour":1}`, 422, []string{"colour: unknown key"}},
 		{"number as string", "POST", "", `{"id":"a","invited":"12",` + times + `}`, 422, []string{"invited: string where a whole number belongs"}},
 		{"string as number", "POST", "", `{"id":12,` + times + `}`, 422, []string{"id: number where a string belongs"}},

@@ -23,10 +23,15 @@ const maxBody = 1 << 20
 
 // readBody reads the request's body once and whole: 413 above maxBody, never a part of it.
 func readBody(c *gin.Context) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	return readUpTo(c, maxBody, "The body is larger than 1 MiB.")
+}
+
+// readUpTo is readBody with another limit, in bytes, and what to say of a body that is larger.
+func readUpTo(c *gin.Context, limit int64, larger string) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, &failure{status: http.StatusRequestEntityTooLarge, code: "too_large", detail: "The body is larger than 1 MiB."}
+		return nil, &failure{status: http.StatusRequestEntityTooLarge, code: "too_large", detail: larger}
 	}
 	if err != nil {
 		return nil, badRequest("The body ended before it was complete.")
@@ -53,7 +58,7 @@ var errMediaType = &failure{
 	status: http.StatusUnsupportedMediaType, code: "media_type", detail: "The body must be JSON, with Content-Type: application/json.",
 }
 
-// decodeJSON reads the body into v, strictly: one value, no unknown keys, valid UTF-8, numbers that are numbers.
+// decodeJSON reads the body into v, strictly.
 func decodeJSON(c *gin.Context, v any) error {
 	if !isJSON(c) {
 		return errMediaType
@@ -62,6 +67,11 @@ func decodeJSON(c *gin.Context, v any) error {
 	if err != nil {
 		return err
 	}
+	return decodeStrict(body, v)
+}
+
+// decodeStrict takes one JSON value, without unknown keys, in valid UTF-8, whose numbers are numbers.
+func decodeStrict(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return badRequest("The body is not valid UTF-8.")
 	}

@@ -44,6 +44,10 @@ func unavailable(cause error) *failure {
 	}
 }
 
+var errMethod = &failure{
+	status: http.StatusMethodNotAllowed, code: "method_not_allowed", detail: "This address does not take this method.",
+}
+
 // asFailure is the only place where an error of the domains becomes a status. What it does not know is internal.
 func asFailure(err error) *failure {
 	var f *failure
@@ -137,7 +141,7 @@ type errorView struct{ Code, Request string }
 
 // wantsPage says whether the caller is a person: not under the programs' paths, and not speaking JSON.
 func wantsPage(c *gin.Context) bool {
-	for _, prefix := range []string{"/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi"} {
+	for _, prefix := range []string{"/api/", "/webhooks/", "/beacon", "/healthz", "/readyz", "/metrics", "/openapi"} {
 		if strings.HasPrefix(c.Request.URL.Path, prefix) {
 			return false
 		}

@@ -2,8 +2,8 @@
 // pages, the API and the live stream out. A handler parses, makes one call into attendance or feedback, and writes.
 //
 // The story in files: handlers.go (what it is built from), routes.go (every route with its access rule, and the order
-// of the middleware), then one file per resource: webhooks.go, feedback.go, answers.go, api.go, organiser.go, stream.go;
-// and what they share: auth.go, errors.go, render.go, lang.go, curve.go.
+// of the middleware), then one file per resource: webhooks.go, feedback.go, answers.go, beacon.go, api.go, organiser.go,
+// stream.go; and what they share: auth.go, limit.go, errors.go, render.go, lang.go, curve.go.
 package handlers
 
 import (
@@ -55,7 +55,7 @@ type Deps struct {
 
 	PublicURL      *url.URL // of links and QR codes, without a trailing slash
 	OrganiserToken string   // opens the organiser's side
-	Key            []byte   // ≥ 32 bytes; signs cookies and read-only links, names submissions
+	Key            []byte   // ≥ 32 bytes; signs cookies and read-only links
 	MinimumGroup   int      // no figure about fewer respondents than this
 	TrustedProxies []string // optional; addresses or CIDRs whose X-Forwarded-For is believed
 
@@ -101,6 +101,9 @@ type server struct {
 	pages        map[string]*template.Template // by file name without extension
 	assetVersion string                        // changes with the assets, so that browsers may keep them for ever
 	hub          *hub
+	limiter      *limiter
+	programme    feedback.Programme
+	refusals     refusals
 }
 
 // New returns the service's HTTP handler. It starts no goroutine; those of open streams end with d.Context.
@@ -119,7 +122,9 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Deps: d, langs: langs, pages: pages, assetVersion: assetVersion()}
+	s := &server{Deps: d, langs: langs, pages: pages, assetVersion: assetVersion(), limiter: newLimiter()}
+	s.programme = Programme(d.Attendance, d.Surveys)
+	s.refusals.logged = map[[2]string]logged{}
 	s.hub = newHub(d.Context, s.snapshot)
 	engine, err := s.engine()
 	if err != nil {

@@ -133,6 +133,15 @@ func (l *lang) Percent(share float64) string {
 // Clock writes the time of day: "18 h 24" in French, "18:24" in English.
 func (l *lang) Clock(t time.Time) string { return t.Format(l.clock) }
 
+// Stay writes how long people stayed: "1 h 05 min", "12 min" below an hour, in hours and minutes however long.
+func (l *lang) Stay(d time.Duration) string {
+	minutes := int(d.Round(time.Minute) / time.Minute)
+	if minutes < 60 {
+		return fmt.Sprintf("%d\u00a0min", minutes)
+	}
+	return fmt.Sprintf("%s\u00a0h\u00a0%02d\u00a0min", l.Number(minutes/60), minutes%60)
+}
+
 // Date writes the day in words; French counts the first of a month as "1er".
 func (l *lang) Date(t time.Time) string {
 	date := l.locale.FmtDateFull(t)

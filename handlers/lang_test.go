@@ -108,7 +108,7 @@ func TestMessagesAreUsed(t *testing.T) {
 	code := sources.String()
 	for id := range messages(t, "fr") {
 		group, last, _ := strings.Cut(id, ".")
-		composed := map[string]string{"error": `"error.`, "mistake": `"mistake."`, "state": `"state.%s"`, "choice": `"choice."`}[group]
+		composed := map[string]string{"error": `"error.`, "mistake": `"mistake."`, "state": `"state.%s"`, "choice": `"choice."`, "aside": `"aside.%s"`, "total": `"total.%s"`}[group]
 		if strings.Contains(code, `"`+id+`"`) || composed != "" && strings.Contains(code, composed) {
 			continue
 		}
@@ -131,7 +131,7 @@ func TestErrorsHaveTexts(t *testing.T) {
 			continue
 		}
 		for _, match := range code.FindAllStringSubmatch(string(content), -1) {
-			if match[1] != "signature" && (known["error."+match[1]+".title"] == "" || known["error."+match[1]+".help"] == "") {
+			if match[1] != "signature" && match[1] != "closed" && (known["error."+match[1]+".title"] == "" || known["error."+match[1]+".help"] == "") {
 				t.Errorf("%s: no text for the failure %s", file, match[1])
 			}
 		}
@@ -187,6 +187,8 @@ func TestNumbersAndTimes(t *testing.T) {
 		{fr.Clock(first), "18\u00a0h\u00a004"}, {en.Clock(first), "18:04"},
 		{fr.Date(first), "vendredi 1er mai 2020"}, {fr.Date(first.AddDate(0, 0, 10)), "lundi 11 mai 2020"}, {en.Date(first), "Friday, May 1, 2020"},
 		{fr.Zone(first), "UTC+02:00"},
+		{fr.Stay(0), "0\u00a0min"}, {fr.Stay(59*time.Minute + 29*time.Second), "59\u00a0min"}, {en.Stay(65 * time.Minute), "1\u00a0h\u00a005\u00a0min"},
+		{fr.Stay(1234 * time.Hour), "1\u202f234\u00a0h\u00a000\u00a0min"},
 	} {
 		if row.got != row.want {
 			t.Errorf("%q, not %q", row.got, row.want)

@@ -39,6 +39,23 @@ type attendanceObject struct {
 	WatchSecondsLow *float64              `json:"watch_seconds_low"`
 	InferredShare   *float64              `json:"inferred_share"`
 	NoShowRate      *float64              `json:"no_show_rate"`
+
+	Provenance *attendance.Provenance `json:"provenance"` // of unique and watch_seconds
+	Measured   *totalObject           `json:"measured"`   // by joins and leaves; beside it:
+	Reported   *totalObject           `json:"reported"`   // by the platform, of the same people
+	Replayed   *int                   `json:"replayed"`   // watched the recording; in no other figure
+}
+
+type totalObject struct {
+	Unique       int     `json:"unique"`
+	WatchSeconds float64 `json:"watch_seconds"`
+}
+
+func total(t *attendance.Total) *totalObject {
+	if t == nil {
+		return nil
+	}
+	return &totalObject{t.Unique, t.Watch.Seconds()}
 }
 
 type feedbackObject struct {
@@ -98,7 +115,8 @@ func (s *server) statusOf(ctx context.Context, id string) (status, error) {
 
 // summary reads what needs every person's marks, of the sessions whose sources can tell it.
 func (s *server) summary(ctx context.Context, f attendance.Figures) (*attendance.Summary, error) {
-	if f.Capability != attendance.Live && f.Capability != attendance.Totals || f.LastEventAt.IsZero() {
+	known := f.Capability == attendance.Live || f.Capability == attendance.Totals && f.Unique != nil
+	if !known || f.LastEventAt.IsZero() {
 		return nil, nil
 	}
 	summary, err := s.Attendance.Summary(ctx, f.Session.ID)
@@ -136,6 +154,10 @@ func (st status) attendance() attendanceObject {
 	o := attendanceObject{
 		Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
 		Registered: st.Registered, Declared: st.Declared, NoShowRate: st.NoShowRate,
+		Measured: total(st.Measured), Reported: total(st.Reported), Replayed: st.Replayed,
+	}
+	if st.Unique != nil {
+		o.Provenance = &st.Provenance
 	}
 	if st.PeakAt != nil {
 		o.PeakAt = moment(st.Figures, *st.PeakAt)

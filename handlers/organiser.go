@@ -33,6 +33,33 @@ func (v sessionView) OffsetMinutes() int {
 	return seconds / 60
 }
 
+// NotLive is the sentence in place of a figure that is not known: on this platform, yet, or by anybody.
+func (v sessionView) NotLive() string {
+	switch {
+	case v.Capability == attendance.Declared:
+		return "live.not_counted"
+	case v.State == attendance.Over && v.Reported == nil:
+		return "live.awaited"
+	case v.State == attendance.Over:
+		return "live.afterwards"
+	}
+	return "live.not_live"
+}
+
+// totalView is one of two counts of the same people.
+type totalView struct {
+	From attendance.Provenance
+	attendance.Total
+}
+
+// Totals are the two counts where there are two, else none.
+func (v sessionView) Totals() []totalView {
+	if v.Measured == nil || v.Reported == nil {
+		return nil
+	}
+	return []totalView{{attendance.FromPlatform, *v.Reported}, {attendance.FromMarks, *v.Measured}}
+}
+
 type segmentView struct{ Title, Survey string }
 
 // trend is how many more (or fewer) are present than some minutes ago.
@@ -87,6 +114,13 @@ func (s *server) sessionViews(c *gin.Context, sessions []attendance.Session) ([]
 	return views, nil
 }
 
+// programmeView is every session, and what no session counts.
+type programmeView struct {
+	Sessions  []sessionView
+	Aside     []asideView // the largest
+	MoreAside int         // rooms that are not named
+}
+
 // programmePage handles GET /.
 func (s *server) programmePage(c *gin.Context) error {
 	sessions, err := s.Attendance.Sessions(c.Request.Context())
@@ -97,7 +131,15 @@ func (s *server) programmePage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, "programme", "programme.title", views)
+	aside, err := s.aside(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	v := programmeView{Sessions: views, Aside: asideViews(aside.Groups)}
+	if more := len(v.Aside) - maxAsideViews; more > 0 {
+		v.Aside, v.MoreAside = v.Aside[:maxAsideViews], more
+	}
+	return s.render(c, http.StatusOK, "programme", "programme.title", v)
 }
 
 type seriesView struct {

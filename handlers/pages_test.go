@@ -23,6 +23,7 @@ var volatile = []struct {
 	stable  string
 }{
 	{regexp.MustCompile(`name="token" value="[A-Z2-7]{26}"`), `name="token" value="TOKEN"`},
+	{regexp.MustCompile(`name="id" value="[A-Z2-7]{26}"`), `name="id" value="ID"`},
 	{regexp.MustCompile(`([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}`), "RECE-IPTR-ECEI-PT00"},
 	{regexp.MustCompile(`[a-z2-7]{16}</p>`), "request</p>"},
 	{regexp.MustCompile(`\?v=[0-9a-f]{12}`), "?v=version"},
@@ -92,6 +93,9 @@ func TestPages(t *testing.T) {
 		}
 		golden(t, row.name, w)
 	}
+	s.putAside()
+	golden(t, "programme-aside.html", s.get("/"))
+	golden(t, "programme-aside.en.html", s.get("/?lang=en"))
 	s.event("zoom", attendance.Event{Kind: attendance.Ended, Room: "951", Occurrence: "o==", At: start.Add(time.Hour)})
 	s.at(start.Add(65 * time.Minute))
 	golden(t, "session-ended.html", s.get("/sessions/metier"))

@@ -27,8 +27,6 @@ type route struct {
 // routes is every route with its access rule; openapi.yaml documents the same list, and a test compares the two.
 func (s *server) routes() []route {
 	routes := []route{
-		{"POST", "/webhooks/:source", signed, s.webhook},
-
 		{"GET", "/feedback/:session", public, s.surveyPage},
 		{"POST", "/feedback/:session", public, s.submit},
 		{"GET", "/feedback/:session/qr.svg", public, s.surveyQR},
@@ -36,6 +34,12 @@ func (s *server) routes() []route {
 		{"POST", "/feedback/:session/answers/:receipt", public, s.changeAnswer},
 		{"PUT", "/feedback/:session/answers/:receipt", public, s.changeAnswer},
 		{"DELETE", "/feedback/:session/answers/:receipt", public, s.deleteAnswer},
+
+		{"GET", "/beacon.js", public, s.beaconScript},
+		{"POST", "/beacon/:session", public, s.beacon},
+		{"GET", "/here/:session", public, s.herePage},
+		{"POST", "/here/:session", public, s.checkIn},
+		{"GET", "/here/:session/qr.svg", public, s.hereQR},
 
 		{"GET", "/", organiser, s.programmePage},
 		{"GET", "/sessions/:id", viewer, s.sessionPage},
@@ -64,6 +68,9 @@ func (s *server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 		{"GET", "/openapi.yaml", public, s.openapi},
+	}
+	for _, method := range []string{"POST", "GET", "HEAD", "OPTIONS"} { // POST delivers, the others are handshakes
+		routes = append(routes, route{method, "/webhooks/:source", signed, s.webhook}, route{method, "/webhooks/:source/*path", signed, s.webhook})
 	}
 	if s.MetricsHandler != nil {
 		routes = append(routes, route{"GET", "/metrics", public, s.metrics})
@@ -96,7 +103,7 @@ func (s *server) engine() (*gin.Engine, error) {
 	}
 	engine.NoRoute(s.adapt(func(*gin.Context) error { return notFound("There is nothing at this address.") }))
 	engine.NoMethod(s.adapt(func(*gin.Context) error {
-		return &failure{status: http.StatusMethodNotAllowed, code: "method_not_allowed", detail: "This address does not take this method."}
+		return errMethod
 	}))
 	return engine, nil
 }
@@ -110,7 +117,8 @@ func (s *server) adapt(h handle) gin.HandlerFunc {
 }
 
 // outer is what wraps the router: compression (never of the event stream, whose events must not wait for a block to
-// fill; with jitter, because pages carry a token beside what a visitor typed), and HEAD answered as GET without its body.
+// fill; with jitter, because pages carry a token beside what a visitor typed), and HEAD answered as GET without its body,
+// but for webhooks, whose platforms may mean something by it.
 func outer(h http.Handler) (http.Handler, error) {
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.RandomJitter(32, 0, false),
 		gzhttp.ExceptContentTypes([]string{"text/event-stream", "image/png"}))
@@ -119,7 +127,7 @@ func outer(h http.Handler) (http.Handler, error) {
 	}
 	compressed := compress(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/stream") {
+		if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/stream") && !strings.HasPrefix(r.URL.Path, "/webhooks/") {
 			get := *r
 			get.Method = http.MethodGet
 			r = &get
@@ -198,12 +206,14 @@ func (s *server) secureHeaders(c *gin.Context) {
 }
 
 // sameOrigin refuses what another site's page makes a browser send. Platforms and programs send neither of the headers
-// it looks at, and pass.
+// it looks at, and pass. Beacons are let through: they are meant to come from the page that embeds the room, wherever it
+// is, and what they say counts the same with and without a cookie.
 func (s *server) sameOrigin() (gin.HandlerFunc, error) {
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(s.PublicURL.Scheme + "://" + s.PublicURL.Host); err != nil {
 		return nil, fmt.Errorf("handlers: public URL: %w", err)
 	}
+	protection.AddInsecureBypassPattern("POST /beacon/{session}")
 	return func(c *gin.Context) {
 		if err := protection.Check(c.Request); err != nil {
 			s.fail(c, &failure{status: http.StatusForbidden, code: "forbidden", detail: "This request comes from another site."})

@@ -35,6 +35,9 @@ func (s *server) snapshot(ctx context.Context, id string) (snapshot, error) {
 		return snapshot{}, err
 	}
 	object.Attendance.WatchSeconds, object.Attendance.WatchSecondsLow, object.Attendance.InferredShare = nil, nil, nil
+	if object.Attendance.Measured != nil {
+		object.Attendance.Measured.WatchSeconds = 0
+	}
 	news, err := json.Marshal(object)
 	return snapshot{data, string(news)}, err
 }

@@ -1,14 +1,13 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,9 +17,9 @@ import (
 	"jauge/platforms"
 )
 
-// webhook handles POST /webhooks/{source}. The order of the checks is also the order of what a caller learns: size,
-// source, content type, signature; only who has proven to be the platform hears what is wrong with the body, and 200 is
-// said only when everything is kept.
+// webhook handles every method on /webhooks/{source} and below it. The order of the checks is also the order of what a
+// caller learns: size, source, handshake, method, content type, signature; only who has proven to be the platform hears
+// what is wrong with the body, and 200 is said only when everything is kept.
 func (s *server) webhook(c *gin.Context) error {
 	start := time.Now()
 	body, err := readBody(c)
@@ -32,12 +31,22 @@ func (s *server) webhook(c *gin.Context) error {
 		return s.refuse(unknownSource, "source", notFound("There is no source with this name."))
 	}
 	defer func() { s.Metrics.Webhook(source.Name, time.Since(start)) }()
+	request := platforms.Request{
+		Method: c.Request.Method, Header: c.Request.Header, Path: strings.Trim(c.Param("path"), "/"), Query: c.Request.URL.Query(),
+		Body: body, Now: s.Now(),
+	}
+	if reply := hello(source, request); reply != nil {
+		c.Data(reply.Status, reply.ContentType, reply.Body)
+		return nil
+	}
+	if request.Method != http.MethodPost { // nobody's delivery: whoever looks at the address is not counted as refused
+		c.Header("Allow", http.MethodPost)
+		return errMethod
+	}
 	if !isJSON(c) && mediaType(c) != "application/x-www-form-urlencoded" {
 		return s.refuse(source.Name, "content_type", errMediaType)
 	}
-	delivery, err := s.open(source, platforms.Request{
-		Method: c.Request.Method, Header: c.Request.Header, Query: c.Request.URL.Query(), Body: body, Now: s.Now(),
-	})
+	delivery, err := s.open(source, request)
 	if err != nil {
 		return err
 	}
@@ -51,14 +60,55 @@ func (s *server) webhook(c *gin.Context) error {
 	return respond(c, http.StatusOK, struct{}{})
 }
 
+// hello answers a platform's handshake; nil: the request is none.
+func hello(source platforms.Source, request platforms.Request) *platforms.Reply {
+	answer := platforms.Dialects[source.Platform].Hello
+	if answer == nil {
+		return nil
+	}
+	return answer(source, request)
+}
+
 // unknownSource stands for names that are not configured: what a caller typed is neither logged nor a label.
 const unknownSource = "unknown"
 
 // refuse counts and logs a refusal, by source and reason only, and passes its error on.
 func (s *server) refuse(source, reason string, err error) error {
 	s.Metrics.Refused(source, reason)
-	s.Log.Warn("webhook refused", "source", source, "reason", reason)
+	if suppressed, due := s.refusals.note(source, reason, s.Wall()); due {
+		s.Log.Warn("webhook refused", "source", source, "reason", reason, "suppressed", suppressed)
+	}
 	return err
+}
+
+// refusalEvery is how often a refusal of one source for one reason is logged: a platform that is refused comes again and
+// again, and so does who tries secrets.
+const refusalEvery = 10 * time.Second
+
+// refusals remembers what was logged, by source and reason, of which there are few.
+type refusals struct {
+	mu     sync.Mutex
+	logged map[[2]string]logged
+}
+
+type logged struct {
+	at         time.Time
+	suppressed int // refusals since
+}
+
+// note says whether a refusal is to be logged, and how many were not since the last one that was.
+func (r *refusals) note(source, reason string, now time.Time) (suppressed int, due bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	what := [2]string{source, reason}
+	last, before := r.logged[what]
+	if before && now.Sub(last.at) < refusalEvery {
+		last.suppressed++
+		r.logged[what] = last
+		return 0, false
+	}
+	r.logged[what] = logged{at: now}
+	return last.suppressed, true
 }
 
 // open verifies and decodes a request.
@@ -66,7 +116,7 @@ func (s *server) open(source platforms.Source, request platforms.Request) (platf
 	dialect := platforms.Dialects[source.Platform]
 	if err := dialect.Verify(source, request); err != nil {
 		return platforms.Delivery{}, s.refuse(source.Name, platforms.Reason(err), &failure{
-			status: http.StatusUnauthorized, code: "signature", detail: "The signature is missing, stale or wrong.",
+			status: cmp.Or(dialect.Refusal, http.StatusUnauthorized), code: "signature", detail: "The signature is missing, stale or wrong.",
 		})
 	}
 	delivery, err := dialect.Decode(source, request)
@@ -82,17 +132,9 @@ func sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// keep records a delivery. Answers are checked before anything is written, so that a delivery is refused whole; writing
-// is idempotent, so that a delivery which failed half-way may simply come again.
+// keep records a delivery: its events first, which may be refused, then its answers, which are not; what cannot be used of
+// them is put aside. All of it is idempotent, so that a delivery which failed half-way may simply come again.
 func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) error {
-	submissions := make([]feedback.Submission, len(d.Answers))
-	for i, a := range d.Answers {
-		submission, err := s.submission(ctx, source, a)
-		if err != nil {
-			return err
-		}
-		submissions[i] = submission
-	}
 	results, err := s.Attendance.Record(ctx, source, d.Events)
 	if errors.Is(err, attendance.ErrTime) {
 		return s.refuse(source, "time", badRequest("An event's time is before 2000 or more than 24 hours ahead."))
@@ -109,36 +151,65 @@ func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) 
 	for range d.Unsupported {
 		s.Metrics.Event(source, "unsupported", "unsupported")
 	}
-	for _, submission := range submissions {
-		if _, err := s.send(ctx, submission); err != nil && !errors.Is(err, feedback.ErrDeleted) {
+	for _, a := range d.Answers {
+		received, err := s.Feedback.Deliver(ctx, delivered(source, a), s.programme)
+		if err != nil {
 			return s.refuse(source, "store", unavailable(err))
 		}
+		s.countAnswers(source, received)
 	}
 	return nil
 }
 
-// submission turns a platform's answers into a submission to the survey of the session that claims their room. The key
-// names it across redeliveries; it is hashed with ours because whoever can guess a key can change the answer.
-func (s *server) submission(ctx context.Context, source string, a platforms.Answers) (feedback.Submission, error) {
-	session, claimed, err := s.Attendance.Claim(ctx, source, a.Room)
-	if err != nil {
-		return feedback.Submission{}, s.refuse(source, "store", unavailable(err))
+// answersKind is the kind of event that a delivery of answers counts as.
+const answersKind = "answers"
+
+// delivered is a platform's answers as feedback takes them: without the attendee.
+func delivered(source string, a platforms.Answers) feedback.Delivery {
+	return feedback.Delivery{
+		Source: source, Room: a.Room, Key: a.Key, Segment: a.Segment, Lang: a.Lang, At: a.At, Values: a.Values,
+		Foreign: a.Foreign, Partial: a.Partial,
 	}
-	survey := s.survey(session)
-	if !claimed || survey == nil {
-		return feedback.Submission{}, s.refuse(source, "answers", badRequest("No session with a survey claims this room."))
+}
+
+// countAnswers counts what became of delivered answers; a part of them may be recorded and another put aside.
+func (s *server) countAnswers(source string, r feedback.Received) {
+	if r.Reason != "" {
+		s.Metrics.Event(source, answersKind, string(attendance.Aside))
 	}
-	answers, mistakes := feedback.ParseJSON(survey, a.Values)
-	if len(mistakes) > 0 || !hasSegment(session, a.Segment) {
-		s.Metrics.Submission(session.ID, "invalid")
-		return feedback.Submission{}, s.refuse(source, "answers", badRequest("The answers do not fit the survey."))
+	if r.Recorded {
+		s.Metrics.Event(source, answersKind, string(attendance.Recorded))
 	}
-	mac := hmac.New(sha256.New, s.Key)
-	mac.Write([]byte("jauge answers\x00" + source + "\x00" + a.Key))
-	return feedback.Submission{
-		Session: session.ID, Survey: survey, Segment: a.Segment, Lang: a.Lang, Answers: answers, At: a.At,
-		Key: source + ":" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)),
-	}, nil
+	if r.Session == "" {
+		return
+	}
+	switch {
+	case r.Recorded:
+		s.Metrics.Submission(r.Session, "recorded")
+	case r.Reason != "":
+		s.Metrics.Submission(r.Session, "aside")
+	default:
+		s.Metrics.Submission(r.Session, "empty")
+	}
+}
+
+// Programme tells feedback what people answer in a room, by the sessions of a store and the surveys of the configuration.
+func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey) feedback.Programme {
+	claim := func(ctx context.Context, source, room string, at time.Time) (feedback.Target, error) {
+		session, ok, err := sessions.Claim(ctx, source, room, at)
+		if err != nil || !ok {
+			return feedback.Target{}, err
+		}
+		target := feedback.Target{Session: session.ID, Questions: session.Questions}
+		if survey := surveys[session.Survey]; survey != nil {
+			target.Survey = survey.For(session.Minors)
+		}
+		for _, segment := range session.Segments {
+			target.Segments = append(target.Segments, segment.ID)
+		}
+		return target, nil
+	}
+	return feedback.Programme{Surveys: surveys, Claim: claim}
 }
 
 // send submits answers and counts what became of them.

@@ -17,7 +17,7 @@ import (
 type Sources struct {
 	Attendance     Attendance
 	Feedback       Feedback
-	AsideEvents    func(context.Context) (int, error) // authentic events whose room no session claims
+	AsideEvents    func(context.Context) (int, error) // authentic events whose room no session claims, and answers of no use
 	JournalPending func() int                         // entries on disk that Redis has not taken yet
 	Pools          func() map[string]Pool             // connection pools to Redis, by name
 	Webhooks       []string                           // names of the configured sources
@@ -69,6 +69,10 @@ var (
 		"The highest number of persons present so far, by event time.", "session")
 	sessionUnique = desc("jauge_session_attendees_unique", "",
 		"Persons with at least one visit so far, of whatever length.", "session")
+	sessionReported = desc("jauge_session_attendees_reported", "",
+		"Persons in the platform's own totals, which come after the end; absent before, and where the platform reports none.", "session")
+	sessionReplay = desc("jauge_session_replay_viewers", "",
+		"Persons who watched the recording, where the platform tells; in no other figure.", "session")
 	sessionRegistered = desc("jauge_session_registered", "",
 		"Persons who registered on the platform.", "session")
 	sessionDeclared = desc("jauge_session_declared", "",
@@ -88,7 +92,7 @@ var (
 		"Net promoter score, from -100 to 100: percentage of 9 and 10 less percentage of 0 to 6; "+
 			"absent for a group too small to be shown.", "session", "question")
 	aside = desc("jauge_aside_events", "",
-		"Authentic events kept aside because no session claims their room.")
+		"Authentic events kept aside because no session claims their room, and answers that cannot be used, or not whole.")
 	redisUp = desc("jauge_redis_up", "",
 		"Whether everything could be read from the store for this scrape.")
 	collectDuration = desc("jauge_collect_duration_seconds", "seconds",
@@ -98,8 +102,8 @@ var (
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		sessionInfo, sessionLive, sessionAttendees, sessionConnections, sessionPeak, sessionUnique, sessionRegistered,
-		sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, collectDuration,
+		sessionInfo, sessionLive, sessionAttendees, sessionConnections, sessionPeak, sessionUnique, sessionReported,
+		sessionReplay, sessionRegistered, sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, collectDuration,
 	} {
 		ch <- d
 	}
@@ -152,11 +156,14 @@ func emitFigures(ch chan<- prometheus.Metric, f attendance.Figures) {
 	gauge(ch, sessionLive, live, s.ID)
 	for d, n := range map[*prometheus.Desc]*int{
 		sessionAttendees: f.Present, sessionConnections: f.Connections, sessionPeak: f.Peak, sessionUnique: f.Unique,
-		sessionRegistered: f.Registered, sessionDeclared: f.Declared,
+		sessionRegistered: f.Registered, sessionDeclared: f.Declared, sessionReplay: f.Replayed,
 	} {
 		if n != nil {
 			gauge(ch, d, float64(*n), s.ID)
 		}
+	}
+	if f.Reported != nil {
+		gauge(ch, sessionReported, float64(f.Reported.Unique), s.ID)
 	}
 	if staysKnown(f) {
 		gauge(ch, sessionWatch, f.Watch.Seconds(), s.ID)
@@ -166,9 +173,9 @@ func emitFigures(ch chan<- prometheus.Metric, f attendance.Figures) {
 	}
 }
 
-// staysKnown says whether the platform tells how long people stayed: as it happens, or in total after the end.
+// staysKnown says whether it is told how long people stayed: as it happens, or in total after the end.
 func staysKnown(f attendance.Figures) bool {
-	return f.Capability == attendance.Live || f.Capability == attendance.Totals && f.State == attendance.Over
+	return f.Capability == attendance.Live || f.Reported != nil
 }
 
 func emitResults(ch chan<- prometheus.Metric, r feedback.Results) {

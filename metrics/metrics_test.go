@@ -61,6 +61,11 @@ func programme() []attendance.Figures {
 		{
 			Session: attendance.Session{ID: "evry", Title: text.Text{"fr": "Évry"}},
 			State:   attendance.Over, Capability: attendance.Totals, Unique: new(31), Watch: 20 * time.Hour,
+			Reported: &attendance.Total{Unique: 31, Watch: 20 * time.Hour}, Replayed: new(7),
+		},
+		{
+			Session: attendance.Session{ID: "livestorm", Title: text.Text{"fr": "Pas encore de totaux"}},
+			State:   attendance.Over, Capability: attendance.Totals, Registered: new(41),
 		},
 	}
 }

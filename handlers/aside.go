@@ -1,0 +1,175 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/feedback"
+)
+
+// asideObject is what is kept aside: authentic, and of no use yet.
+type asideObject struct {
+	Events []asideItem  `json:"events"` // the first of them
+	Total  int          `json:"total"`
+	Groups []asideGroup `json:"groups"`
+}
+
+// maxAsideItems is how many are listed one by one.
+const maxAsideItems = 500
+
+// asideItem is one event, or one person's answers.
+type asideItem struct {
+	Source     string                   `json:"source"`
+	Room       string                   `json:"room"`
+	Alias      *string                  `json:"alias"`
+	Kind       string                   `json:"kind"`
+	Reason     feedback.Reason          `json:"reason"`
+	At         time.Time                `json:"at"` // of answers to the hour
+	ReceivedAt time.Time                `json:"received_at"`
+	References map[string]feedback.Code `json:"references"` // null: not answers
+}
+
+// asideGroup is what is aside of one kind, from one room, for one reason.
+type asideGroup struct {
+	Source     string          `json:"source"`
+	Room       string          `json:"room"`
+	Alias      *string         `json:"alias"`
+	Kind       string          `json:"kind"`
+	Reason     feedback.Reason `json:"reason"`
+	Count      int             `json:"count"`
+	FirstAt    time.Time       `json:"first_at"`
+	LastAt     time.Time       `json:"last_at"`
+	References []string        `json:"references"` // of the form, that could not be used
+}
+
+// aside reads everything that is kept aside, in the order of its arrival.
+func (s *server) aside(ctx context.Context) (asideObject, error) {
+	events, err := s.Attendance.AsideEvents(ctx)
+	if err != nil {
+		return asideObject{}, err
+	}
+	answers, err := s.Feedback.Aside(ctx)
+	if err != nil {
+		return asideObject{}, err
+	}
+	items := make([]asideItem, 0, len(events)+len(answers))
+	for _, e := range events {
+		item := asideItem{Source: e.Source, Room: e.Room, Kind: string(e.Kind), Reason: feedback.NoSession, At: e.At, ReceivedAt: e.ReceivedAt}
+		if e.Alias != "" {
+			item.Alias = &e.Alias
+		}
+		items = append(items, item)
+	}
+	for _, a := range answers {
+		items = append(items, asideItem{
+			Source: a.Source, Room: a.Room, Kind: answersKind, Reason: a.Reason, At: a.At, ReceivedAt: a.ReceivedAt, References: a.References,
+		})
+	}
+	slices.SortStableFunc(items, func(a, b asideItem) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+	return asideObject{Events: items[:min(len(items), maxAsideItems)], Total: len(items), Groups: asideGroups(items)}, nil
+}
+
+// asideGroups counts items by source, room, kind and reason, the largest group first.
+func asideGroups(items []asideItem) []asideGroup {
+	type key struct {
+		source, room, alias, kind string
+		reason                    feedback.Reason
+	}
+	groups, references := map[key]*asideGroup{}, map[key]map[string]bool{}
+	for _, i := range items {
+		k := key{i.Source, i.Room, "", i.Kind, i.Reason}
+		if i.Alias != nil {
+			k.alias = *i.Alias
+		}
+		g := groups[k]
+		if g == nil {
+			g = &asideGroup{Source: i.Source, Room: i.Room, Alias: i.Alias, Kind: i.Kind, Reason: i.Reason, FirstAt: i.At, LastAt: i.At}
+			groups[k], references[k] = g, map[string]bool{}
+		}
+		g.Count++
+		if i.At.Before(g.FirstAt) {
+			g.FirstAt = i.At
+		}
+		if i.At.After(g.LastAt) {
+			g.LastAt = i.At
+		}
+		for ref := range i.References {
+			references[k][ref] = true
+		}
+	}
+	list := make([]asideGroup, 0, len(groups))
+	for k, g := range groups {
+		g.References = slices.AppendSeq([]string{}, maps.Keys(references[k]))
+		slices.Sort(g.References)
+		list = append(list, *g)
+	}
+	slices.SortFunc(list, func(a, b asideGroup) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Room, b.Room), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason))
+	})
+	return list
+}
+
+// getAside handles GET /api/v1/aside: authentic events that no session claimed, and answers that cannot be used.
+func (s *server) getAside(c *gin.Context) error {
+	object, err := s.aside(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, object)
+}
+
+// asideView is what the programme says of a room whose events or answers are of no use yet.
+type asideView struct {
+	Source, Room string
+	Reason       feedback.Reason
+	Events       int
+	Answers      int
+	References   []string
+}
+
+// Names lists the references.
+func (v asideView) Names() string { return strings.Join(v.References, ", ") }
+
+// maxAsideViews is how many rooms the programme names, and maxReferences how many of a form's questions.
+const (
+	maxAsideViews = 5
+	maxReferences = 12
+)
+
+// asideViews puts the events of a room into one line, whatever their kinds. A room that sessions may name by another id is
+// named by that one: it stays the same over several openings.
+func asideViews(groups []asideGroup) []asideView {
+	type key struct {
+		source, room string
+		reason       feedback.Reason
+		answers      bool
+	}
+	var views []asideView
+	lines := map[key]int{}
+	for _, g := range groups {
+		room := g.Room
+		if g.Alias != nil {
+			room = *g.Alias
+		}
+		k := key{g.Source, room, g.Reason, g.Kind == answersKind}
+		i, ok := lines[k]
+		if !ok {
+			i, lines[k] = len(views), len(views)
+			views = append(views, asideView{Source: g.Source, Room: room, Reason: g.Reason})
+		}
+		if g.Kind == answersKind {
+			views[i].Answers += g.Count
+			views[i].References = g.References[:min(len(g.References), maxReferences)]
+		} else {
+			views[i].Events += g.Count
+		}
+	}
+	return views
+}
