@@ -46,7 +46,7 @@ type bbbVisit struct {
 
 func (b bbbTruth) source() Source {
 	return Source{
-		Name: "bbb", Platform: "bigbluebutton", Secrets: []string{"another", b.Secret}, CallbackURL: b.Callback, Accept: []string{bbbBearer},
+		Name: "bbb", Platform: "bigbluebutton", Secrets: []string{"another", b.Secret}, CallbackURL: b.Callback,
 	}
 }
 
@@ -267,7 +267,7 @@ func TestBBBVerify(t *testing.T) {
 		{"of 3.0", source("checksum-3"), summed(of3), nil},
 		{"of 3.0 covers no body", source("checksum-3"), other, nil},
 		{"current while older ones are chosen", source("checksum-2", "checksum-3", "bearer"), summed(current), nil},
-		{"bearer, not chosen", source(), bearing(secret), ErrMissing},
+		{"bearer, with a URL to sign", source(), bearing(secret), nil},
 		{"bearer", source("bearer"), bearing(secret), nil},
 		{"bearer, no URL", Source{Secrets: []string{secret}, Accept: []string{"bearer"}}, bearing(secret), nil},
 		{"bearer, wrong", source("bearer"), bearing("sharedsecret2"), ErrSignature},
