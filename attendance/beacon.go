@@ -28,8 +28,19 @@ type beat struct {
 	At         int64  `json:"at"`
 }
 
-// Arrive opens the connection of a beacon in a session, now; ErrNotFound.
+// ErrOver says that nobody can come any more.
+var ErrOver = errors.New("the session is over")
+
+// Arrive opens the connection of a beacon in a session, now; ErrNotFound, or ErrOver once the session has taken place:
+// anybody may say that they are there, and nobody was who says so afterwards.
 func (s *Store) Arrive(ctx context.Context, session, connection string) error {
+	planned, err := s.Session(ctx, session)
+	if err != nil {
+		return err
+	}
+	if f, err := s.Figures(ctx, planned); err == nil && f[0].State == Over && !f[0].StartedAt.IsZero() {
+		return ErrOver
+	}
 	if err := s.beacon(ctx, session, connection, Joined); err != nil {
 		return err
 	}

@@ -83,6 +83,9 @@ func TestBeaconAndTotalsOfOneSession(t *testing.T) {
 		if f.Measured.Unique != 30 || f.Measured.Watch != 30*time.Hour || *f.Registered != 530 || *f.NoShowRate != 210.0/530 {
 			t.Errorf("measured %+v, registered %d, no-show %f", f.Measured, *f.Registered, *f.NoShowRate)
 		}
+		if err := s.Arrive(ctx, "talk", "too late"); !errors.Is(err, ErrOver) {
+			t.Errorf("after the end: %v", err)
+		}
 		sum, err := s.Summary(ctx, "talk")
 		if err != nil || sum.Attended != 320 || sum.Watch != f.Watch {
 			t.Errorf("%+v %v", sum, err)

@@ -54,6 +54,8 @@ func (s *server) beacon(c *gin.Context) error {
 	switch {
 	case errors.Is(err, attendance.ErrNotFound):
 		return err
+	case errors.Is(err, attendance.ErrOver):
+		return &failure{status: http.StatusConflict, code: "over", detail: "The session is over."}
 	case err != nil:
 		return unavailable(err)
 	case !open:
