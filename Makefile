@@ -15,7 +15,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 run: ## start the service on ./jauge.yaml, or on the example programme, with the embedded store
-	go run -tags $(TAGS) ./cmd/jauge serve
+	@go build -tags $(TAGS) -o bin/jauge ./cmd/jauge && exec ./bin/jauge serve
 
 build: ## build bin/jauge, one static binary
 	CGO_ENABLED=0 go build -trimpath -tags $(TAGS),timetzdata -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jauge ./cmd/jauge
