@@ -120,7 +120,7 @@ func (h *history) applyUnlessDeleted(t *rapid.T, receipt string, e Entry, err er
 // replay applies an old entry again, which must change nothing.
 func (h *history) replay(t *rapid.T) {
 	if len(h.entries) == 0 {
-		t.Skip("no entries")
+		return
 	}
 	outcome, err := h.s.Apply(context.Background(), rapid.SampledFrom(h.entries).Draw(t, "entry"))
 	if err != nil || outcome == Recorded {
