@@ -7,7 +7,8 @@
 -- RETURNS  "recorded", "duplicate", "superseded" or "deleted"
 -- Invariant: each field of KEYS[2] is the number of rows in KEYS[1] that list it in their cells.
 -- Applied in any order and any number of times, entries end in the same state: the highest revision stays, and a
--- tombstone, which has none above it.
+-- tombstone, which has none above it. Only revision 0, of an entry prepared while the store was away, is late by
+-- definition: it takes the place of whatever is there when it is applied.
 
 local old_revision, old_row = 0, nil
 local field = redis.call('HGET', KEYS[1], ARGV[1])
