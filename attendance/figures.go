@@ -44,7 +44,6 @@ const (
 	FromMarks    Provenance = "measured" // joins and leaves
 	FromInferred Provenance = "inferred" // joins, and leaves that were inferred
 	FromPlatform Provenance = "reported" // the platform's own totals
-	FromHost     Provenance = "declared" // typed by the host
 )
 
 // Summary is what needs every person's marks to be read: dearer than Figures, so it is kept for some seconds.
