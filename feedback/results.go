@@ -58,6 +58,7 @@ type PairResult struct {
 	Down       *int     `json:"down"`
 	Gain       *float64 `json:"gain"`   // (up − down) ÷ matched, -1 to 1
 	Margin     *float64 `json:"margin"` // half the width of the gain's 95 % interval
+	P          *float64 `json:"p"`      // exact two-sided McNemar test of up against down
 	Suppressed bool     `json:"suppressed"`
 }
 

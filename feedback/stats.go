@@ -1,9 +1,13 @@
 package feedback
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
 
 // z is the 97.5 % point of the normal distribution: both tails outside it hold 5 %.
-const z = 1.959963984540054
+var z = distuv.UnitNormal.Quantile(0.975)
 
 // wilson is the share of x among n (n > 0) with its score interval at 95 %, which stays within 0 and 1 and holds for small
 // n, where the textbook interval does not.
@@ -22,6 +26,33 @@ func wilson(x, n int) Share {
 		s.High = 1
 	}
 	return s
+}
+
+// difference is the share of x1 among n1 less that of x2 among n2 (both n > 0), of two groups of different people, with its
+// hybrid score interval at 95 %, each from -1 to 1.
+// Source: R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven
+// methods", Statistics in Medicine 17 (1998), 873–890, method 10.
+func difference(x1, n1, x2, n2 int) Share {
+	a, b := wilson(x1, n1), wilson(x2, n2)
+	d := a.Value - b.Value
+	return Share{
+		Value: d,
+		Low:   d - math.Hypot(a.Value-a.Low, b.High-b.Value),
+		High:  d + math.Hypot(a.High-a.Value, b.Value-b.Low),
+	}
+}
+
+// mcnemar is the two-sided exact p-value of a change in which some people went up and others down: how likely a split at
+// least as uneven is when both ways are equally likely. Who stayed the same says nothing of it. On a yes-no question it is
+// the exact test of McNemar, on a scale the sign test.
+// Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+// Psychometrika 12 (1947), 153–157; the exact form as in A. Agresti, Categorical Data Analysis (2002), section 10.1.4.
+func mcnemar(up, down int) float64 {
+	if up == down { // also of nobody, where there is no distribution
+		return 1
+	}
+	tail := distuv.Binomial{N: float64(up + down), P: 0.5}.CDF(float64(min(up, down)))
+	return math.Min(1, 2*tail)
 }
 
 // netMargin is half the width of the 95 % interval of (plus − minus) ÷ n, the difference of two shares of the same n > 0

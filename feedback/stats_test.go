@@ -36,6 +36,80 @@ func TestWilson(t *testing.T) {
 	}
 }
 
+// Newcombe 1998 (Statistics in Medicine 17, 873–890), table II, method 10.
+func TestDifference(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		x1, n1, x2, n2 int
+		want           string
+	}{
+		"a": {56, 70, 48, 80, "+0.0524 +0.3339"},
+		"b": {9, 10, 3, 10, "+0.1705 +0.8090"},
+		"c": {6, 7, 2, 7, "+0.0582 +0.8062"},
+		"d": {5, 56, 0, 29, "-0.0381 +0.1926"},
+		"e": {0, 10, 0, 20, "-0.1611 +0.2775"},
+		"f": {0, 10, 0, 10, "-0.2775 +0.2775"},
+		"g": {10, 10, 0, 20, "+0.6791 +1.0000"},
+		"h": {10, 10, 0, 10, "+0.6075 +1.0000"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := difference(test.x1, test.n1, test.x2, test.n2)
+			if got := fmt.Sprintf("%+.4f %+.4f", d.Low, d.High); got != test.want {
+				t.Errorf("%s, not %s", got, test.want)
+			}
+			if want := float64(test.x1)/float64(test.n1) - float64(test.x2)/float64(test.n2); d.Value != want {
+				t.Errorf("%v, not %v", d.Value, want)
+			}
+		})
+	}
+}
+
+func TestMcNemar(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		up, down int
+		want     string
+	}{
+		"the published example": {9, 2, "0.0654297"}, // 2 (1 + 11 + 55) / 2^11
+		"the other way round":   {2, 9, "0.0654297"},
+		"all one way":           {6, 0, "0.0312500"}, // 2 / 2^6
+		"one person":            {1, 0, "1.0000000"},
+		"as many up as down":    {4, 4, "1.0000000"},
+		"nobody changed":        {0, 0, "1.0000000"},
+		"a sign test of eight":  {7, 1, "0.0703125"}, // 2 (1 + 8) / 2^8
+		// Agresti 2002, table 10.1: approval of the prime minister, 150 against 86: z = -4.17, so p is small.
+		"many": {150, 86, "0.0000369"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := fmt.Sprintf("%.7f", mcnemar(test.up, test.down)); got != test.want {
+				t.Errorf("%s, not %s", got, test.want)
+			}
+		})
+	}
+}
+
+// What gonum's binomial says is held against the sum of its definition.
+func TestMcNemarIsTheBinomialSum(t *testing.T) {
+	t.Parallel()
+	for n := 1; n <= 40; n++ {
+		for down := 0; 2*down < n; down++ {
+			sum, choose := 0.0, 1.0
+			for i := 0; i <= down; i++ {
+				sum += choose
+				choose = choose * float64(n-i) / float64(i+1)
+			}
+			want := math.Min(1, 2*sum/math.Pow(2, float64(n)))
+			if got := mcnemar(n-down, down); math.Abs(got-want) > 1e-12 {
+				t.Errorf("%d of %d: %v, not %v", down, n, got, want)
+			}
+		}
+	}
+}
+
 func TestNPS(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

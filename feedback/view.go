@@ -131,7 +131,8 @@ func (q Question) pairResult(p part, either int) PairResult {
 	gain := float64(p.picks[0]-p.picks[2]) / float64(p.n)
 	margin := netMargin(p.picks[0], p.picks[2], p.n)
 	r.Matched, r.MatchRate, r.Up, r.Same, r.Down = &p.n, &rate, &p.picks[0], &p.picks[1], &p.picks[2]
-	r.Gain, r.Margin = &gain, &margin
+	chance := mcnemar(p.picks[0], p.picks[2])
+	r.Gain, r.Margin, r.P = &gain, &margin, &chance
 	return r
 }
 
