@@ -306,27 +306,27 @@ func parseStep(given string, span time.Duration) (time.Duration, error) {
 }
 
 // results reads the answers of the session in the path, with its segments.
-func (s *server) results(c *gin.Context) (feedback.Results, error) {
+func (s *server) results(c *gin.Context) (status, feedback.Results, error) {
 	ctx := c.Request.Context()
 	st, err := s.statusOf(ctx, c.Param("id"))
 	if err != nil {
-		return feedback.Results{}, err
+		return st, feedback.Results{}, err
 	}
 	survey := s.survey(st.Session)
 	if survey == nil {
-		return feedback.Results{}, notFound("This session has no survey.")
+		return st, feedback.Results{}, notFound("This session has no survey.")
 	}
 	segments := make([]string, len(st.Session.Segments))
 	for i, segment := range st.Session.Segments {
 		segments[i] = segment.ID
 	}
 	results, err := s.Feedback.Results(ctx, st.Session.ID, survey, segments, s.MinimumGroup)
-	return withRate(results, st.Summary), err
+	return st, withRate(results, st.Summary), err
 }
 
 // getFeedback handles GET /api/v1/sessions/{id}/feedback.
 func (s *server) getFeedback(c *gin.Context) error {
-	results, err := s.results(c)
+	_, results, err := s.results(c)
 	if err != nil {
 		return err
 	}
@@ -336,7 +336,7 @@ func (s *server) getFeedback(c *gin.Context) error {
 // getFeedbackCSV handles GET /api/v1/sessions/{id}/feedback.csv: a line per question and value, of everybody and of each
 // segment; the cells of what is hidden are empty.
 func (s *server) getFeedbackCSV(c *gin.Context) error {
-	results, err := s.results(c)
+	_, results, err := s.results(c)
 	if err != nil {
 		return err
 	}

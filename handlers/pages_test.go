@@ -74,6 +74,7 @@ func TestPages(t *testing.T) {
 		{"session-live.en.html", call{path: "/sessions/metier?lang=en", organiser: true}, 200},
 		{"session-scheduled.html", call{path: "/sessions/eleves", organiser: true}, 200},
 		{"session-declared.html", call{path: "/sessions/salle", organiser: true}, 200},
+		{"results-few.html", call{path: "/sessions/eleves/results", organiser: true}, 200},
 		{"series.html", call{path: "/series/cycle", organiser: true}, 200},
 		{"survey-1.html", call{path: "/feedback/metier?segment=lycee"}, 200},
 		{"survey-1.en.html", call{path: "/feedback/metier", header: map[string]string{"Accept-Language": "en-GB"}}, 200},

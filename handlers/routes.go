@@ -44,6 +44,7 @@ func (s *server) routes() []route {
 		{"GET", "/", organiser, s.programmePage},
 		{"GET", "/sessions/:id", viewer, s.sessionPage},
 		{"GET", "/sessions/:id/live", viewer, s.liveFragment},
+		{"GET", "/sessions/:id/results", viewer, s.resultsPage},
 		{"GET", "/sessions/:id/stream", viewer, s.stream},
 		{"GET", "/series/:id", organiser, s.seriesPage},
 		{"GET", "/login", public, s.loginForm},
