@@ -30,7 +30,8 @@ func Answers(r *rand.Rand, survey *feedback.Survey, lang string) map[string]any 
 			said[q.ID] = several(r, q)
 		case feedback.FreeText:
 			if q.Required || r.IntN(5) == 0 {
-				said[q.ID] = remark(r, lang)
+				text := []rune(remark(r, lang))
+				said[q.ID] = string(text[:min(len(text), q.Limit())])
 			}
 		}
 	}

@@ -11,7 +11,9 @@ import (
 
 func survey() *feedback.Survey {
 	label := text.Text{"fr": "?"}
-	choices := []feedback.Choice{{Value: "a", Label: label}, {Value: "b", Label: label}, {Value: "c", Label: label}}
+	choices := []feedback.Choice{
+		{Value: "a", Label: text.Text{"fr": "Le droit", "en": "Law"}}, {Value: "b", Label: text.Text{"fr": "L'histoire", "en": "History"}}, {Value: "c", Label: text.Text{"fr": "Autre"}},
+	}
 	return &feedback.Survey{ID: "s", Title: label, Sections: []feedback.Section{
 		{Questions: []feedback.Question{
 			{ID: "before", Kind: feedback.Scale, Min: 1, Max: 5, Label: label, Low: label, High: label},
@@ -22,7 +24,7 @@ func survey() *feedback.Survey {
 			{ID: "some", Kind: feedback.Multiple, Choices: choices, MaxChoices: 2, Label: label},
 			{ID: "yes", Kind: feedback.YesNo, Label: label},
 			{ID: "nps", Kind: feedback.NPS, Label: label},
-			{ID: "text", Kind: feedback.FreeText, Label: label},
+			{ID: "text", Kind: feedback.FreeText, Label: label, MaxLength: 30},
 		}},
 	}}
 }

@@ -31,10 +31,13 @@ func (s *stage) delay(low, high time.Duration) time.Duration {
 	return s.scaled(between(s.faults, low, high))
 }
 
-// send adds a delivery, with its faults, to what is sent.
-func (s *stage) send(d Delivery, e attendance.Event) {
+// send adds a delivery, with its faults, to what is sent. forged is the body that an intruder of that name would send.
+func (s *stage) send(d Delivery, forged func(name string) []byte) {
 	if s.happens(s.Faults.Forge) {
-		s.forge(d, e)
+		forgery := d
+		forgery.Forged, forgery.body = true, forged(fmt.Sprintf("intruder-%d", s.truth.Forged))
+		s.sent = append(s.sent, forgery)
+		s.truth.Forged++
 	}
 	f := s.Faults
 	switch {
@@ -61,16 +64,15 @@ func (s *stage) send(d Delivery, e attendance.Event) {
 	}
 }
 
-// forge lets an intruder join, or have been there for a minute: whoever believes it counts a person too many.
-func (s *stage) forge(d Delivery, e attendance.Event) {
-	e.Kind, e.Staff = attendance.Joined, false
-	if s.dialect.Capability == attendance.Totals {
-		e.Kind, e.Total = attendance.Attended, time.Minute
+// intruder joins, or has been there for a minute: whoever believes it counts a person too many.
+func (s *stage) intruder(e attendance.Event) func(name string) []byte {
+	return func(name string) []byte {
+		e.Kind, e.Staff = attendance.Joined, false
+		if s.dialect.Capability == attendance.Totals {
+			e.Kind, e.Total = attendance.Attended, time.Minute
+		}
+		e.Attendee, e.Connection = name, s.occurrence+"-"+name
+		_, body := s.dialect.Encode(e)
+		return body
 	}
-	e.Attendee = fmt.Sprintf("intruder-%d", s.truth.Forged)
-	e.Connection = s.occurrence + "-" + e.Attendee
-	d.Forged = true
-	_, d.body = s.dialect.Encode(e)
-	s.sent = append(s.sent, d)
-	s.truth.Forged++
 }

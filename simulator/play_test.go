@@ -27,7 +27,7 @@ func TestPlayKeepsTheOrder(t *testing.T) {
 	var order []attendance.Event
 	underWay, most := 0, 0
 	err := p.Play(t.Context(), 8, atOnce, func(_ context.Context, d Delivery) error {
-		got, err := platforms.Dialects["standard"].Decode(p.Source, p.Request(d, d.At))
+		got, err := platforms.Dialects["standard"].Decode(p.Sources[0], d.Request(d.At))
 		mu.Lock()
 		underWay++
 		most = max(most, underWay)
@@ -141,7 +141,7 @@ func TestPost(t *testing.T) {
 			t.Parallel()
 			poster, asked := answering(t, tt.answers...)
 			got := ""
-			if err := poster.Post(t.Context(), p, tt.delivery); err != nil {
+			if err := poster.Post(t.Context(), tt.delivery); err != nil {
 				got = strings.ReplaceAll(err.Error(), poster.URL, "URL")
 			}
 			if got != tt.want || asked.Load() != tt.asked {
@@ -158,7 +158,7 @@ func TestPostSigns(t *testing.T) {
 		p := performance(t, platform, Options{Attendees: 1, Start: planned})
 		poster, asked := answering(t, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
-			verdict := platforms.Dialects[platform].Verify(p.Source, platforms.Request{Method: r.Method, Header: r.Header, Query: r.URL.Query(), Body: body, Now: planned})
+			verdict := platforms.Dialects[platform].Verify(p.Sources[0], platforms.Request{Method: r.Method, Header: r.Header, Query: r.URL.Query(), Body: body, Now: planned})
 			path := "/webhooks/" + platform
 			if platform == "jitsi" {
 				path += "/events/room/created"
@@ -169,7 +169,7 @@ func TestPostSigns(t *testing.T) {
 			w.WriteHeader(http.StatusOK)
 		})
 		poster.URL += "/" // as people type it
-		if err := poster.Post(t.Context(), p, p.Deliveries[0]); err != nil || asked.Load() != 1 {
+		if err := poster.Post(t.Context(), p.Deliveries[0]); err != nil || asked.Load() != 1 {
 			t.Errorf("%s: %v", platform, err)
 		}
 	}
@@ -187,12 +187,12 @@ func TestNobodyThere(t *testing.T) {
 	if err := poster.Reach(t.Context()); err == nil || !strings.Contains(err.Error(), "is jauge serve running there?") || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("reach: %v", err)
 	}
-	if err := poster.Post(t.Context(), p, p.Deliveries[0]); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+	if err := poster.Post(t.Context(), p.Deliveries[0]); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
 		t.Errorf("post: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := poster.Post(ctx, p, p.Deliveries[0]); !errors.Is(err, context.Canceled) {
+	if err := poster.Post(ctx, p.Deliveries[0]); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -43,12 +43,15 @@ func (p Poster) path(elements ...string) string {
 	return strings.TrimRight(p.URL, "/") + "/" + strings.Join(elements, "/")
 }
 
-// webhook is where a source posts; path is the platform's own end of the address, mostly empty.
-func (p Poster) webhook(source, path string) string {
-	if path == "" {
-		return p.path("webhooks", source)
+// address is where a delivery goes; path is the platform's own end of the address, mostly empty.
+func (p Poster) address(d Delivery, path string) string {
+	switch {
+	case d.Source == nil:
+		return p.path("beacon", d.session)
+	case path == "":
+		return p.path("webhooks", d.Source.Name)
 	}
-	return p.path("webhooks", source, path)
+	return p.path("webhooks", d.Source.Name, path)
 }
 
 // plain takes an error's cause out of net/http's wrapping, which repeats method and URL.
@@ -62,10 +65,10 @@ func plain(err error) error {
 
 // Post sends a delivery and holds the answer against what it must be: 2xx, or 401 for a forged one. While the service
 // cannot be reached or is too busy, the request is signed and sent again.
-func (p Poster) Post(ctx context.Context, performance *Performance, d Delivery) error {
+func (p Poster) Post(ctx context.Context, d Delivery) error {
 	wait := firstWait
 	for began := time.Now(); ; wait = min(2*wait, longestWait) {
-		pause, err := p.attempt(ctx, performance, d)
+		pause, err := p.attempt(ctx, d)
 		if pause == 0 {
 			return err
 		}
@@ -84,10 +87,9 @@ func (p Poster) Post(ctx context.Context, performance *Performance, d Delivery) 
 }
 
 // attempt sends once. A pause above 0 says that it may be tried again, and how long to wait at least.
-func (p Poster) attempt(ctx context.Context, performance *Performance, d Delivery) (pause time.Duration, _ error) {
-	signed := performance.Request(d, p.Now())
-	source := performance.Source.Name
-	r, err := http.NewRequestWithContext(ctx, signed.Method, p.webhook(source, signed.Path), bytes.NewReader(signed.Body))
+func (p Poster) attempt(ctx context.Context, d Delivery) (pause time.Duration, _ error) {
+	signed := d.Request(p.Now())
+	r, err := http.NewRequestWithContext(ctx, signed.Method, p.address(d, signed.Path), bytes.NewReader(signed.Body))
 	if err != nil {
 		return 0, err
 	}
@@ -106,13 +108,35 @@ func (p Poster) attempt(ctx context.Context, performance *Performance, d Deliver
 		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 		return max(firstWait, time.Duration(seconds)*time.Second), fmt.Errorf("the service at %s cannot take requests: %s", p.URL, response.Status)
 	case d.Forged && code != http.StatusUnauthorized:
-		return 0, fmt.Errorf("a forged request of source %s was not refused: %s", source, response.Status)
+		return 0, fmt.Errorf("a forged request of source %s was not refused: %s", d.Source.Name, response.Status)
 	case d.Forged || code >= 200 && code < 300:
 		return 0, nil
-	case code == http.StatusUnauthorized:
-		return 0, fmt.Errorf("the service refuses what source %s signs (401): its secret for this source differs from the configuration's, or its clock does from ours", source)
-	case code == http.StatusNotFound:
-		return 0, fmt.Errorf("the service has no source %s (404): it runs on another configuration", source)
+	case d.Source == nil:
+		return 0, beaconRefused(d.session, response)
 	}
-	return 0, fmt.Errorf("the service does not take what source %s sends: %s", source, response.Status)
+	return 0, webhookRefused(d.Source.Name, response)
+}
+
+// webhookRefused says why a source's webhook may have been refused.
+func webhookRefused(source string, response *http.Response) error {
+	switch response.StatusCode {
+	case http.StatusUnauthorized:
+		return fmt.Errorf("the service refuses what source %s signs (401): its secret for this source differs from the configuration's, or its clock does from ours", source)
+	case http.StatusNotFound:
+		return fmt.Errorf("the service has no source %s (404): it runs on another configuration", source)
+	}
+	return fmt.Errorf("the service does not take what source %s sends: %s", source, response.Status)
+}
+
+// beaconRefused says why a session's beacon may have been refused.
+func beaconRefused(session string, response *http.Response) error {
+	switch response.StatusCode {
+	case http.StatusNotFound:
+		return fmt.Errorf("the service has no session %s (404): it runs on another configuration", session)
+	case http.StatusConflict:
+		return fmt.Errorf("the service takes no beacon of session %s (409): to it the session is over", session)
+	case http.StatusGone:
+		return fmt.Errorf("the service has closed a beacon of session %s (410): it did not hear it in time", session)
+	}
+	return fmt.Errorf("the service does not take a beacon of session %s: %s", session, response.Status)
 }

@@ -1,10 +1,10 @@
-// Package simulator invents an audience and posts what its platform would post about it, signed as the platform signs.
+// Package simulator invents an audience and posts what its platforms would post about it, signed as each platform signs.
 // Everything is drawn from a seed: the same arguments give the same performance.
 //
 // The story in files: simulator.go (what is asked for, what comes out), audience.go (who comes and goes when), faults.go
-// (what goes wrong on the way), totals.go (platforms that tell afterwards who came), truth.go (the figures that a service which
-// counts right must show), play.go and post.go (sending it all in time), answers.go (what people say in the survey
-// afterwards).
+// (what goes wrong on the way), totals.go (platforms that tell afterwards who came), answers.go (what people say in the survey
+// afterwards), forms.go (how form tools say it), beacons.go (pages that say that they are open), truth.go (the figures that a
+// service which counts right must show), play.go and post.go (sending it all in time).
 package simulator
 
 import (
@@ -18,46 +18,55 @@ import (
 	"time"
 
 	"jauge/attendance"
+	"jauge/feedback"
 	"jauge/platforms"
 )
 
 // Options shape a performance.
 type Options struct {
-	Attendees int       // persons who come; at least 1
+	Attendees int       // persons who come, or who answer where only a form is played; at least 1
 	Seed      uint64    // of everything that is drawn
 	Start     time.Time // when the session begins, by the clock that events are stamped with
 	Speed     float64   // how many times faster than planned it goes, stamps included; 1 by default
-	Faults    Faults    // none by default
+	Faults    Faults    // none by default; beacons have none
+	Beacons   int       // persons whose pages send beacons, beside those who come
+
+	Survey *feedback.Survey // what is asked, as For returned it; nil: nothing, and no form is played
 }
 
-// Performance is everything that one session's platform posts, and what is true of it.
+// Performance is everything that is posted about one session, and what is true of it.
 type Performance struct {
-	Source     platforms.Source
-	Deliveries []Delivery // in the order in which they are sent
+	Sources    []platforms.Source // as Cast chose them
+	Deliveries []Delivery         // in the order in which they are sent
 	Truth      Truth
 }
 
 // Delivery is one request. It is signed when it is sent, as platforms do.
 type Delivery struct {
-	At     time.Time // when to send it
-	Lane   int       // requests about one person share a lane; -1: about the session as a whole
-	Forged bool      // by somebody who does not know the secret: it must be refused
+	At     time.Time         // when to send it
+	Lane   int               // requests about one person share a lane; -1: about the session as a whole
+	Forged bool              // by somebody who does not know the secret: it must be refused
+	Source *platforms.Source // whose webhook it is; nil: a beacon, which nobody signs
 
+	session     string
 	contentType string
 	body        []byte
 	signed      []byte // what the signature is made for; body, unless Forged
 }
 
-// Request signs the delivery with the source's first secret, as sent at now. A forged one bears the signature of another
+// Request signs the delivery with its source's first secret, as sent at now. A forged one bears the signature of another
 // body or, on platforms whose signature does not depend on the body, a guessed secret.
-func (p *Performance) Request(d Delivery, now time.Time) platforms.Request {
-	dialect := platforms.Dialects[p.Source.Platform]
+func (d Delivery) Request(now time.Time) platforms.Request {
 	r := platforms.Request{Method: http.MethodPost, Header: http.Header{}, Body: d.signed, Now: now}
 	r.Header.Set("Content-Type", d.contentType)
-	dialect.Sign(p.Source, &r)
+	if d.Source == nil {
+		return r
+	}
+	dialect := platforms.Dialects[d.Source.Platform]
+	dialect.Sign(*d.Source, &r)
 	r.Body = d.body
-	if d.Forged && dialect.Verify(p.Source, r) == nil {
-		guess := p.Source
+	if d.Forged && dialect.Verify(*d.Source, r) == nil {
+		guess := *d.Source
 		guess.Secrets = []string{"a-guessed-secret"}
 		dialect.Sign(guess, &r)
 	}
@@ -69,45 +78,63 @@ func Lead(session attendance.Session) time.Duration {
 	return session.EndsAt.Sub(session.StartsAt) / 12
 }
 
-// New draws the performance of a session on one of the sources of its rooms. The error says why it cannot be played.
-func New(session attendance.Session, source platforms.Source, o Options) (*Performance, error) {
-	if err := platforms.Verifiable(source); err != nil {
-		return nil, fmt.Errorf("source %s: %w", source.Name, err)
+// Cast chooses who posts about a session: the source of its first room whose platform tells about attendance, then that of
+// its first room that is a form, if anything is asked there. Nobody: the session cannot be played.
+func Cast(session attendance.Session, sources []platforms.Source, survey *feedback.Survey) []platforms.Source {
+	var cast []platforms.Source
+	for _, plays := range []func(platforms.Source) bool{tells, func(s platforms.Source) bool { return survey != nil && isForm(s) }} {
+		for _, room := range session.Rooms {
+			i := slices.IndexFunc(sources, func(s platforms.Source) bool { return s.Name == room.Source && plays(s) })
+			if i >= 0 {
+				cast = append(cast, sources[i])
+				break
+			}
+		}
 	}
-	dialect := platforms.Dialects[source.Platform]
-	room := slices.IndexFunc(session.Rooms, func(r attendance.Room) bool { return r.Source == source.Name })
+	return cast
+}
+
+// tells says whether a source's platform tells about attendance: joins and leaves as they happen, or afterwards who came.
+func tells(s platforms.Source) bool {
+	c := platforms.Dialects[s.Platform].Capability
+	return c == attendance.Live || c == attendance.Totals
+}
+
+// isForm says whether a source is a form tool.
+func isForm(s platforms.Source) bool { return platforms.Dialects[s.Platform].EncodeAnswers != nil }
+
+// New draws the performance of a session on those sources that Cast chooses. The error says why it cannot be played.
+func New(session attendance.Session, sources []platforms.Source, o Options) (*Performance, error) {
+	cast := Cast(session, sources, o.Survey)
+	for _, source := range cast {
+		if err := platforms.Verifiable(source); err != nil {
+			return nil, fmt.Errorf("source %s: %w", source.Name, err)
+		}
+	}
 	o.Speed = cmp.Or(o.Speed, 1)
 	switch {
-	case room < 0:
-		return nil, fmt.Errorf("session %s has no room on source %s", session.ID, source.Name)
-	case !Plays(source.Platform):
-		return nil, fmt.Errorf("source %s: %s tells nothing about attendance", source.Name, source.Platform)
+	case len(cast) == 0:
+		return nil, fmt.Errorf("session %s has no room that can be played", session.ID)
 	case o.Attendees < 1:
 		return nil, errors.New("there must be at least one attendee")
 	case o.Speed < 0:
 		return nil, errors.New("the speed must be positive")
 	}
 	s := stage{
-		Options: o, session: session, room: session.Rooms[room].ID, dialect: dialect, platform: source.Platform,
+		Options: o, session: session, length: session.EndsAt.Sub(session.StartsAt),
 		occurrence: fmt.Sprintf("occurrence-%d-%d", o.Seed, o.Start.UnixMilli()),
 		audience:   chance(o.Seed, "audience", session.ID), faults: chance(o.Seed, "faults", session.ID),
 		truth: Truth{Session: session.ID},
 	}
-	if dialect.Capability == attendance.Totals {
-		s.room, s.alias = uuid(s.occurrence), s.room
-		s.playTotals()
-	} else {
-		s.play()
+	for i := range cast {
+		s.enter(&cast[i])
+	}
+	if o.Beacons > 0 {
+		s.playBeacons(platforms.Dialects[cast[0].Platform].Capability)
 	}
 	slices.SortStableFunc(s.sent, func(a, b Delivery) int { return a.At.Compare(b.At) })
 	s.truth.Requests = len(s.sent)
-	return &Performance{Source: source, Deliveries: s.sent, Truth: s.truth}, nil
-}
-
-// Plays says whether a platform tells what can be played: joins and leaves as they happen, or afterwards who came.
-func Plays(platform string) bool {
-	c := platforms.Dialects[platform].Capability
-	return c == attendance.Live || c == attendance.Totals
+	return &Performance{Sources: cast, Deliveries: s.sent, Truth: s.truth}, nil
 }
 
 // chance is a source of chance of its own for each purpose, so that faults do not change who comes when.
@@ -120,29 +147,45 @@ func chance(seed uint64, purpose, session string) *rand.Rand {
 // stage is where a performance is put together.
 type stage struct {
 	Options
-	session     attendance.Session
-	room, alias string // alias: the configured id, where the platform names each opening by an id of its own
-	occurrence  string
-	platform    string
-	dialect     platforms.Dialect
-	audience    *rand.Rand
-	faults      *rand.Rand
-	truth       Truth
+	session    attendance.Session
+	length     time.Duration // as planned
+	occurrence string
+	audience   *rand.Rand
+	faults     *rand.Rand
 
+	source      *platforms.Source // whose requests are being written
+	dialect     platforms.Dialect
+	room, alias string // alias: the configured id, where the platform names each opening by an id of its own
+
+	truth  Truth
 	visits []visit
 	sent   []Delivery
 }
 
+// enter writes down everything that one source posts. What tells about attendance comes before the form.
+func (s *stage) enter(source *platforms.Source) {
+	room := slices.IndexFunc(s.session.Rooms, func(r attendance.Room) bool { return r.Source == source.Name })
+	s.source, s.dialect, s.room = source, platforms.Dialects[source.Platform], s.session.Rooms[room].ID
+	switch {
+	case isForm(*source):
+		s.playForm()
+	case s.dialect.Capability == attendance.Totals:
+		s.room, s.alias = uuid(s.occurrence), s.room
+		s.playTotals()
+	default:
+		s.play()
+	}
+}
+
 // play writes down everything that happens: the room opens, people come and go, the room closes.
 func (s *stage) play() {
-	length := s.session.EndsAt.Sub(s.session.StartsAt)
 	s.say(attendance.Event{Kind: attendance.Started}, -Lead(s.session), -1)
-	for i, p := range draw(s.audience, s.Attendees, length) {
+	for i, p := range draw(s.audience, s.Attendees, s.length) {
 		for j, stay := range p.stays {
 			s.attend(i, p.staff, fmt.Sprintf("%s-%d-%d", s.occurrence, i, j), stay)
 		}
 	}
-	closes := closing(length)
+	closes := closing(s.length)
 	s.say(attendance.Event{Kind: attendance.Ended}, closes, -1)
 	s.truth.count(s.visits, s.stamp(attendance.Ended, closes))
 }
@@ -179,11 +222,11 @@ func (s *stage) scaled(d time.Duration) time.Duration { return time.Duration(flo
 // stamp is what the platform writes as the moment of an event: Jitsi and Livestorm know whole seconds, so does Zoom but for
 // the start, and LiveKit does of leaves and ends.
 func (s *stage) stamp(kind attendance.Kind, after time.Duration) time.Time {
-	at := s.moment(after)
+	at, platform := s.moment(after), s.source.Platform
 	switch {
-	case s.platform == "jitsi", s.platform == "livestorm",
-		s.platform == "zoom" && kind != attendance.Started,
-		s.platform == "livekit" && (kind == attendance.Left || kind == attendance.Ended):
+	case platform == "jitsi", platform == "livestorm",
+		platform == "zoom" && kind != attendance.Started,
+		platform == "livekit" && (kind == attendance.Left || kind == attendance.Ended):
 		return at.Truncate(time.Second)
 	}
 	return at
@@ -193,15 +236,20 @@ func (s *stage) stamp(kind attendance.Kind, after time.Duration) time.Time {
 func (s *stage) say(e attendance.Event, after time.Duration, lane int) {
 	d, e := s.encode(e, after, lane)
 	if d.body != nil { // nil: the platform has no word for it
-		s.send(d, e)
+		s.send(d, s.intruder(e))
 	}
 }
 
 // encode writes an event down as the platform does, and completes it with where and when.
 func (s *stage) encode(e attendance.Event, after time.Duration, lane int) (Delivery, attendance.Event) {
 	e.Room, e.Alias, e.Occurrence, e.At = s.room, s.alias, s.occurrence, s.stamp(e.Kind, after)
-	d := Delivery{At: s.moment(after), Lane: lane}
-	d.contentType, d.body = s.dialect.Encode(e)
-	d.signed = d.body
-	return d, e
+	contentType, body := s.dialect.Encode(e)
+	return s.delivery(after, lane, contentType, body), e
+}
+
+// delivery is a request of the source.
+func (s *stage) delivery(after time.Duration, lane int, contentType string, body []byte) Delivery {
+	return Delivery{
+		At: s.moment(after), Lane: lane, Source: s.source, session: s.session.ID, contentType: contentType, body: body, signed: body,
+	}
 }

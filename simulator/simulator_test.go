@@ -42,7 +42,7 @@ func on(platform string) (attendance.Session, platforms.Source) {
 func performance(t *testing.T, platform string, o Options) *Performance {
 	t.Helper()
 	session, source := on(platform)
-	p, err := New(session, source, o)
+	p, err := New(session, []platforms.Source{source}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func performance(t *testing.T, platform string, o Options) *Performance {
 // shown is what a service shows, in the words of Truth.
 func shown(f attendance.Figures) Truth {
 	return Truth{
-		Session: f.Session.ID, Unique: *f.Unique, Peak: f.Peak, PeakAt: f.PeakAt, WatchSeconds: f.Watch.Seconds(),
+		Session: f.Session.ID, Unique: f.Unique, Peak: f.Peak, PeakAt: f.PeakAt, WatchSeconds: new(f.Watch.Seconds()),
 		Present: f.Present, Connections: f.Connections, Registered: f.Registered, NoShowRate: f.NoShowRate,
 	}
 }
@@ -68,21 +68,22 @@ func (t Truth) figures() Truth {
 // receive does with a performance what the service does; it returns how many requests were refused.
 func receive(t *testing.T, p *Performance, store *attendance.Store) (refused int) {
 	t.Helper()
-	dialect := platforms.Dialects[p.Source.Platform]
+	source := p.Sources[0]
+	dialect := platforms.Dialects[source.Platform]
 	for i, d := range p.Deliveries {
-		r := p.Request(d, d.At)
-		if err := dialect.Verify(p.Source, r); err != nil {
+		r := d.Request(d.At)
+		if err := dialect.Verify(source, r); err != nil {
 			if !d.Forged || !errors.Is(err, platforms.ErrSignature) {
 				t.Fatalf("delivery %d, forged %t: %v", i, d.Forged, err)
 			}
 			refused++
 			continue
 		}
-		got, err := dialect.Decode(p.Source, r)
+		got, err := dialect.Decode(source, r)
 		if err != nil {
 			t.Fatalf("delivery %d: %v", i, err)
 		}
-		if _, err := store.Record(t.Context(), p.Source.Name, got.Events); err != nil {
+		if _, err := store.Record(t.Context(), source.Name, got.Events); err != nil {
 			t.Fatalf("delivery %d: %v", i, err)
 		}
 	}
@@ -155,7 +156,7 @@ func TestFaultsKeepTheAudience(t *testing.T) {
 	}
 	o.Faults = AllFaults()
 	bad := performance(t, "standard", o).Truth
-	if bad.Unique != good.Unique || bad.Visits != good.Visits || bad.WatchSeconds <= good.WatchSeconds {
+	if *bad.Unique != *good.Unique || bad.Visits != good.Visits || *bad.WatchSeconds <= *good.WatchSeconds {
 		t.Errorf("lost leaves: %+v became %+v", good, bad)
 	}
 }
@@ -165,13 +166,13 @@ func TestPerformanceIsRealistic(t *testing.T) {
 	t.Parallel()
 	p := performance(t, "standard", Options{Attendees: 300, Seed: 1, Start: planned, Faults: AllFaults()})
 	truth := p.Truth
-	if truth.Unique != 300 || truth.Visits < 355 || truth.Visits > 400 {
-		t.Errorf("%d persons with %d connections", truth.Unique, truth.Visits)
+	if *truth.Unique != 300 || truth.Visits < 355 || truth.Visits > 400 {
+		t.Errorf("%d persons with %d connections", *truth.Unique, truth.Visits)
 	}
 	if *truth.Peak < 200 || *truth.Peak >= 300 || truth.PeakAt.Before(planned) || truth.PeakAt.After(planned.Add(time.Hour)) {
 		t.Errorf("peak of %d at %s", *truth.Peak, truth.PeakAt)
 	}
-	if mean := truth.WatchSeconds / 300 / 60; mean < 35 || mean > 62 {
+	if mean := *truth.WatchSeconds / 300 / 60; mean < 35 || mean > 62 {
 		t.Errorf("a person watched %.0f minutes", mean)
 	}
 	if truth.Duplicates < 20 || truth.Late < 20 || truth.LostLeaves < 5 || truth.Forged < 5 || truth.Requests != len(p.Deliveries) {
@@ -180,7 +181,7 @@ func TestPerformanceIsRealistic(t *testing.T) {
 	seen := map[string]int{}
 	joined := map[string]bool{}
 	for _, d := range p.Deliveries {
-		got, err := platforms.Dialects["standard"].Decode(p.Source, p.Request(d, d.At))
+		got, err := platforms.Dialects["standard"].Decode(p.Sources[0], d.Request(d.At))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,8 +221,8 @@ func TestTotalsAreToldAfterwards(t *testing.T) {
 	t.Parallel()
 	p := performance(t, "livestorm", Options{Attendees: 20, Seed: 1, Start: planned})
 	if truth, want := p.Truth, (Truth{
-		Session: "on-livestorm", Unique: 20, WatchSeconds: p.Truth.WatchSeconds, Registered: new(30), NoShowRate: new(10.0 / 30), Requests: 66,
-	}); !cmp.Equal(want, truth) || truth.WatchSeconds < 20*30*60 || truth.WatchSeconds > 20*68*60 {
+		Session: "on-livestorm", Unique: new(20), WatchSeconds: p.Truth.WatchSeconds, Registered: new(30), NoShowRate: new(10.0 / 30), Requests: 66,
+	}); !cmp.Equal(want, truth) || *truth.WatchSeconds < 20*30*60 || *truth.WatchSeconds > 20*68*60 {
 		t.Errorf("(-want +got):\n%s", cmp.Diff(want, truth))
 	}
 	var told []string
@@ -250,15 +251,15 @@ func TestCannotBePlayed(t *testing.T) {
 	with := func(change func(*attendance.Session, *platforms.Source, *Options)) error {
 		session, source, o := session, source, Options{Attendees: 1, Start: planned}
 		change(&session, &source, &o)
-		_, err := New(session, source, o)
+		_, err := New(session, []platforms.Source{source}, o)
 		return err
 	}
 	for _, tt := range []struct {
 		name, want string
 		change     func(*attendance.Session, *platforms.Source, *Options)
 	}{
-		{"no room on the source", "session on-zoom has no room on source other", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Name = "other" }},
-		{"a form tool", "source zoom: typeform tells nothing about attendance", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Platform = "typeform" }},
+		{"no room on the source", "session on-zoom has no room that can be played", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Name = "other" }},
+		{"a form, and nothing to ask", "session on-zoom has no room that can be played", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Platform = "typeform" }},
 		{"no secret", "source zoom: secrets: missing", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Secrets = nil }},
 		{"nobody", "there must be at least one attendee", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Attendees = 0 }},
 		{"backwards", "the speed must be positive", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Speed = -1 }},

@@ -16,10 +16,9 @@ const comeForOneAway = 2
 // playTotals writes down what a platform tells that has no words for joins and leaves (Livestorm): who registered, before
 // the planned start; the start and the end; then of each person for how long they were there, or that they were not.
 func (s *stage) playTotals() {
-	length := s.session.EndsAt.Sub(s.session.StartsAt)
-	lead, closes := Lead(s.session), closing(length)
-	afterwards := func() time.Duration { return closes + length/60 + between(s.audience, 0, length/6) }
-	people := draw(s.audience, s.Attendees, length)
+	lead, closes := Lead(s.session), closing(s.length)
+	afterwards := func() time.Duration { return closes + s.length/60 + between(s.audience, 0, s.length/6) }
+	people := draw(s.audience, s.Attendees, s.length)
 	away := s.Attendees / comeForOneAway
 	var watched time.Duration
 	for i := range len(people) + away {
@@ -40,7 +39,7 @@ func (s *stage) playTotals() {
 	s.say(attendance.Event{Kind: attendance.Started}, -lead/5, -1)
 	s.say(attendance.Event{Kind: attendance.Ended}, closes, -1)
 	registered := s.Attendees + away
-	s.truth.Unique, s.truth.WatchSeconds = s.Attendees, watched.Seconds()
+	s.truth.Unique, s.truth.WatchSeconds = new(s.Attendees), new(watched.Seconds())
 	s.truth.Registered, s.truth.NoShowRate = &registered, new(float64(away)/float64(registered))
 }
 
@@ -57,7 +56,7 @@ func (s *stage) stayedAway(e attendance.Event, after time.Duration, lane int) {
 	d, e := s.encode(e, after, lane)
 	d.body = bytes.Replace(d.body, []byte(`"people.registered"`), []byte(`"people.not_attended"`), 1)
 	d.signed = d.body
-	s.send(d, e)
+	s.send(d, s.intruder(e))
 }
 
 // uuid is an id such as platforms draw, the same for the same text.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"jauge/attendance"
 )
 
 // Truth is what is true of a performance, from who was in when at the platform's resolution of time. A service that
@@ -14,15 +16,17 @@ import (
 // A leave that is lost for good makes its visit last until the session's end: nobody can know better from what was sent.
 type Truth struct {
 	Session      string     `json:"session"`
-	Unique       int        `json:"unique"`           // persons who came
+	Unique       *int       `json:"unique,omitempty"` // persons who came
 	Visits       int        `json:"visits,omitempty"` // connections that they came with; 0: the platform tells none
 	Peak         *int       `json:"peak,omitempty"`   // most persons within the same second
 	PeakAt       *time.Time `json:"peak_at,omitempty"`
-	WatchSeconds float64    `json:"watch_seconds"`         // all persons' time; two devices at once are one person
-	Present      *int       `json:"present,omitempty"`     // 0: the session ended
-	Connections  *int       `json:"connections,omitempty"` // 0: the session ended
-	Registered   *int       `json:"registered,omitempty"`  // persons
+	WatchSeconds *float64   `json:"watch_seconds,omitempty"` // all persons' time; two devices at once are one person
+	Present      *int       `json:"present,omitempty"`       // 0: the session ended
+	Connections  *int       `json:"connections,omitempty"`   // 0: the session ended
+	Registered   *int       `json:"registered,omitempty"`    // persons
 	NoShowRate   *float64   `json:"no_show_rate,omitempty"`
+	Answers      *int       `json:"answers,omitempty"` // persons whose answers a form tool posted; nil: no form was played
+	Beacons      int        `json:"beacons,omitempty"` // persons whose pages sent beacons
 
 	Requests   int `json:"requests"`    // of all kinds
 	Duplicates int `json:"duplicates"`  // requests that repeat another
@@ -48,7 +52,7 @@ func (t *Truth) count(visits []visit, end time.Time) {
 		}
 		byPerson[v.person] = append(byPerson[v.person], v)
 	}
-	t.Unique = len(byPerson)
+	t.Unique = new(len(byPerson))
 	var watched time.Duration
 	inside := map[int64]int{} // persons by Unix second
 	for _, own := range byPerson {
@@ -68,8 +72,22 @@ func (t *Truth) count(visits []visit, end time.Time) {
 			}
 		}
 	}
-	t.WatchSeconds = watched.Seconds()
+	t.WatchSeconds = new(watched.Seconds())
 	t.findPeak(inside)
+}
+
+// countBeacons adds n pages that opened and closed again. What the platform reports of persons afterwards stays as it is;
+// else each page is a person more. When it was open only the service knows, who stamps beacons when it hears them: so how many
+// were in at once, and for how long, is known no longer.
+func (t *Truth) countBeacons(n int, beside attendance.Capability) {
+	t.Beacons, t.Present, t.Connections = n, new(0), new(0)
+	if beside == attendance.Totals {
+		return
+	}
+	if t.Unique != nil {
+		n += *t.Unique
+	}
+	t.Unique, t.Peak, t.PeakAt, t.WatchSeconds = &n, nil, nil, nil
 }
 
 // findPeak takes the most persons in one second, and the first such second.

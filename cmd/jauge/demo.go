@@ -123,11 +123,10 @@ type demo struct {
 	wrong  error // figures that were not what was played
 }
 
-// sessions are those that can be played, by planned start.
+// sessions are those whose attendance can be played, by planned start. Answers come by jauge's own survey.
 func (d *demo) sessions() []attendance.Session {
 	sessions := slices.DeleteFunc(slices.Clone(d.config.Sessions), func(s attendance.Session) bool {
-		_, ok := d.config.playable(s)
-		return !ok
+		return len(simulator.Cast(s, d.config.sources(), nil)) == 0
 	})
 	slices.SortStableFunc(sessions, func(a, b attendance.Session) int { return a.StartsAt.Compare(b.StartsAt) })
 	return sessions
@@ -186,18 +185,17 @@ func (d *demo) converse(ctx context.Context, session attendance.Session) error {
 	if session.Invited > 0 {
 		attendees = max(1, session.Invited*(75+chance.IntN(20))/100)
 	}
-	source, _ := d.config.playable(session)
-	performance, err := simulator.New(session, source, simulator.Options{
+	performance, err := simulator.New(session, d.config.sources(), simulator.Options{
 		Attendees: attendees, Seed: d.Seed, Start: session.StartsAt, Faults: simulator.LightFaults(),
 	})
 	if err != nil {
 		return err
 	}
-	answers := d.answers(chance, session, performance.Truth.Unique)
+	answers := d.answers(chance, session, *performance.Truth.Unique)
 	poster := simulator.Poster{URL: d.address(), Client: d.client, Now: d.clock.Now, Patience: 10 * time.Second}
 	acts := answers
 	for _, delivery := range performance.Deliveries {
-		acts = append(acts, act{delivery.At, func(ctx context.Context) error { return poster.Post(ctx, performance, delivery) }})
+		acts = append(acts, act{delivery.At, func(ctx context.Context) error { return poster.Post(ctx, delivery) }})
 	}
 	slices.SortStableFunc(acts, func(a, b act) int { return a.at.Compare(b.at) })
 	d.say(session, session.StartsAt.Add(-simulator.Lead(session)), "the room opens")
@@ -223,7 +221,7 @@ func (d *demo) close(ctx context.Context, session attendance.Session, truth simu
 		fmt.Fprintln(d.out, wrong)
 		d.wrong = errors.Join(d.wrong, wrong)
 	}
-	watched := (time.Duration(truth.WatchSeconds) * time.Second).Round(time.Minute)
+	watched := (time.Duration(*truth.WatchSeconds) * time.Second).Round(time.Minute)
 	more := ""
 	if truth.PeakAt != nil {
 		more = fmt.Sprintf(", at most %d at once (%s)", *truth.Peak, truth.PeakAt.In(session.StartsAt.Location()).Format("15:04"))
@@ -232,7 +230,7 @@ func (d *demo) close(ctx context.Context, session attendance.Session, truth simu
 		more = fmt.Sprintf(" of %d who registered, as the platform reports", *truth.Registered)
 	}
 	d.say(session, d.clock.Now(), fmt.Sprintf("%d people came%s, watched for %s in all, %d answered",
-		truth.Unique, more, strings.TrimSuffix(watched.String(), "0s"), answers))
+		*truth.Unique, more, strings.TrimSuffix(watched.String(), "0s"), answers))
 	return nil
 }
 
@@ -295,14 +293,14 @@ func (s shown) differs(truth simulator.Truth, answers int) error {
 	hold("state", s.State, attendance.Over)
 	hold("present", known(a.Present), known(truth.Present))
 	hold("connections", known(a.Connections), known(truth.Connections))
-	hold("unique", known(a.Unique), truth.Unique)
+	hold("unique", known(a.Unique), known(truth.Unique))
 	hold("peak", known(a.Peak), known(truth.Peak))
 	hold("registered", known(a.Registered), known(truth.Registered))
 	hold("no_show_rate", known(a.NoShowRate), known(truth.NoShowRate))
 	if answers > 0 {
 		hold("respondents", known(s.Feedback.Respondents), answers)
 	}
-	hold("watch_seconds", known(a.WatchSeconds), truth.WatchSeconds)
+	hold("watch_seconds", known(a.WatchSeconds), known(truth.WatchSeconds))
 	if a.PeakAt == nil || truth.PeakAt == nil || !a.PeakAt.Equal(*truth.PeakAt) {
 		hold("peak_at", known(a.PeakAt), known(truth.PeakAt))
 	}

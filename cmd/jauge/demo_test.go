@@ -180,7 +180,7 @@ func TestShownDiffers(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2020, 4, 30, 16, 0, 0, 0, time.UTC)
 	truth := simulator.Truth{
-		Unique: 3, Present: new(0), Connections: new(0), Peak: new(2), PeakAt: &at, WatchSeconds: 1.5, Registered: new(4), NoShowRate: new(0.25),
+		Unique: new(3), Present: new(0), Connections: new(0), Peak: new(2), PeakAt: &at, WatchSeconds: new(1.5), Registered: new(4), NoShowRate: new(0.25),
 	}
 	const good = `{"state": "ended", "attendance": {"present": 0, "connections": 0, "unique": 3, "peak": 2, "peak_at": "2020-04-30T18:00:00+02:00", "watch_seconds": 1.5,
 		"registered": 4, "no_show_rate": 0.25}, "feedback": {"respondents": 4}}`

@@ -27,7 +27,8 @@ type simulateCmd struct {
 	URL       string  `required:"" placeholder:"URL" help:"Where the service listens, such as http://127.0.0.1:8080."`
 	Config    string  `help:"Configuration file of the service (default: $JAUGE_CONFIG, ./jauge.yaml, the built-in example programme)." type:"path"`
 	Session   string  `help:"The session to play (default: the first that has a room on a source)."`
-	Attendees int     `help:"How many persons come (default: as many as were invited, or 60)."`
+	Attendees int     `help:"How many persons come, or answer where there is only a form (default: as many as were invited, or 60)."`
+	Beacons   int     `help:"How many persons' pages send beacons beside that, at most 600."`
 	Speed     float64 `default:"60" help:"How many times as fast as planned: at 60 an hour takes a minute, for the service too."`
 	Faults    bool    `help:"Send duplicates, late and reordered requests and forged ones, and lose leaves."`
 	Seed      uint64  `default:"1" help:"The same seed gives the same audience and the same faults."`
@@ -41,7 +42,14 @@ play it on a session that has no events yet to compare all figures. A leave that
 last until the session's end.
 
 On a platform that sends no joins and leaves (Livestorm) people register before the start, and after the end it is told who
-came, and for how long: what nobody can know of such a session is not part of the truth.`
+came, and for how long: what nobody can know of such a session is not part of the truth.
+
+Where a room of the session is a form (Typeform, Tally, Formbricks), three in five of those who came submit it after the
+end; on a session that has no other room, --attendees do. "answers" is then what the service must show as respondents.
+
+With --beacons, that many pages open and close again while the session is on, each a person of its own. The service stamps
+them when it hears them, so the truth says how many there were, not when. It takes 600 from one address at once; a second run
+within a minute waits for it.`
 }
 
 // Run plays until the end or until SIGINT or SIGTERM; the truth goes to out, the progress to err.
@@ -54,6 +62,8 @@ func (cmd simulateCmd) Run(out output) error {
 const (
 	simulateWorkers = 8  // requests under way at once
 	defaultAudience = 60 // of a session that does not say how many were invited
+
+	mostBeacons = 600 // the joins, and the leaves, that the service takes at once from one address
 )
 
 func (cmd simulateCmd) play(ctx context.Context, out output) error {
@@ -61,7 +71,7 @@ func (cmd simulateCmd) play(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	session, source, err := cmd.choose(c)
+	session, err := cmd.choose(c)
 	if err != nil {
 		return err
 	}
@@ -71,18 +81,18 @@ func (cmd simulateCmd) play(ctx context.Context, out output) error {
 	if err := poster.Reach(ctx); err != nil {
 		return err
 	}
-	o := simulator.Options{Attendees: cmp.Or(cmd.Attendees, session.Invited, defaultAudience), Seed: cmd.Seed, Speed: cmd.Speed}
+	o := simulator.Options{Attendees: cmp.Or(cmd.Attendees, session.Invited, defaultAudience), Seed: cmd.Seed, Speed: cmd.Speed, Beacons: cmd.Beacons, Survey: c.asks(session)}
 	o.Start = time.Now().Add(time.Duration(float64(simulator.Lead(session)) / cmd.Speed))
 	if cmd.Faults {
 		o.Faults = simulator.AllFaults()
 	}
-	performance, err := simulator.New(session, source, o)
+	performance, err := simulator.New(session, c.sources(), o)
 	if err != nil {
 		return err
 	}
 	p := newProgress(out.err, performance)
 	err = performance.Play(ctx, simulateWorkers, sleepUntil, func(ctx context.Context, d simulator.Delivery) error {
-		err := poster.Post(ctx, performance, d)
+		err := poster.Post(ctx, d)
 		if err == nil {
 			p.step()
 		}
@@ -99,7 +109,7 @@ func (cmd simulateCmd) play(ctx context.Context, out output) error {
 }
 
 // choose finds the session that the flags ask for. Every mistake of theirs is reported at once.
-func (cmd simulateCmd) choose(c *Config) (attendance.Session, platforms.Source, error) {
+func (cmd simulateCmd) choose(c *Config) (attendance.Session, error) {
 	var ps problem.Problems
 	add := func(path, message string) { ps = append(ps, problem.Problem{Path: path, Message: message}) }
 	if u, err := url.Parse(cmd.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -111,36 +121,38 @@ func (cmd simulateCmd) choose(c *Config) (attendance.Session, platforms.Source, 
 	if cmd.Attendees < 0 {
 		add("--attendees", "must be at least 1")
 	}
+	if cmd.Beacons < 0 || cmd.Beacons > mostBeacons {
+		add("--beacons", fmt.Sprintf("must be from 0 to %d: the service takes no more at once from one address", mostBeacons))
+	}
 	at := slices.IndexFunc(c.Sessions, func(s attendance.Session) bool {
-		_, ok := c.playable(s)
-		return ok && (cmd.Session == "" || cmd.Session == s.ID)
+		return c.playable(s) && (cmd.Session == "" || cmd.Session == s.ID)
 	})
 	switch {
 	case at >= 0:
 	case cmd.Session == "":
-		add("--session", "no session of the configuration has a room on a source that tells about attendance")
+		add("--session", "no session of the configuration has a room on a source that tells about attendance, or a form and a survey")
 	case slices.ContainsFunc(c.Sessions, func(s attendance.Session) bool { return s.ID == cmd.Session }):
-		add("--session", fmt.Sprintf("%s has no room on a source that tells about attendance", cmd.Session))
+		add("--session", fmt.Sprintf("%s has no room on a source that tells about attendance, nor a form and a survey", cmd.Session))
 	default:
 		add("--session", fmt.Sprintf("no session of the configuration has the id %q", cmd.Session))
 	}
 	if len(ps) > 0 {
-		return attendance.Session{}, platforms.Source{}, ps
+		return attendance.Session{}, ps
 	}
-	source, _ := c.playable(c.Sessions[at])
-	return c.Sessions[at], source, nil
+	return c.Sessions[at], nil
 }
 
-// playable is the source of a session's first room that tells about attendance.
-func (c *Config) playable(session attendance.Session) (platforms.Source, bool) {
-	for _, room := range session.Rooms {
-		for _, s := range c.Sources {
-			if s.Name == room.Source && simulator.Plays(s.Platform) {
-				return s.source(), true
-			}
-		}
+// playable says whether anybody posts about a session.
+func (c *Config) playable(session attendance.Session) bool {
+	return len(simulator.Cast(session, c.sources(), c.asks(session))) > 0
+}
+
+func (c *Config) sources() []platforms.Source {
+	sources := make([]platforms.Source, len(c.Sources))
+	for i, s := range c.Sources {
+		sources[i] = s.source()
 	}
-	return platforms.Source{}, false
+	return sources
 }
 
 // httpClient keeps as many connections as there are workers.
@@ -184,7 +196,11 @@ func newProgress(w io.Writer, p *simulator.Performance) *progress {
 		info, err := f.Stat()
 		bar.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
 	}
-	fmt.Fprintf(w, "playing %s on %s: %d requests in %s\n", p.Truth.Session, p.Source.Name, bar.of, time.Until(last).Round(time.Second))
+	var on []string
+	for _, source := range p.Sources {
+		on = append(on, source.Name)
+	}
+	fmt.Fprintf(w, "playing %s on %s: %d requests in %s\n", p.Truth.Session, strings.Join(on, " and "), bar.of, time.Until(last).Round(time.Second))
 	return bar
 }
 

@@ -87,7 +87,7 @@ func TestSimulateWithFaultsEndsWithTheTruth(t *testing.T) {
 				if err := json.Unmarshal([]byte(out), &truth); err != nil {
 					t.Fatal(err)
 				}
-				if truth.Unique != 40 || truth.Duplicates == 0 || truth.Late == 0 || truth.Forged == 0 ||
+				if *truth.Unique != 40 || truth.Duplicates == 0 || truth.Late == 0 || truth.Forged == 0 ||
 					truth.LostLeaves > 0 && session == "on-livestorm" {
 					t.Errorf("not much of a bad day: %s", out)
 				}
@@ -121,10 +121,10 @@ func TestSimulateByDefault(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &truth); err != nil || code != exitOK {
 		t.Fatalf("exit %d, %v\n%s", code, err, progress)
 	}
-	if truth.Session != "on-livekit" || truth.Unique != 60 || truth.Duplicates+truth.Late+truth.LostLeaves+truth.Forged != 0 {
+	if truth.Session != "on-livekit" || *truth.Unique != 60 || truth.Duplicates+truth.Late+truth.LostLeaves+truth.Forged != 0 {
 		t.Errorf("played %s", out)
 	}
-	if shown := p.figures("on-livekit"); shown.Unique != 60 || *shown.Peak != *truth.Peak {
+	if shown := p.figures("on-livekit"); *shown.Unique != 60 || *shown.Peak != *truth.Peak {
 		t.Errorf("shown %+v", shown)
 	}
 }
@@ -168,7 +168,7 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		},
 		{
 			"a session without a room", []string{"--url", p.url, "--config", p.file(), "--session", "nowhere"}, exitWrong,
-			"--session: nowhere has no room on a source that tells about attendance",
+			"--session: nowhere has no room on a source that tells about attendance, nor a form and a survey",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
