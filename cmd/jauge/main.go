@@ -24,7 +24,7 @@ type output struct{ out, err io.Writer }
 type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the service. SIGINT and SIGTERM drain and stop it."`
 	Demo     demoCmd     `cmd:"" help:"Run the service and play the example programme on it, in a few minutes, answers included."`
-	Simulate simulateCmd `cmd:"" help:"Post what a session's platform would post, signed, and print the truth it played as JSON."`
+	Simulate simulateCmd `cmd:"" help:"Post what a session's platforms would post, signed, and print the truth it played as JSON."`
 	Check    checkCmd    `cmd:"" help:"Validate the whole configuration: all mistakes at once, exit 2 if there are any."`
 	Verify   verifyCmd   `cmd:"" help:"Recompute every count from the marks and compare: exit 1 on drift."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

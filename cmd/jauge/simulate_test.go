@@ -18,7 +18,7 @@ import (
 	"jauge/simulator"
 )
 
-// rooms is a configuration with a session on each platform that can be simulated.
+// rooms is a configuration with a session on each platform that can be simulated; the last form is beside a room.
 const rooms = `
 sources:
   - {name: livekit, platform: livekit, secrets: ["APIexample:example-secret-of-the-programme-42"]}
@@ -28,7 +28,11 @@ sources:
   - {name: jaas, platform: jaas, secrets: [example-jaas-secret]}
   - {name: prosody, platform: jitsi, secrets: [example-jitsi-token]}
   - {name: daily, platform: daily, secrets: ["ZXhhbXBsZS1kYWlseS1zZWNyZXQ="]}
+  - {name: hall, platform: livekit, secrets: ["APIexample:example-secret-of-the-programme-42"]}
   - {name: livestorm, platform: livestorm, secrets: [example-livestorm-secret]}
+  - {name: typeform, platform: typeform, secrets: [example-typeform-secret]}
+  - {name: tally, platform: tally, secrets: [example-tally-secret]}
+  - {name: formbricks, platform: formbricks, secrets: ["whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE="]}
 sessions:
   - {id: nowhere, title: {en: None}, starts_at: 2020-04-20T18:00:00Z, ends_at: 2020-04-20T19:00:00Z}
   - {id: on-livekit, title: {en: One}, starts_at: 2020-04-23T12:00:00Z, ends_at: 2020-04-23T13:00:00Z, rooms: [{source: livekit, id: one}]}
@@ -43,6 +47,32 @@ sessions:
     starts_at: 2020-05-11T18:00:00Z
     ends_at: 2020-05-11T19:00:00Z
     rooms: [{source: livestorm, id: fe9e2c48-a993-4d81-afbe-ed483f2d3576}]
+  - id: on-typeform
+    title: {en: Nine}
+    starts_at: 2020-05-12T18:00:00Z
+    ends_at: 2020-05-12T19:00:00Z
+    rooms: [{source: typeform, id: lT4Z3j}]
+    survey: short
+    questions: {b2f1c0de: rating, 9a77e412: subjects, 5eed1e55: ""}
+  - {id: on-formbricks, title: {en: Ten}, starts_at: 2020-05-13T18:00:00Z, ends_at: 2020-05-13T19:00:00Z, rooms: [{source: formbricks, id: ten}], survey: short}
+  - id: on-both
+    title: {en: Eleven}
+    starts_at: 2020-05-14T18:00:00Z
+    ends_at: 2020-05-14T19:00:00Z
+    rooms: [{source: tally, id: VwbNEw}, {source: hall, id: eleven}]
+    survey: short
+    segments: [{id: pupils, title: {en: Pupils}}, {id: students, title: {en: Students}}]
+  - {id: unasked, title: {en: Twelve}, starts_at: 2020-05-15T18:00:00Z, ends_at: 2020-05-15T19:00:00Z, rooms: [{source: tally, id: unasked}]}
+  - {id: watched, title: {en: Thirteen}, starts_at: 2020-05-18T18:00:00Z, ends_at: 2020-05-18T19:00:00Z, rooms: [{source: livestorm, id: thirteen}]}
+  - {id: crowded, title: {en: Fourteen}, starts_at: 2020-05-19T18:00:00Z, ends_at: 2020-05-19T19:00:00Z, rooms: [{source: relay, id: fourteen}]}
+surveys:
+  - id: short
+    title: {en: Short}
+    questions:
+      - {id: rating, kind: scale, min: 1, max: 5, required: true, label: {en: Rating}}
+      - {id: subjects, kind: choices, label: {en: Subjects}, choices: [{value: law, label: {fr: Le droit, en: Law}}, {value: past, label: {fr: "L'histoire", en: History}}]}
+      - {id: again, kind: yesno, required: true, label: {en: Again}}
+      - {id: remark, kind: text, label: {en: Remark}}
 `
 
 // file is the configuration that the program was started with.
@@ -51,15 +81,38 @@ func (p *program) file() string { return p.args[2] }
 // figures reads what the API shows, in the words of the truth.
 func (p *program) figures(session string) simulator.Truth {
 	p.t.Helper()
-	text, err := json.Marshal(p.attendance(session))
+	o := p.api("/api/v1/sessions/" + session)
+	text, err := json.Marshal(o["attendance"])
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	shown := simulator.Truth{Session: session}
+	if n, ok := o["feedback"].(map[string]any)["respondents"].(float64); ok {
+		shown.Answers = new(int(n))
+	}
 	if err := json.Unmarshal(text, &shown); err != nil {
 		p.t.Fatal(err)
 	}
 	return shown
+}
+
+// refused is how many requests of a source were refused for their signature.
+func (p *program) refused(source string) (n int) {
+	p.t.Helper()
+	for line := range strings.Lines(p.metrics("jauge_webhook_refused_total")) {
+		_, _ = fmt.Sscanf(line, `jauge_webhook_refused_total{reason="signature",source="`+source+`"} %d`, &n)
+	}
+	return n
+}
+
+// simulate plays a session in this process and gives the truth that it prints.
+func (p *program) simulate(session string, flags ...string) (truth simulator.Truth, progress string) {
+	p.t.Helper()
+	code, out, progress := call(append([]string{"simulate", "--url", p.url, "--config", p.file(), "--session", session}, flags...)...)
+	if err := json.Unmarshal([]byte(out), &truth); err != nil || code != exitOK || strings.Count(out, "\n") != 1 {
+		p.t.Fatalf("exit %d, %v\n%s\n%s", code, err, out, progress)
+	}
+	return truth, progress
 }
 
 // On a bad day, on both stores and on every platform at once, the service ends with the figures that were played.
@@ -72,29 +125,36 @@ func TestSimulateWithFaultsEndsWithTheTruth(t *testing.T) {
 	t.Cleanup(server.Stop)
 	for store, env := range map[string]string{"redis": "JAUGE_REDIS_URL=" + server.URL(), "embedded": "JAUGE_REDIS_URL="} {
 		p := start(t, rooms, env)
-		for session, source := range map[string]string{
-			"on-livekit": "livekit", "on-zoom": "zoom-main", "on-relay": "relay", "on-bbb": "bbb", "on-jaas": "jaas", "on-jitsi": "prosody",
-			"on-daily": "daily", "on-livestorm": "livestorm",
+		for session, sources := range map[string][]string{
+			"on-livekit": {"livekit"}, "on-zoom": {"zoom-main"}, "on-relay": {"relay"}, "on-bbb": {"bbb"}, "on-jaas": {"jaas"}, "on-jitsi": {"prosody"},
+			"on-daily": {"daily"}, "on-livestorm": {"livestorm"}, "on-typeform": {"typeform"}, "on-formbricks": {"formbricks"}, "on-both": {"hall", "tally"},
 		} {
 			t.Run(store+", "+session, func(t *testing.T) {
 				t.Parallel()
-				code, out, progress := call("simulate", "--url", p.url, "--config", p.file(), "--session", session,
-					"--faults", "--speed", "1200", "--attendees", "40", "--seed", "2")
-				if code != exitOK || strings.Count(out, "\n") != 1 {
-					t.Fatalf("exit %d\n%s\n%s", code, out, progress)
+				truth, progress := p.simulate(session, "--faults", "--speed", "2400", "--attendees", "40", "--seed", "2")
+				if truth.Duplicates == 0 || truth.Late == 0 || truth.Forged == 0 || truth.LostLeaves > 0 && session == "on-livestorm" {
+					t.Errorf("not much of a bad day: %+v", truth)
 				}
-				var truth simulator.Truth
-				if err := json.Unmarshal([]byte(out), &truth); err != nil {
-					t.Fatal(err)
+				switch form := truth.Answers; session {
+				case "on-typeform", "on-formbricks":
+					if truth.Unique != nil || *form != 40 {
+						t.Errorf("played %+v", truth)
+					}
+				case "on-both":
+					if *truth.Unique != 40 || *form < 15 || *form > 33 {
+						t.Errorf("played %+v", truth)
+					}
+				default:
+					if *truth.Unique != 40 || form != nil {
+						t.Errorf("played %+v", truth)
+					}
 				}
-				if *truth.Unique != 40 || truth.Duplicates == 0 || truth.Late == 0 || truth.Forged == 0 ||
-					truth.LostLeaves > 0 && session == "on-livestorm" {
-					t.Errorf("not much of a bad day: %s", out)
+				refused := 0
+				for _, source := range sources {
+					refused += p.refused(source)
 				}
-				refused := p.metrics("jauge_webhook_refused_total")
-				want := fmt.Sprintf(`jauge_webhook_refused_total{reason="signature",source="%s"} %d`, source, truth.Forged)
-				if !strings.Contains(refused+"\n", want+"\n") {
-					t.Errorf("refused:\n%s\nwant %s", refused, want)
+				if refused != truth.Forged {
+					t.Errorf("%d refused, %d were forged", refused, truth.Forged)
 				}
 				last := fmt.Sprintf("%d of %d requests, 0s left\n", truth.Requests, truth.Requests)
 				if !strings.HasSuffix(progress, last) {
@@ -109,6 +169,36 @@ func TestSimulateWithFaultsEndsWithTheTruth(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Beside totals, pages give the live count and the platform's figures stay; beside joins, each page is a person more; beside a
+// form they are all that is known of who came.
+func TestSimulateWithBeacons(t *testing.T) {
+	t.Parallel()
+	p := start(t, rooms)
+	for _, tt := range []struct {
+		session  string
+		unique   int
+		answered bool
+	}{{"watched", 20, false}, {"crowded", 50, false}, {"on-typeform", 30, true}} {
+		t.Run(tt.session, func(t *testing.T) {
+			t.Parallel()
+			truth, _ := p.simulate(tt.session, "--speed", "2400", "--attendees", "20", "--beacons", "30")
+			shown := p.figures(tt.session)
+			if truth.Beacons != 30 || *truth.Unique != tt.unique || *shown.Unique != tt.unique || (truth.Answers != nil) != tt.answered {
+				t.Errorf("played %+v, shown %+v", truth, shown)
+			}
+			if *shown.Present != *truth.Present || *shown.Connections != *truth.Connections || truth.Peak != nil || *shown.Peak == 0 {
+				t.Errorf("played %+v, shown %+v", truth, shown)
+			}
+			if truth.WatchSeconds != nil && *shown.WatchSeconds != *truth.WatchSeconds || tt.answered && *shown.Answers != *truth.Answers {
+				t.Errorf("played %+v, shown %+v", truth, shown)
+			}
+			if measured := p.attendance(tt.session)["measured"]; tt.session == "watched" && measured.(map[string]any)["unique"] != 30.0 {
+				t.Errorf("measured %v", measured)
+			}
+		})
 	}
 }
 
@@ -162,13 +252,18 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		},
 		{"no URL", nil, exitWrong, `jauge: missing flags: --url=URL`},
 		{
-			"every flag", []string{"--url", "localhost:8080", "--config", p.file(), "--session", "nosuch", "--speed", "0", "--attendees=-1"}, exitWrong,
+			"every flag", []string{"--url", "localhost:8080", "--config", p.file(), "--session", "nosuch", "--speed", "0", "--attendees=-1", "--beacons", "601"}, exitWrong,
 			"--url: must be an http or https URL\n--speed: must be above 0\n--attendees: must be at least 1\n" +
+				"--beacons: must be from 0 to 600: the service takes no more at once from one address\n" +
 				`--session: no session of the configuration has the id "nosuch"`,
 		},
 		{
 			"a session without a room", []string{"--url", p.url, "--config", p.file(), "--session", "nowhere"}, exitWrong,
 			"--session: nowhere has no room on a source that tells about attendance, nor a form and a survey",
+		},
+		{
+			"a form and nothing to ask", []string{"--url", p.url, "--config", p.file(), "--session", "unasked"}, exitWrong,
+			"--session: unasked has no room on a source that tells about attendance, nor a form and a survey",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
