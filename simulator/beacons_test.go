@@ -85,20 +85,20 @@ func hear(t *testing.T, store *attendance.Store, d Delivery) (kind string) {
 		return ""
 	}
 	var said struct{ ID, Kind string }
-	err := json.Unmarshal(d.body, &said)
-	switch open := true; {
-	case err != nil:
-	case said.Kind == "join":
-		err = store.Arrive(t.Context(), d.session, said.ID)
-	case said.Kind == "leave":
-		err = store.Depart(t.Context(), d.session, said.ID)
-	default:
-		if open, err = store.Beat(t.Context(), d.session, said.ID); !open {
-			t.Fatalf("%s is closed at %s", said.ID, d.At)
-		}
-	}
-	if err != nil {
+	if err := json.Unmarshal(d.body, &said); err != nil {
 		t.Fatal(err)
+	}
+	open, err := true, error(nil)
+	switch said.Kind {
+	case "join":
+		err = store.Arrive(t.Context(), d.session, said.ID)
+	case "beat":
+		open, err = store.Beat(t.Context(), d.session, said.ID)
+	case "leave":
+		err = store.Depart(t.Context(), d.session, said.ID)
+	}
+	if !open || err != nil {
+		t.Fatalf("%s of %s at %s: open %t, %v", said.Kind, said.ID, d.At, open, err)
 	}
 	return said.Kind
 }
