@@ -51,7 +51,7 @@ const (
 	Recorded  Result = "recorded"  // it changed what is known
 	Duplicate Result = "duplicate" // it was known already
 	StaffSeen Result = "staff"     // authentic, of somebody who is not counted
-	Aside     Result = "aside"     // no session claims its room; kept until one does
+	Aside     Result = "aside"     // kept until a session claims its room, or because it cannot be used: see Reason
 )
 
 // Capability is what a source can tell about attendance.

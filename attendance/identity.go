@@ -27,6 +27,8 @@ type sealed struct {
 	Staff      bool   `json:"f,omitempty"`
 	At         int64  `json:"t"`
 	Seconds    int64  `json:"n,omitempty"`
+	Reason     Reason `json:"x,omitempty"` // why it cannot be used; empty: it can
+	Arrived    int64  `json:"w,omitempty"` // of what cannot be used: a replay keeps it for no longer
 }
 
 // sealer hashes ids with the service's secret key.

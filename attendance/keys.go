@@ -37,5 +37,5 @@ func (k keys) sessions() string { return k.prefix + "sessions" }
 // claims is a HASH room.occurrence → session id, of rooms that serve several sessions.
 func (k keys) claims() string { return k.prefix + "claims" }
 
-// aside is a ZSET of sealed events that no session claims, scored by arrival in ms; kept for AsideFor.
+// aside is a ZSET of sealed events that no session claims or that cannot be used, scored by arrival in ms; kept for AsideFor.
 func (k keys) aside() string { return k.prefix + "aside" }

@@ -3,7 +3,6 @@ package attendance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +16,6 @@ import (
 var (
 	ErrNotFound = errors.New("no such session")
 	ErrExists   = errors.New("a session with this id exists")
-	ErrTime     = errors.New("event time out of range") // before 2000 or more than 24 h ahead
-	ErrNobody   = errors.New("event names neither an attendee nor a connection")
 )
 
 // Options are what a Store is built with.
@@ -84,40 +81,17 @@ const (
 // Observe names who is told of events that the journal kept and that are recorded now; call it before they can be.
 func (s *Store) Observe(f func(source, kind, result string)) { s.observe = f }
 
-// Events may be this far ahead of the receiver's clock, and no older than this moment.
-const maxAhead = 24 * time.Hour
-
-var oldest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func (s *Store) check(e Event) error {
-	if e.At.Before(oldest) || e.At.After(s.now().Add(maxAhead)) {
-		return ErrTime
-	}
-	switch e.Kind {
-	case Joined, Left:
-		if e.Attendee == "" && e.Email == "" && e.Connection == "" {
-			return ErrNobody
-		}
-	case Bound:
-		if e.Connection == "" || e.Peer == "" {
-			return ErrNobody
-		}
-	}
-	if e.Kind.ofPerson() && e.Attendee == "" && e.Email == "" {
-		return ErrNobody
-	}
-	return nil
-}
-
 // Record adds what a source said to the set of marks; one result per event, in order, or none when Redis is away and the
-// journal has them. It is idempotent. An event that cannot be used (ErrTime, ErrNobody) refuses all of them.
+// journal has them. It is idempotent. An event that cannot be used (see Reason) is kept aside, and the others count: a
+// platform that sent it once more could not make it better.
 func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Result, error) {
 	batch := make([]sealed, len(events))
 	for i, e := range events {
-		if err := s.check(e); err != nil {
-			return nil, fmt.Errorf("event %d of %d: %w", i+1, len(events), err)
-		}
+		e.At = writable(e.At)
 		batch[i] = s.seal.seal(source, e)
+		if reason := s.unusable(e); reason != "" {
+			batch[i].Reason, batch[i].Arrived = reason, s.now().UnixMilli()
+		}
 	}
 	if len(batch) == 0 {
 		return nil, nil
@@ -130,17 +104,22 @@ func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Re
 	return results, err
 }
 
-// apply finds the sessions of sealed events and records them; what no session claims is put aside.
+// apply finds the sessions of sealed events and records them; what no session claims, or cannot be used, is put aside.
 func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 	results := make([]Result, len(batch))
 	var work []placed
 	var index []int
-	var unclaimed []sealed
+	var aside []sealed
 	cat, err := s.sessions(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for i, e := range batch {
+		if e.Reason != "" {
+			results[i] = Aside
+			aside = append(aside, e)
+			continue
+		}
 		session, ok, err := s.settled(ctx, cat, e)
 		if err != nil {
 			return nil, err
@@ -148,7 +127,7 @@ func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 		switch {
 		case !ok:
 			results[i] = Aside
-			unclaimed = append(unclaimed, e)
+			aside = append(aside, e)
 		case e.Staff && e.Kind.ofPerson():
 			results[i] = StaffSeen
 		default:
@@ -157,7 +136,7 @@ func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 			}
 		}
 	}
-	if err := s.putAside(ctx, unclaimed); err != nil {
+	if err := s.putAside(ctx, aside); err != nil {
 		return nil, err
 	}
 	written, err := s.write(ctx, work)

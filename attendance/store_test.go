@@ -235,33 +235,6 @@ func TestDeclaredAndReportedFigures(t *testing.T) {
 	})
 }
 
-func TestRefusedEvents(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
-		good := c.event(Joined, "ann", "c1", 0)
-		at := func(t time.Time) Event { e := good; e.At = t; return e }
-		for _, row := range []struct {
-			name  string
-			event Event
-			want  error
-		}{
-			{"1970", at(time.Unix(0, 0)), ErrTime},
-			{"2099", at(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)), ErrTime},
-			{"nobody", c.event(Left, "", "", 0), ErrNobody},
-			{"bind without a peer", c.event(Bound, "", "c1", 0), ErrNobody},
-			{"registered nobody", c.event(Registered, "", "c1", 0), ErrNobody},
-		} {
-			if _, err := s.Record(t.Context(), "live", []Event{good, row.event}); !errors.Is(err, row.want) {
-				t.Errorf("%s: %v", row.name, err)
-			}
-		}
-		if f := figures(t, s, "talk"); *f.Unique != 0 {
-			t.Error("a refused batch left something behind")
-		}
-	})
-}
-
 func TestVerifyFindsDriftAndRepairMendsIt(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {

@@ -14,7 +14,7 @@ import (
 	"jauge/feedback"
 )
 
-// asideObject is what is kept aside: authentic, and of no use yet.
+// asideObject is what is kept aside: authentic, and of no use, or not yet.
 type asideObject struct {
 	Events []asideItem  `json:"events"` // the first of them
 	Total  int          `json:"total"`
@@ -30,7 +30,7 @@ type asideItem struct {
 	Room       string                   `json:"room"`
 	Alias      *string                  `json:"alias"`
 	Kind       string                   `json:"kind"`
-	Reason     feedback.Reason          `json:"reason"`
+	Reason     string                   `json:"reason"`
 	At         time.Time                `json:"at"` // of answers to the hour
 	ReceivedAt time.Time                `json:"received_at"`
 	References map[string]feedback.Code `json:"references"` // null: not answers
@@ -38,15 +38,15 @@ type asideItem struct {
 
 // asideGroup is what is aside of one kind, from one room, for one reason.
 type asideGroup struct {
-	Source     string          `json:"source"`
-	Room       string          `json:"room"`
-	Alias      *string         `json:"alias"`
-	Kind       string          `json:"kind"`
-	Reason     feedback.Reason `json:"reason"`
-	Count      int             `json:"count"`
-	FirstAt    time.Time       `json:"first_at"`
-	LastAt     time.Time       `json:"last_at"`
-	References []string        `json:"references"` // of the form, that could not be used
+	Source     string    `json:"source"`
+	Room       string    `json:"room"`
+	Alias      *string   `json:"alias"`
+	Kind       string    `json:"kind"`
+	Reason     string    `json:"reason"`
+	Count      int       `json:"count"`
+	FirstAt    time.Time `json:"first_at"`
+	LastAt     time.Time `json:"last_at"`
+	References []string  `json:"references"` // of the form, that could not be used
 }
 
 // aside reads everything that is kept aside, in the order of its arrival.
@@ -61,7 +61,7 @@ func (s *server) aside(ctx context.Context) (asideObject, error) {
 	}
 	items := make([]asideItem, 0, len(events)+len(answers))
 	for _, e := range events {
-		item := asideItem{Source: e.Source, Room: e.Room, Kind: string(e.Kind), Reason: feedback.NoSession, At: e.At, ReceivedAt: e.ReceivedAt}
+		item := asideItem{Source: e.Source, Room: e.Room, Kind: string(e.Kind), Reason: string(e.Reason), At: e.At, ReceivedAt: e.ReceivedAt}
 		if e.Alias != "" {
 			item.Alias = &e.Alias
 		}
@@ -69,7 +69,7 @@ func (s *server) aside(ctx context.Context) (asideObject, error) {
 	}
 	for _, a := range answers {
 		items = append(items, asideItem{
-			Source: a.Source, Room: a.Room, Kind: answersKind, Reason: a.Reason, At: a.At, ReceivedAt: a.ReceivedAt, References: a.References,
+			Source: a.Source, Room: a.Room, Kind: answersKind, Reason: string(a.Reason), At: a.At, ReceivedAt: a.ReceivedAt, References: a.References,
 		})
 	}
 	slices.SortStableFunc(items, func(a, b asideItem) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
@@ -80,7 +80,7 @@ func (s *server) aside(ctx context.Context) (asideObject, error) {
 func asideGroups(items []asideItem) []asideGroup {
 	type key struct {
 		source, room, alias, kind string
-		reason                    feedback.Reason
+		reason                    string
 	}
 	groups, references := map[key]*asideGroup{}, map[key]map[string]bool{}
 	for _, i := range items {
@@ -116,7 +116,7 @@ func asideGroups(items []asideItem) []asideGroup {
 	return list
 }
 
-// getAside handles GET /api/v1/aside: authentic events that no session claimed, and answers that cannot be used.
+// getAside handles GET /api/v1/aside: authentic events that no session claimed, and events and answers that cannot be used.
 func (s *server) getAside(c *gin.Context) error {
 	object, err := s.aside(c.Request.Context())
 	if err != nil {
@@ -125,10 +125,10 @@ func (s *server) getAside(c *gin.Context) error {
 	return respond(c, http.StatusOK, object)
 }
 
-// asideView is what the programme says of a room whose events or answers are of no use yet.
+// asideView is what the programme says of a room whose events or answers are of no use, or not yet.
 type asideView struct {
 	Source, Room string
-	Reason       feedback.Reason
+	Reason       string
 	Events       int
 	Answers      int
 	References   []string
@@ -148,7 +148,7 @@ const (
 func asideViews(groups []asideGroup) []asideView {
 	type key struct {
 		source, room string
-		reason       feedback.Reason
+		reason       string
 		answers      bool
 	}
 	var views []asideView

@@ -72,6 +72,8 @@ func (s *site) putAside() {
 		s.event("zoom", attendance.Event{Kind: attendance.Joined, Room: "77", Occurrence: "o", Attendee: fmt.Sprint(i), Connection: "1", At: start})
 	}
 	s.event("zoom", attendance.Event{Kind: attendance.Left, Room: "77", Occurrence: "o", Attendee: "1", Connection: "1", At: start.Add(time.Minute)})
+	s.event("zoom", attendance.Event{Kind: attendance.Joined, Room: "951", Occurrence: "o", Attendee: "1", Connection: "1", At: time.Unix(86_400, 0)})
+	s.event("zoom", attendance.Event{Kind: attendance.Left, Room: "951", Occurrence: "o", At: start})
 	s.post("standard", "application/json", standardAnswers("nobody's", "", map[string]any{"before": 2, "now": 4}))
 	s.post("standard", "application/json", standardAnswers("hall", "", map[string]any{"before": 9}))
 }
@@ -174,7 +176,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 				return
 			}
 			hour := start.UTC().Truncate(time.Hour)
-			want := []asideGroup{{Source: "form", Room: "f1", Kind: "answers", Reason: reason, Count: 6, FirstAt: hour, LastAt: hour, References: references}}
+			want := []asideGroup{{Source: "form", Room: "f1", Kind: "answers", Reason: string(reason), Count: 6, FirstAt: hour, LastAt: hour, References: references}}
 			if diff := cmp.Diff(want, got.Groups); diff != "" || got.Total != 6 || len(got.Events) != 6 {
 				t.Errorf("%d aside, %d listed (-want +got):\n%s", got.Total, len(got.Events), diff)
 			}
@@ -239,7 +241,7 @@ func TestTypeform(t *testing.T) {
 		}
 		got := decode[asideObject](t, s.get("/api/v1/aside"))
 		want := map[string]feedback.Code{"aime": feedback.NoChoice, "tel": feedback.Unknown}
-		if len(got.Events) != 1 || cmp.Diff(want, got.Events[0].References) != "" || got.Events[0].Reason != feedback.Partly {
+		if len(got.Events) != 1 || cmp.Diff(want, got.Events[0].References) != "" || got.Events[0].Reason != string(feedback.Partly) {
 			t.Errorf("aside %+v", got.Events)
 		}
 		if o := decode[sessionObject](t, s.get("/api/v1/sessions/metier")); *o.Feedback.Respondents != 1 {
@@ -278,7 +280,7 @@ func TestUnclaimedRoomIsShownAndThenCounted(t *testing.T) {
 			s.event("zoom", attendance.Event{Kind: attendance.Joined, Room: "77", Occurrence: "o", Attendee: fmt.Sprint("p", i), Connection: fmt.Sprint(i), At: start})
 		}
 		got := decode[asideObject](t, s.get("/api/v1/aside"))
-		if got.Total != 50 || len(got.Groups) != 1 || got.Groups[0].Count != 50 || got.Groups[0].Reason != feedback.NoSession {
+		if got.Total != 50 || len(got.Groups) != 1 || got.Groups[0].Count != 50 || got.Groups[0].Reason != string(feedback.NoSession) {
 			t.Errorf("aside %+v", got.Groups)
 		}
 		if text := s.get("/").Body.String(); !strings.Contains(text, "50 événements de la salle 77") {

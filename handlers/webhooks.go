@@ -132,16 +132,9 @@ func sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// keep records a delivery: its events first, which may be refused, then its answers, which are not; what cannot be used of
-// them is put aside. All of it is idempotent, so that a delivery which failed half-way may simply come again.
+// keep records a delivery: its events first, then its answers; what cannot be used of either is put aside. All of it is idempotent, so that a delivery which failed half-way may simply come again.
 func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) error {
 	results, err := s.Attendance.Record(ctx, source, d.Events)
-	if errors.Is(err, attendance.ErrTime) {
-		return s.refuse(source, "time", badRequest("An event's time is before 2000 or more than 24 hours ahead."))
-	}
-	if errors.Is(err, attendance.ErrNobody) {
-		return s.refuse(source, "body", badRequest("An event names neither an attendee nor a connection."))
-	}
 	if err != nil {
 		return s.refuse(source, "store", unavailable(err))
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
@@ -118,15 +119,42 @@ func resign(h http.Header, body []byte, by time.Duration) {
 	platforms.Dialects["zoom"].Sign(platforms.Source{Name: "zoom", Platform: "zoom", Secrets: []string{zoomSecret}}, &request)
 }
 
-func TestWebhookTimesOutOfRange(t *testing.T) {
+// What cannot be used of a delivery is kept aside with its reason, again and again as one event; the rest counts.
+func TestUnusableEventsAreKeptAside(t *testing.T) {
 	t.Parallel()
-	s := one(t)
-	for _, at := range []time.Time{time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		body := fmt.Appendf(nil, `{"type":"attendee.joined","timestamp":%q,"data":{"room":"hall","attendee":"p"}}`, at.Format(time.RFC3339))
-		if w := s.post("standard", "application/json", body); w.Code != http.StatusBadRequest {
-			t.Errorf("%v: %d %s", at, w.Code, w.Body)
+	each(t, func(t *testing.T, s *site) {
+		at := func(stamp, attendee string) string {
+			return fmt.Sprintf(`{"type":"attendee.joined","timestamp":%q,"data":{"room":"hall","attendee":%q}}`, stamp, attendee)
 		}
-	}
+		body := "[" + at("1970-01-02T00:00:00Z", "p") + "," + at(start.Format(time.RFC3339), "p2") + "," + at("9999-12-31T23:59:59Z", "p") + "]"
+		nobody := zoomBody(attendance.Event{Kind: attendance.Joined, Room: "951", Occurrence: "o==", At: start})
+		for range 3 {
+			for source, body := range map[string]string{"standard": body, "zoom": string(nobody)} {
+				if w := s.post(source, "application/json", []byte(body)); w.Code != http.StatusOK {
+					t.Fatalf("%s: %d %s", source, w.Code, w.Body)
+				}
+			}
+		}
+		for counted, want := range map[string]int{
+			"event standard joined aside": 6, "event standard joined recorded": 1, "event standard joined duplicate": 2, "event zoom joined aside": 3,
+		} {
+			if n := s.metrics.get(counted); n != want {
+				t.Errorf("%s: %d, want %d", counted, n, want)
+			}
+		}
+		got := decode[asideObject](t, s.get("/api/v1/aside"))
+		early, late := time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+		want := []asideGroup{
+			{Source: "standard", Room: "hall", Kind: "joined", Reason: "time", Count: 2, FirstAt: early, LastAt: late, References: []string{}},
+			{Source: "zoom", Room: "951", Kind: "joined", Reason: "nobody", Count: 1, FirstAt: start.UTC(), LastAt: start.UTC(), References: []string{}},
+		}
+		if diff := cmp.Diff(want, got.Groups); diff != "" || got.Total != 3 || len(got.Events) != 3 || got.Events[0].References != nil {
+			t.Errorf("%d aside (-want +got):\n%s", got.Total, diff)
+		}
+		if text := s.get("/?lang=en").Body.String(); !strings.Contains(text, "An impossible time") || !strings.Contains(text, "Nobody is named") {
+			t.Errorf("the programme says %s", text)
+		}
+	})
 }
 
 func TestZoomHandshake(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 type Sources struct {
 	Attendance     Attendance
 	Feedback       Feedback
-	AsideEvents    func(context.Context) (int, error) // authentic events whose room no session claims, and answers of no use
+	AsideEvents    func(context.Context) (int, error) // authentic events and answers that no session claims or that are of no use
 	JournalPending func() int                         // entries on disk that Redis has not taken yet
 	Pools          func() map[string]Pool             // connection pools to Redis, by name
 	Webhooks       []string                           // names of the configured sources
@@ -92,7 +92,7 @@ var (
 		"Net promoter score, from -100 to 100: percentage of 9 and 10 less percentage of 0 to 6; "+
 			"absent for a group too small to be shown.", "session", "question")
 	aside = desc("jauge_aside_events", "",
-		"Authentic events kept aside because no session claims their room, and answers that cannot be used, or not whole.")
+		"Authentic events and answers kept aside: no session claims their room, or they cannot be used, or not whole.")
 	redisUp = desc("jauge_redis_up", "",
 		"Whether everything could be read from the store for this scrape.")
 	collectDuration = desc("jauge_collect_duration_seconds", "seconds",

@@ -19,10 +19,10 @@ import (
 
 const (
 	maxID    = 512            // bytes; the longest ids in use are e-mail addresses
-	maxAhead = 24 * time.Hour // of an event's time against the receiver's clock
+	maxAhead = 24 * time.Hour // of answers, against the receiver's clock
 )
 
-// earliest is the first plausible event time. Platforms write "not yet" as 0, 1970-01-01 or 0001-01-01.
+// earliest is the first plausible time of answers.
 func earliest() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // withoutValues says what encoding/json found, but without the text that its own messages quote.
@@ -181,7 +181,7 @@ func (c *check) need(field string, v id) string {
 	return c.id(field, v)
 }
 
-// rfc3339 reads a time that may be missing; unset ones are the zero Time.
+// rfc3339 reads a time that may be missing. Platforms write "not yet" as 0, 1970-01-01 or 0001-01-01: the zero Time.
 func (c *check) rfc3339(field, v string) time.Time {
 	if v == "" {
 		return time.Time{}
@@ -197,21 +197,28 @@ func (c *check) rfc3339(field, v string) time.Time {
 	return t
 }
 
-// moment returns the first of the times that is set, in UTC and whole milliseconds. There must be one, and plausible.
+// moment returns the first of the times that is set, in UTC and whole milliseconds. There must be one; whether an event can
+// have happened then is for attendance to say.
 func (c *check) moment(field string, times ...time.Time) time.Time {
 	for _, t := range times {
-		switch {
-		case t.IsZero():
-			continue
-		case t.Before(earliest()):
-			c.fail(field, "before the year 2000")
-		case t.After(c.now.Add(maxAhead)):
-			c.fail(field, "more than 24 hours in the future")
+		if !t.IsZero() {
+			return t.UTC().Truncate(time.Millisecond)
 		}
-		return t.UTC().Truncate(time.Millisecond)
 	}
 	c.fail(field, "missing")
 	return time.Time{}
+}
+
+// answered is the moment of answers, which must be plausible: by it the session is found that they are about.
+func (c *check) answered(field string, times ...time.Time) time.Time {
+	t := c.moment(field, times...)
+	switch {
+	case t.Before(earliest()):
+		c.fail(field, "before the year 2000")
+	case t.After(c.now.Add(maxAhead)):
+		c.fail(field, "more than 24 hours in the future")
+	}
+	return t
 }
 
 // mustJSON encodes what is made of strings and numbers only, which cannot fail.

@@ -52,7 +52,7 @@ func formbricksDecode(_ Source, r Request) (Delivery, error) {
 	a := Answers{
 		Room:    c.need("data.surveyId", response.SurveyID),
 		Key:     c.need("data.id", response.ID),
-		At:      c.moment("data.updatedAt", c.rfc3339("data.updatedAt", response.UpdatedAt), c.rfc3339("data.createdAt", response.CreatedAt)),
+		At:      c.answered("data.updatedAt", c.rfc3339("data.updatedAt", response.UpdatedAt), c.rfc3339("data.createdAt", response.CreatedAt)),
 		Foreign: true,
 		Partial: !response.Finished,
 	}

@@ -111,7 +111,7 @@ func TestJaasDecode(t *testing.T) {
 		{"in a breakout", joined, `{"participantId":"p","isBreakout":true,"breakoutRoomId":"b"}`, unsupported, ""},
 		{"left from a breakout", left, `{"participantId":"p","isBreakout":true,"disconnectReason":"left"}`, unsupported, ""},
 		{"lobby", "PARTICIPANT_JOINED_LOBBY", `{"id":1.5}`, unsupported, ""},
-		{"nobody", joined, `{"name":"Jill"}`, Delivery{}, "data: has no id"},
+		{"nobody", joined, `{"conference":"c"}`, event(attendance.Joined, attendance.Event{}), ""},
 		{"not a flag", joined, `{"participantId":"p","moderator":"Jill"}`, Delivery{}, "data.moderator: must be true or false"},
 		{"not data", joined, `["Jill"]`, Delivery{}, "data: must be an object"},
 	}

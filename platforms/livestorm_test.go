@@ -216,7 +216,7 @@ func TestLivestormDecode(t *testing.T) {
 		},
 		{"ended, unset", "session.ended", `"event_id":"e","ended_at":0,"started_at":0,"updated_at":1795427005`, of(session(attendance.Ended, at(1795427005))), ""},
 		{"a breakout ended", "session.ended", `"event_id":"e","ended_at":1795427000,"breakout_room_parent_session_id":"s"`, Delivery{Unsupported: 1}, ""},
-		{"ended before the start of time", "session.ended", `"ended_at":12`, Delivery{}, "data.attributes.ended_at: before the year 2000"},
+		{"ended before the start of time", "session.ended", `"event_id":"e","ended_at":12`, of(session(attendance.Ended, at(12))), ""},
 		{"registered", "people.registered", `"email":"Jo@X.test",` + detail + `}`, of(person(attendance.Registered, attendance.Event{Email: "jo@x.test", At: at(1795421000)})), ""},
 		{
 			"registered without an address", "people.registered", `"email":"1795421000+5b0e@Unknown.Livestorm.co",` + detail + `}`,

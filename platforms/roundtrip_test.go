@@ -193,7 +193,7 @@ func TestEncodingIsStable(t *testing.T) {
 
 // message is all that a refusal of a body may say: field names of ours and numbers, nothing of the body.
 var message = regexp.MustCompile(`^body cannot be decoded: (element \d+: )?(empty|JSON ends too early|not UTF-8|not JSON( at byte \d+)?|` +
-	`bytes after the JSON value|([A-Za-z_.-]+: )?(missing|has no id|cannot be read|not an RFC 3339 time|longer than 512 bytes|before the year 2000|` +
+	`bytes after the JSON value|([A-Za-z_.-]+: )?(missing|cannot be read|not an RFC 3339 time|longer than 512 bytes|before the year 2000|` +
 	`more than 24 hours in the future|must be (an? (string|number|object|array)|true or false|audience or staff|between 0 and 604800)))$`)
 
 // fuzz feeds a decoder properly signed bodies: no panic, every refusal a known one, and every event whole.
@@ -221,12 +221,11 @@ func fuzz(f *testing.F, platform string, more ...string) {
 			return
 		}
 		for _, e := range d.Events {
-			people := e.Kind != attendance.Started && e.Kind != attendance.Ended
 			switch {
-			case e.Room == "", people && e.Attendee == "" && e.Connection == "", e.Kind == attendance.Bound && (e.Connection == "" || e.Peer == ""):
+			case e.Room == "", e.Kind == attendance.Bound && (e.Connection == "" || e.Peer == ""):
 				t.Fatalf("half an event: %+v", e)
-			case e.At.Before(earliest()), e.At.After(now.Add(maxAhead)), e.At.Location() != time.UTC, e.At.Nanosecond()%1e6 != 0:
-				t.Fatalf("an implausible time: %+v", e)
+			case e.At.IsZero(), e.At.Location() != time.UTC, e.At.Nanosecond()%1e6 != 0:
+				t.Fatalf("a time of its own kind: %+v", e)
 			case e.Total < 0:
 				t.Fatalf("a negative stay: %+v", e)
 			}

@@ -70,7 +70,7 @@ func tallyDecode(_ Source, r Request) (Delivery, error) {
 	a := Answers{
 		Room:    c.need("data.formId", body.Data.FormID),
 		Key:     c.need("data.responseId", cmp.Or(body.Data.ResponseID, body.Data.SubmissionID)),
-		At:      c.moment("data.createdAt", c.rfc3339("data.createdAt", body.Data.CreatedAt), c.rfc3339("createdAt", body.CreatedAt)),
+		At:      c.answered("data.createdAt", c.rfc3339("data.createdAt", body.Data.CreatedAt), c.rfc3339("createdAt", body.CreatedAt)),
 		Foreign: true,
 	}
 	for _, f := range body.Data.Fields {

@@ -122,7 +122,7 @@ func typeformDecode(_ Source, r Request) (Delivery, error) {
 	a := Answers{
 		Room:    c.need(at+"form_id", response.FormID),
 		Key:     c.need(at+"token", response.Token),
-		At:      c.moment(at+"submitted_at", c.rfc3339(at+"submitted_at", response.SubmittedAt)),
+		At:      c.answered(at+"submitted_at", c.rfc3339(at+"submitted_at", response.SubmittedAt)),
 		Foreign: true,
 	}
 	a.hidden(c, at+"hidden.attendee", "attendee", response.Hidden.Attendee)

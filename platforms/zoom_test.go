@@ -183,7 +183,7 @@ func TestZoomDecode(t *testing.T) {
 		{"waiting for the host", "meeting.participant_jbh_joined", `"participant":{"user_id":"12"}`, Delivery{Unsupported: 1}, ""},
 		{"breakout", "meeting.participant_joined_breakout_room", `"participant":{"user_id":"12"}`, Delivery{Unsupported: 1}, ""},
 		{"other products", "phone.participant_joined", `"participant":{"user_id":"12"}`, Delivery{Unsupported: 1}, ""},
-		{"nobody", joined, `"participant":{"join_time":"2026-11-23T09:30:00Z"}`, Delivery{}, "payload.object.participant: has no id"},
+		{"nobody", joined, `"participant":{"join_time":"2026-11-23T09:30:00Z"}`, person(attendance.Event{Kind: attendance.Joined, At: at}), ""},
 		{"not a time", joined, `"participant":{"user_id":"12","join_time":"ten o'clock"}`, Delivery{}, "payload.object.participant.join_time: not an RFC 3339 time"},
 		{"not an id", joined, `"participant":{"user_id":1.5}`, Delivery{}, "payload.object.participant.user_id: must be a string"},
 		{"not a flag", "webinar.ended", `"practice_session":"yes"`, Delivery{}, "payload.object.practice_session: must be true or false"},
