@@ -115,7 +115,7 @@ func TestParseForm(t *testing.T) {
 func TestAnswersForm(t *testing.T) {
 	t.Parallel()
 	answers := Answers{"rating": {"3"}, "many": {"x", "y"}, "comment": {"a & b"}}
-	got, errs := ParseForm(asked(), answers.Form())
+	got, errs := ParseForm(asked(), asked().Form(answers))
 	if errs != nil {
 		t.Fatal(errs)
 	}
@@ -180,7 +180,7 @@ func FuzzParseForm(f *testing.F) {
 
 func checkCanonical(t *testing.T, answers Answers) {
 	t.Helper()
-	again, errs := ParseForm(asked(), answers.Form())
+	again, errs := ParseForm(asked(), asked().Form(answers))
 	if errs != nil {
 		t.Fatal(errs)
 	}

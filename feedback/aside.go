@@ -175,7 +175,7 @@ func vocabulary(surveys map[string]*Survey) map[string]bool {
 
 // scrub gives what may be kept of a value; nil: nothing.
 func scrub(q *Question, value any, known map[string]bool) any {
-	if q != nil && q.Kind == FreeText {
+	if q != nil && q.isText() {
 		return nil
 	}
 	if list, ok := value.([]any); ok {

@@ -112,6 +112,9 @@ func (d Delivery) against(t Target) (answers Answers, lost FieldErrors, reason R
 
 // record submits answers under the delivery's key. Those of a part of a submission leave the others as they are.
 func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answers) error {
+	if err := s.define(ctx, t.Session, t.Survey); err != nil {
+		return err
+	}
 	return s.write(ctx, func() (Entry, error) {
 		whole := answers
 		if d.Partial {

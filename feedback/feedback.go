@@ -3,8 +3,8 @@
 // the answers, corrected in the same script by the difference between the old answer and the new one, and can be
 // recomputed from the answers at any time.
 //
-// The story in files: survey.go (what is asked) and validate.go (its mistakes), answers.go and parse.go (what people say,
-// and what is wrong with it), receipt.go (the code in their hands), row.go (one answer and the cells it counts in), store.go
+// The story in files: survey.go (what is asked), wave.go (when) and validate.go (the mistakes of both), answers.go and
+// parse.go (what people say, and what is wrong with it), receipt.go (the code in their hands), row.go (one answer and the cells it counts in), store.go
 // with lua/apply.lua (answers in, tallies corrected), recount.go (tallies checked), results.go with view.go, suppress.go and
 // stats.go (figures out, nothing about fewer than the minimum group). What webhooks bring: delivery.go (from a room to a
 // survey), foreign.go (the words of form tools), aside.go with lua/aside.lua (what cannot be used yet).
@@ -20,13 +20,20 @@ type Kind string
 
 // The kinds of questions.
 const (
-	Scale    Kind = "scale"   // whole numbers from Min to Max, the ends named by Low and High
-	NPS      Kind = "nps"     // 0 to 10: "would you recommend …"
-	Single   Kind = "choice"  // one of Choices
-	Multiple Kind = "choices" // any of Choices, at most MaxChoices
-	YesNo    Kind = "yesno"   // "yes" or "no"
-	FreeText Kind = "text"    // a few words, at most MaxLength characters
+	Scale     Kind = "scale"   // whole numbers from Min to Max, the ends named by Low and High
+	NPS       Kind = "nps"     // 0 to 10: "would you recommend …"
+	Single    Kind = "choice"  // one of Choices
+	Multiple  Kind = "choices" // any of Choices, at most MaxChoices
+	Ranking   Kind = "ranking" // Choices in the order of preference, all of them or the first few
+	Matrix    Kind = "matrix"  // Rows, each a scale (Min to Max) or a choice (of Choices); see Question.Items
+	YesNo     Kind = "yesno"   // "yes" or "no"
+	Number    Kind = "number"  // a whole number from Min to Max, of Unit
+	ShortText Kind = "short"   // one line, at most MaxLength characters
+	FreeText  Kind = "text"    // a few lines, at most MaxLength characters
+	Consent   Kind = "consent" // "yes", or nothing: a box to tick
 )
+
+var kinds = []Kind{Scale, NPS, Single, Multiple, Ranking, Matrix, YesNo, Number, ShortText, FreeText, Consent}
 
 // The two values of a yes-no question.
 const (
@@ -43,5 +50,11 @@ var (
 	ErrSegment  = errors.New("the segment is not an id")                       // the caller checks that the session has it
 )
 
-// ids are what questions, choice values, surveys, sections and segments are called: short, and safe in keys, labels and addresses.
-var ids = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+var (
+	// ids are what questions, choice values, surveys, sections, waves and segments are called: short, and safe in keys,
+	// labels and addresses.
+	ids = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+	// items are what the questions of a survey are called once it is laid out: "question", "matrix.row", either "@wave".
+	items = regexp.MustCompile(`^[a-z0-9_-]{1,64}(\.[a-z0-9_-]{1,64})?(@[a-z0-9_-]{1,64})?$`)
+)

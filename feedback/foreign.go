@@ -41,8 +41,8 @@ func CheckQuestions(s *Survey, questions map[string]string) problem.Problems {
 
 // Translate turns the answers of a form tool into those of the survey: a reference is the question that `questions` names,
 // or the one of that very id; a choice is found by its value or by its label in any language, whatever the case and the
-// spaces; numbers may come as strings, yes and no as words in French or English. Nothing is required: what may be left out
-// is the form's affair. What cannot be translated comes back by reference, with the reason; of several choices, those that
+// spaces; numbers may come as strings, yes and no as words in French or English, a ranking as the list of its choices, the
+// best first. Nothing is required, and no condition is held against what was shown: both are the form's affair. What cannot be translated comes back by reference, with the reason; of several choices, those that
 // the survey has are kept.
 func Translate(s *Survey, questions map[string]string, values map[string]any) (Answers, FieldErrors) {
 	answers, lost := Answers{}, FieldErrors{}
@@ -98,6 +98,9 @@ func (q Question) translate(value any) (said []string, wrong *FieldError) {
 		list = []any{value}
 	}
 	for _, item := range list {
+		if q.Kind == Consent && isNo(item) { // a box that was not ticked
+			continue
+		}
 		one, err := q.translateOne(item)
 		if err != nil {
 			wrong = err
@@ -116,9 +119,9 @@ func (q Question) translateOne(item any) (string, *FieldError) {
 		return "", &FieldError{Code: Type, Want: "text, a number, or yes or no"}
 	}
 	switch q.Kind {
-	case FreeText:
+	case ShortText, FreeText:
 		return text, nil
-	case Scale, NPS:
+	case Scale, NPS, Number:
 		said, err := q.fromNumber(json.Number(strings.TrimSpace(text)))
 		if err != nil {
 			return "", err
@@ -148,7 +151,7 @@ func (q Question) pick(said string) (string, bool) {
 // word is one way of saying a value.
 type word struct{ folded, value string }
 
-// words lists the ways of saying each value of a choice, choices or yes-no question.
+// words lists the ways of saying each value of a question that offers some in words.
 func (q Question) words() []word {
 	var words []word
 	for _, choice := range q.Choices {
@@ -159,12 +162,28 @@ func (q Question) words() []word {
 			words = append(words, word{fold(choice.Label[lang]), choice.Value})
 		}
 	}
+	if q.Kind == YesNo || q.Kind == Consent {
+		for _, yes := range []string{"yes", "oui", "true", "vrai"} {
+			words = append(words, word{yes, Yes})
+		}
+	}
+	if q.Kind == Consent { // some tools send the sentence that was agreed to
+		for _, lang := range q.Label.Langs() {
+			words = append(words, word{fold(q.Label[lang]), Yes})
+		}
+	}
 	if q.Kind == YesNo {
-		for _, w := range [][2]string{{"yes", Yes}, {"oui", Yes}, {"true", Yes}, {"vrai", Yes}, {"no", No}, {"non", No}, {"false", No}, {"faux", No}} {
-			words = append(words, word{w[0], w[1]})
+		for _, no := range []string{"no", "non", "false", "faux"} {
+			words = append(words, word{no, No})
 		}
 	}
 	return words
+}
+
+func isNo(item any) bool {
+	text, ok := asText(item)
+	no, isYesNo := Question{Kind: YesNo}.pick(text)
+	return ok && isYesNo && no == No
 }
 
 // fold makes alike what people read as the same: case, kinds of space and of apostrophe, composed letters.

@@ -132,7 +132,7 @@ func (h *history) check(t *rapid.T) {
 	want := tally{}
 	for _, row := range h.standing {
 		if row != nil {
-			for _, key := range cells(asked(), row.Segment, row.Answers) {
+			for _, key := range cells(asked(), row.Segment, row.Stay, row.Answers) {
 				want[key]++
 			}
 		}

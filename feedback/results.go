@@ -12,11 +12,19 @@ type Results struct {
 	Session      string           `json:"session"`
 	Survey       string           `json:"survey"`
 	Version      string           `json:"version"`
+	Versions     []VersionResult  `json:"versions"`    // the present one first
 	Respondents  int              `json:"respondents"` // persons with an answer; exempt from the minimum group
 	ResponseRate *Rate            `json:"response_rate"`
 	Questions    []QuestionResult `json:"questions"`
 	Pairs        []PairResult     `json:"pairs"`
 	Segments     []SegmentResult  `json:"segments"`
+}
+
+// VersionResult is how many answered one version of the survey; nil when hidden. Answers to a question whose words alone
+// were changed are counted together, which is why it is said that there were several.
+type VersionResult struct {
+	Version     string `json:"version"`
+	Respondents *int   `json:"respondents"`
 }
 
 // SegmentResult is the same of one audience; with Suppressed every figure in it is hidden.
@@ -32,19 +40,22 @@ type SegmentResult struct {
 type QuestionResult struct {
 	ID         string         `json:"id"`
 	Kind       Kind           `json:"kind"`
-	N          *int           `json:"n"` // persons who answered it
+	N          *int           `json:"n"` // persons who answered it; of a consent, all who answered the survey
 	Suppressed bool           `json:"suppressed"`
-	Choices    []ChoiceResult `json:"choices"` // every value of Question.Values, in order; empty for a text
-	Mean       *float64       `json:"mean"`    // scale
+	Choices    []ChoiceResult `json:"choices"` // every value of Question.Values, in order, of a number ranges; empty for a text
+	Mean       *float64       `json:"mean"`    // scale, number
+	Median     *float64       `json:"median"`  // number
 	TopTwo     *Share         `json:"top_two"` // scale: the share of its two highest values
 	NPS        *NPSResult     `json:"nps"`     // nps
 }
 
-// ChoiceResult is how many picked one value, and their share of those who answered the question.
+// ChoiceResult is how many picked one value, and their share of those who answered the question. Of a ranking, it is how
+// many ranked the choice first, and its mean rank; choices that a person left out share the ranks that were left.
 type ChoiceResult struct {
-	Value string `json:"value"`
-	Count *int   `json:"count"`
-	Share *Share `json:"share"`
+	Value    string   `json:"value"`
+	Count    *int     `json:"count"`
+	Share    *Share   `json:"share"`
+	MeanRank *float64 `json:"mean_rank,omitempty"` // ranking: from 1, the best
 }
 
 // PairResult is what changed between a "before" and a "now" question, among those who answered both.

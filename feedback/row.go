@@ -13,11 +13,18 @@ type Row struct {
 	Survey  string    `json:"survey"`
 	Version string    `json:"version"`
 	Segment string    `json:"segment,omitempty"`
+	Stay    string    `json:"stay,omitempty"` // Stayed, Left or empty: not known
 	Lang    string    `json:"lang,omitempty"`
 	At      time.Time `json:"at"` // of the first submission, UTC, truncated to the hour
 	Answers Answers   `json:"answers"`
 	Cells   []string  `json:"cells"` // the tallies that it counts in
 }
+
+// Whether a person stayed to the end.
+const (
+	Stayed = "stayed"
+	Left   = "left"
+)
 
 // cell is one tally of a session: how many people of a segment gave one value to a question. Its key is a field of the
 // tally hash. Everything shown is derived from cells; there are no sums to keep.
@@ -25,9 +32,9 @@ type Row struct {
 // A row carries the keys of its cells, so that what was added is what is taken back, whatever became of the survey since.
 type cell struct {
 	survey   string
-	segment  string // "": the whole session
+	segment  string // "": the whole session; ":stayed" and ":left": those who did, segments have no colon
 	question string // "": the respondents
-	shape    string // Question.shape, or pairShape
+	shape    string // Question.shape, or pairShape; of the respondents, "" or versionShape
 	value    string // "": everybody who answered the question
 }
 
@@ -45,8 +52,41 @@ const (
 // pairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
 func (q Question) pairShape() string { return "pair:" + q.Pair + ":" + q.shape() }
 
-// cells lists the keys of the tallies that answers count in, for the whole session and for the segment.
-func cells(s *Survey, segment string, answers Answers) []string {
+// versionShape is the shape of the cell of those who answered a version.
+func versionShape(version string) string { return "version:" + version }
+
+// stay says what the survey's own question about it tells, the last wave's before an earlier one's.
+func (s *Survey) stay(answers Answers) string {
+	stay := ""
+	for _, q := range s.All() {
+		if v := answers[q.ID]; q.Stay && len(v) > 0 {
+			stay = map[string]string{Yes: Stayed, No: Left}[v.String()]
+		}
+	}
+	return stay
+}
+
+// cells lists the keys of the tallies that answers count in: for the whole session, for the segment, and for those who
+// stayed or left.
+func cells(s *Survey, segment, stay string, answers Answers) []string {
+	groups := []string{""}
+	if segment != "" {
+		groups = append(groups, segment)
+	}
+	if stay != "" {
+		groups = append(groups, ":"+stay)
+	}
+	var keys []string
+	for _, c := range s.counted(answers) {
+		for _, c.segment = range groups {
+			keys = append(keys, c.key())
+		}
+	}
+	return append(keys, cell{survey: s.ID, shape: versionShape(s.Version())}.key())
+}
+
+// counted lists the cells that answers count in, without their groups.
+func (s *Survey) counted(answers Answers) []cell {
 	counted := []cell{{}}
 	for _, q := range s.All() {
 		v, ok := answers[q.ID]
@@ -54,25 +94,44 @@ func cells(s *Survey, segment string, answers Answers) []string {
 			continue
 		}
 		counted = append(counted, cell{question: q.ID, shape: q.shape()})
-		if q.Kind != FreeText {
-			for _, pick := range v {
-				counted = append(counted, cell{question: q.ID, shape: q.shape(), value: pick})
-			}
+		for _, value := range q.counted(v) {
+			counted = append(counted, cell{question: q.ID, shape: q.shape(), value: value})
 		}
 		if before, ok := answers[q.Pair]; ok {
 			counted = append(counted, cell{question: q.ID, shape: q.pairShape(), value: q.moved(before, v)})
 		}
 	}
-	var keys []string
-	for _, c := range counted {
-		c.survey = s.ID
-		keys = append(keys, c.key())
-		if segment != "" {
-			c.segment = segment
-			keys = append(keys, c.key())
-		}
+	for i := range counted {
+		counted[i].survey = s.ID
 	}
-	return keys
+	return counted
+}
+
+// counted lists the values under which an answer counts: those that were picked, of a text none, and of a ranking each
+// choice with its rank, "a:1".
+func (q Question) counted(v Value) []string {
+	switch q.Kind {
+	case ShortText, FreeText:
+		return nil
+	case Ranking:
+		return q.ranks(v)
+	}
+	return v
+}
+
+// ranks lists each choice with its rank. Choices that a person left out share the ranks that were left, at their mean, in
+// halves: of four, two of which are ranked, the others are at "3.5".
+func (q Question) ranks(v Value) []string {
+	rest := float64(len(v)+1+len(q.Choices)) / 2
+	ranks := make([]string, len(q.Choices))
+	for i, choice := range q.Values() {
+		rank := rest
+		if at := slices.Index(v, choice); at >= 0 {
+			rank = float64(at + 1)
+		}
+		ranks[i] = choice + ":" + strconv.FormatFloat(rank, 'f', -1, 64)
+	}
+	return ranks
 }
 
 // moved compares a question's answer with that to its "before" question, by their places among the values.

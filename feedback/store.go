@@ -45,6 +45,7 @@ func (s *Store) UseJournal(j *journal.Journal) {
 		_, err := s.Apply(ctx, e)
 		return err
 	})
+	journal.Handle(j, entryDefinition, s.applyDefinition)
 	journal.Handle(j, entryAside, s.applyAside)
 }
 
@@ -177,6 +178,9 @@ func (s *Store) Apply(ctx context.Context, e Entry) (Outcome, error) {
 
 // Submit is Prepare and Apply, through the journal. It also returns ErrConflict.
 func (s *Store) Submit(ctx context.Context, sub Submission) (receipt string, err error) {
+	if err := s.define(ctx, sub.Session, sub.Survey); err != nil {
+		return "", err
+	}
 	err = s.write(ctx, func() (e Entry, err error) {
 		receipt, e, err = s.Prepare(ctx, sub)
 		return e, err
@@ -189,6 +193,9 @@ func (s *Store) Submit(ctx context.Context, sub Submission) (receipt string, err
 
 // Change is PrepareChange and Apply, through the journal. It also returns ErrConflict.
 func (s *Store) Change(ctx context.Context, session, receipt string, survey *Survey, answers Answers, lang string) error {
+	if err := s.define(ctx, session, survey); err != nil {
+		return err
+	}
 	return s.write(ctx, func() (Entry, error) { return s.PrepareChange(ctx, session, receipt, survey, answers, lang) })
 }
 
@@ -257,8 +264,9 @@ func (s *Store) load(ctx context.Context, session, hash string) (Row, int, error
 }
 
 func newRow(survey *Survey, answers Answers, segment, lang string, at time.Time) *Row {
+	stay := survey.stay(answers)
 	return &Row{
-		Survey: survey.ID, Version: survey.Version(), Segment: segment, Lang: lang,
-		At: at.UTC().Truncate(time.Hour), Answers: answers, Cells: cells(survey, segment, answers),
+		Survey: survey.ID, Version: survey.Version(), Segment: segment, Stay: stay, Lang: lang,
+		At: at.UTC().Truncate(time.Hour), Answers: answers, Cells: cells(survey, segment, stay, answers),
 	}
 }

@@ -11,10 +11,13 @@ import "slices"
 //     first rule too. If it does not, the smallest shown segment is hidden with it, and so on. Answers without a segment
 //     are part of what is left.
 
-// group is how many people answered something, and how many of them picked each value (of a choices question, several).
+// group is how many people answered something, and how many of them picked each value that is shown: of a choices question
+// several, of a number ranges, of a ranking the choice that came first. A choice whose mean rank is the best or the worst
+// that there is came first with everybody or nobody, so these picks stand for the ranks, too.
 type group struct {
-	n     int
-	picks []int
+	n      int
+	picks  []int
+	detail []int // what figures are made of and is never shown itself: of a number the counts by value, of a ranking view.ranks
 }
 
 // enough is the first rule.
@@ -27,7 +30,7 @@ func (g group) enough(k int) bool {
 }
 
 func (g group) minus(other group) group {
-	rest := group{n: g.n - other.n, picks: slices.Clone(g.picks)}
+	rest := group{n: g.n - other.n, picks: slices.Clone(g.picks)} // the detail is not asked for
 	for i := range rest.picks {
 		rest.picks[i] -= other.picks[i]
 	}

@@ -33,7 +33,7 @@ func (r room) tally(s *Survey) tally {
 			if person == '-' {
 				delete(answers, "now")
 			}
-			for _, key := range cells(s, segment, answers) {
+			for _, key := range cells(s, segment, "", answers) {
 				t[key]++
 			}
 		}
@@ -123,10 +123,10 @@ func TestSuppressedIsNull(t *testing.T) {
 		t.Fatal(err)
 	}
 	question := func(id string) string {
-		return `{"id":"` + id + `","kind":"yesno","n":null,"suppressed":true,"choices":[{"value":"no","count":null,"share":null},{"value":"yes","count":null,"share":null}],"mean":null,"top_two":null,"nps":null}`
+		return `{"id":"` + id + `","kind":"yesno","n":null,"suppressed":true,"choices":[{"value":"no","count":null,"share":null},{"value":"yes","count":null,"share":null}],"mean":null,"median":null,"top_two":null,"nps":null}`
 	}
 	rest := `"questions":[` + question("before") + `,` + question("now") + `],"pairs":[{"before":"before","now":"now","matched":null,"match_rate":null,"up":null,"same":null,"down":null,"gain":null,"margin":null,"p":null,"suppressed":true}]`
-	want := `{"session":"law","survey":"s","version":"` + asks().Version() + `","respondents":4,"response_rate":null,` + rest +
+	want := `{"session":"law","survey":"s","version":"` + asks().Version() + `","versions":[{"version":"` + asks().Version() + `","respondents":null}],"respondents":4,"response_rate":null,` + rest +
 		`,"segments":[{"id":"a","respondents":null,"suppressed":true,` + rest + `}]}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)

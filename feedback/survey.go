@@ -3,9 +3,11 @@ package feedback
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"jauge/internal/text"
 )
@@ -16,7 +18,11 @@ type Survey struct {
 	ID        string     `yaml:"id" json:"id"`
 	Title     text.Text  `yaml:"title" json:"title"`
 	Intro     text.Text  `yaml:"intro,omitempty" json:"intro,omitempty"`
-	Minutes   int        `yaml:"minutes,omitempty" json:"minutes,omitempty"` // how long it takes; 0: not said
+	Notice    text.Text  `yaml:"notice,omitempty" json:"notice,omitempty"`       // what people should know before they answer
+	Source    string     `yaml:"source,omitempty" json:"source,omitempty"`       // one line: where the instrument comes from
+	Minutes   int        `yaml:"minutes,omitempty" json:"minutes,omitempty"`     // how long it takes; 0: not said
+	Anonymity string     `yaml:"anonymity,omitempty" json:"anonymity,omitempty"` // see Linked
+	Waves     []Wave     `yaml:"waves,omitempty" json:"waves,omitempty"`         // the times it is asked; none: once
 	Questions []Question `yaml:"questions,omitempty" json:"questions,omitempty"`
 	Sections  []Section  `yaml:"sections,omitempty" json:"sections,omitempty"`
 }
@@ -25,38 +31,63 @@ type Survey struct {
 type Section struct {
 	ID        string     `yaml:"id,omitempty" json:"id,omitempty"` // empty: its number, from "1"; Pages fills it in
 	Title     text.Text  `yaml:"title,omitempty" json:"title,omitempty"`
+	ShowIf    *Condition `yaml:"show_if,omitempty" json:"show_if,omitempty"` // nil: always
+	Waves     []string   `yaml:"waves,omitempty" json:"waves,omitempty"`     // asked in these only; empty: in all
 	Questions []Question `yaml:"questions" json:"questions"`
 }
 
 // Question is one question of a survey; which fields apply depends on Kind.
 type Question struct {
-	ID       string    `yaml:"id" json:"id"`
-	Kind     Kind      `yaml:"kind" json:"kind"`
-	Label    text.Text `yaml:"label" json:"label"`
-	Help     text.Text `yaml:"help,omitempty" json:"help,omitempty"`
-	Required bool      `yaml:"required,omitempty" json:"required,omitempty"`
+	ID       string     `yaml:"id" json:"id"`
+	Kind     Kind       `yaml:"kind" json:"kind"`
+	Label    text.Text  `yaml:"label" json:"label"`
+	Help     text.Text  `yaml:"help,omitempty" json:"help,omitempty"`
+	Required bool       `yaml:"required,omitempty" json:"required,omitempty"` // if it is shown
+	ShowIf   *Condition `yaml:"show_if,omitempty" json:"show_if,omitempty"`   // nil: always
+	Waves    []string   `yaml:"waves,omitempty" json:"waves,omitempty"`       // asked in these only; empty: in all of its section
 
-	Min  int       `yaml:"min,omitempty" json:"min,omitempty"` // scale
-	Max  int       `yaml:"max,omitempty" json:"max,omitempty"` // scale
-	Low  text.Text `yaml:"low,omitempty" json:"low,omitempty"` // scale, nps: the lowest value in words
+	Min  int       `yaml:"min,omitempty" json:"min,omitempty"` // scale, matrix, number
+	Max  int       `yaml:"max,omitempty" json:"max,omitempty"` // scale, matrix, number
+	Low  text.Text `yaml:"low,omitempty" json:"low,omitempty"` // scale, nps, matrix: the lowest value in words
 	High text.Text `yaml:"high,omitempty" json:"high,omitempty"`
+	Unit text.Text `yaml:"unit,omitempty" json:"unit,omitempty"` // number
 
-	Choices    []Choice `yaml:"choices,omitempty" json:"choices,omitempty"`         // choice, choices
+	Rows       []Line   `yaml:"rows,omitempty" json:"rows,omitempty"`               // matrix
+	Choices    []Choice `yaml:"choices,omitempty" json:"choices,omitempty"`         // choice, choices, ranking, matrix
 	MaxChoices int      `yaml:"max_choices,omitempty" json:"max_choices,omitempty"` // choices; 0: any number
 
-	MaxLength int `yaml:"max_length,omitempty" json:"max_length,omitempty"` // text, in characters; 0: DefaultMaxLength
+	MaxLength int `yaml:"max_length,omitempty" json:"max_length,omitempty"` // short, text, in characters; 0: see Limit
 
 	Pair string `yaml:"pair,omitempty" json:"pair,omitempty"` // on the "now" question: the id of its "before" question
+	Stay bool   `yaml:"stay,omitempty" json:"stay,omitempty"` // yesno: the answer tells who stayed to the end, see Row.Stay
+
+	Of text.Text `yaml:"-" json:"-"` // on a row of a matrix, laid out: the label of the matrix
 }
 
-// Choice is one of the answers offered by a choice or choices question.
+// Choice is one of the answers offered by a choice, choices or ranking question, or a column of a matrix.
 type Choice struct {
 	Value string    `yaml:"value" json:"value"`
 	Label text.Text `yaml:"label" json:"label"`
 }
 
-// DefaultMaxLength is how many characters a text answer may have when the question does not say.
-const DefaultMaxLength = 500
+// Line is a row of a matrix.
+type Line struct {
+	ID    string    `yaml:"id" json:"id"`
+	Label text.Text `yaml:"label" json:"label"`
+}
+
+// Condition is what has to be answered for a section or a question to be shown. A question that is itself not shown has
+// no answer.
+type Condition struct {
+	Question string   `yaml:"question" json:"question"` // of an earlier section; a row of a matrix as "matrix.row"
+	Is       []string `yaml:"is" json:"is"`             // any of these values
+}
+
+// How many characters a text may have when the question does not say.
+const (
+	DefaultMaxLength  = 500
+	defaultLineLength = 120
+)
 
 // Pages returns the survey's sections with their ids filled in: one section for a survey that has plain questions.
 func (s *Survey) Pages() []Section {
@@ -82,70 +113,156 @@ func (s *Survey) Page(id string) (Section, bool) {
 	return pages[i], true
 }
 
-// All returns every question, in order.
+// All returns every item of every wave, in order: the rows of a matrix in its place, ids as In has them.
 func (s *Survey) All() []Question {
 	var all []Question
-	for _, p := range s.Pages() {
-		all = append(all, p.Questions...)
+	for _, wave := range s.waves() {
+		for _, p := range s.In(wave).Pages() {
+			all = append(all, p.Items()...)
+		}
 	}
 	return all
 }
 
-// Question returns the question with this id.
+// Question returns the item with this id.
 func (s *Survey) Question(id string) (Question, bool) {
-	for _, p := range s.Pages() {
-		for _, q := range p.Questions {
-			if q.ID == id {
-				return q, true
+	all := s.All()
+	i := slices.IndexFunc(all, func(q Question) bool { return q.ID == id })
+	if i < 0 {
+		return Question{}, false
+	}
+	return all[i], true
+}
+
+// Items returns the items of a section's questions, in order.
+func (p Section) Items() []Question {
+	var all []Question
+	for _, q := range p.Questions {
+		all = append(all, q.Items()...)
+	}
+	return all
+}
+
+// Items returns what is answered one by one: of a matrix its rows, each a scale or a choice whose id is "matrix.row"; of
+// any other kind the question itself. Answers, results and exports know items only.
+func (q Question) Items() []Question {
+	if q.Kind != Matrix {
+		return []Question{q}
+	}
+	rows := make([]Question, len(q.Rows))
+	for i, line := range q.Rows {
+		row := q
+		row.ID, row.Kind, row.Label, row.Of, row.Help, row.Rows = inRow(q.ID, line.ID), q.columns(), line.Label, q.Label, nil, nil
+		if q.Pair != "" {
+			row.Pair = inRow(q.Pair, line.ID)
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// inRow is the id of a matrix's row; the wave stays last.
+func inRow(matrix, row string) string {
+	id, wave, waved := strings.Cut(matrix, "@")
+	if waved {
+		wave = "@" + wave
+	}
+	return id + "." + row + wave
+}
+
+// columns is the kind of a matrix's rows.
+func (q Question) columns() Kind {
+	if q.Choices != nil {
+		return Single
+	}
+	return Scale
+}
+
+// Shown returns the sections, with the questions in each, that a person with these answers is asked. A section with
+// nothing to show is left out.
+func (s *Survey) Shown(answers Answers) []Section {
+	var shown []Section
+	said := Answers{} // to what is shown
+	for _, page := range s.Pages() {
+		if !page.ShowIf.holds(said) {
+			continue
+		}
+		page.Questions = slices.DeleteFunc(slices.Clone(page.Questions), func(q Question) bool { return !q.ShowIf.holds(said) })
+		if len(page.Questions) == 0 {
+			continue
+		}
+		shown = append(shown, page)
+		for _, q := range page.Items() {
+			if v, ok := answers[q.ID]; ok {
+				said[q.ID] = v
 			}
 		}
 	}
-	return Question{}, false
+	return shown
 }
 
-// For returns the survey as a session may ask it: minors are asked no text questions.
+func (c *Condition) holds(said Answers) bool {
+	return c == nil || slices.ContainsFunc(c.Is, said[c.Question].Has)
+}
+
+// For returns the survey as a session may ask it: minors are asked no texts.
 func (s *Survey) For(minors bool) *Survey {
 	if !minors {
 		return s
 	}
-	isText := func(q Question) bool { return q.Kind == FreeText }
-	asked := *s
-	asked.Questions = slices.DeleteFunc(slices.Clone(s.Questions), isText)
-	asked.Sections = nil
-	if len(s.Sections) == 0 {
-		return &asked
-	}
-	for _, page := range s.Pages() {
-		page.Questions = slices.DeleteFunc(slices.Clone(page.Questions), isText)
-		if len(page.Questions) > 0 {
-			asked.Sections = append(asked.Sections, page)
-		}
-	}
-	return &asked
+	return s.only(func(_ Section, q Question) bool { return !q.isText() })
 }
 
-// Version names what is asked: 8 hexadecimal digits of a hash over the ids, kinds, ranges, choices, limits, pairs and pages.
-// Texts are left out, so that correcting a wording or adding a translation keeps the version.
-func (s *Survey) Version() string {
-	h := sha256.New()
-	for i, p := range s.Pages() {
-		for _, q := range p.Questions {
-			fmt.Fprintf(h, "%d %q %q %t %d %d %q %d %d %q\n",
-				i, q.ID, q.Kind, q.Required, q.Min, q.Max, q.Values(), q.MaxChoices, q.Limit(), q.Pair)
+// only returns the survey with the questions that are kept, and without the sections that this leaves empty. The others
+// keep their ids.
+func (s *Survey) only(keep func(Section, Question) bool) *Survey {
+	kept := *s
+	kept.Questions, kept.Sections = nil, nil
+	for _, page := range s.Pages() {
+		page.Questions = slices.DeleteFunc(slices.Clone(page.Questions), func(q Question) bool { return !keep(page, q) })
+		switch {
+		case len(s.Sections) == 0:
+			kept.Questions = page.Questions
+		case len(page.Questions) > 0:
+			kept.Sections = append(kept.Sections, page)
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:4])
+	return &kept
+}
+
+// Version names what is asked: 8 hexadecimal digits of a hash over the waves and the pages: ids, kinds, ranges, choices,
+// conditions, pairs, and the words of questions and choices in every language. A question that is changed is another one.
+func (s *Survey) Version() string {
+	b, err := json.Marshal([]any{s.Waves, s.Pages()})
+	if err != nil {
+		panic(err) // plain structs, maps and strings always encode
+	}
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:4])
 }
 
 // Field is the name of the question's input in an HTML form ("q." and the id), apart from the form's own fields.
 func (q Question) Field() string { return fieldPrefix + q.ID }
 
+// Fields lists the names of all inputs of an item: of a ranking one for each choice, which takes its rank.
+func (q Question) Fields() []string {
+	if q.Kind != Ranking {
+		return []string{q.Field()}
+	}
+	fields := make([]string, len(q.Choices))
+	for i, c := range q.Choices {
+		fields[i] = q.Field() + "." + c.Value
+	}
+	return fields
+}
+
 const fieldPrefix = "q."
 
-// Values lists every value that can be picked, in order: the numbers of a scale or nps, the choices, no and yes. Nil for a text.
+// Values lists every value that can be picked, in order: the numbers of a scale, nps or number, the choices, no and yes,
+// yes alone. Nil for a text and for a matrix.
 func (q Question) Values() []string {
 	switch q.Kind {
-	case Scale, NPS:
+	case Scale, NPS, Number:
 		low, high := q.bounds()
 		values := make([]string, 0, high-low+1)
 		for n := low; n <= high; n++ {
@@ -154,7 +271,9 @@ func (q Question) Values() []string {
 		return values
 	case YesNo:
 		return []string{No, Yes}
-	case Single, Multiple:
+	case Consent:
+		return []string{Yes}
+	case Single, Multiple, Ranking:
 		values := make([]string, len(q.Choices))
 		for i, c := range q.Choices {
 			values[i] = c.Value
@@ -164,7 +283,7 @@ func (q Question) Values() []string {
 	return nil
 }
 
-// bounds are the ends of a scale or nps.
+// bounds are the ends of a scale, nps or number.
 func (q Question) bounds() (low, high int) {
 	if q.Kind == NPS {
 		return 0, 10
@@ -173,18 +292,27 @@ func (q Question) bounds() (low, high int) {
 }
 
 // shape tells apart questions whose answers cannot be added up: answers given before a scale was changed from five
-// points to ten stay out of the figures of the new one.
+// points to ten, or before another choice was offered, stay out of the figures of the new one.
 func (q Question) shape() string {
-	if q.Kind == Scale {
-		return fmt.Sprintf("scale%d-%d", q.Min, q.Max)
+	switch q.Kind {
+	case Scale, Number:
+		return fmt.Sprintf("%s%d-%d", q.Kind, q.Min, q.Max)
+	case Single, Multiple, Ranking:
+		h := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(q.Values())), "|")))
+		return string(q.Kind) + ":" + hex.EncodeToString(h[:4])
 	}
 	return string(q.Kind)
 }
 
+func (q Question) isText() bool { return q.Kind == FreeText || q.Kind == ShortText }
+
 // Limit is the greatest length of a text answer, in characters.
 func (q Question) Limit() int {
-	if q.MaxLength == 0 {
-		return DefaultMaxLength
+	switch {
+	case q.MaxLength != 0:
+		return q.MaxLength
+	case q.Kind == ShortText:
+		return defaultLineLength
 	}
-	return q.MaxLength
+	return DefaultMaxLength
 }

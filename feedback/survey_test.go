@@ -15,7 +15,7 @@ import (
 
 func words(s string) text.Text { return text.Text{"en": s} }
 
-// asked returns a survey with every kind of question, on three pages.
+// asked returns a survey on three pages, see every for all that there is.
 func asked() *Survey {
 	return &Survey{ID: "asked", Title: words("Asked"), Sections: []Section{
 		{Questions: []Question{
@@ -100,10 +100,10 @@ func TestSurveyVersion(t *testing.T) {
 		t.Errorf("version %q is not 8 digits", version)
 	}
 	keeps := map[string]func(*Survey){
-		"title":       func(s *Survey) { s.Title["fr"] = "Demandé" },
-		"translation": func(s *Survey) { s.Sections[0].Questions[0].Label["fr"] = "Avant" },
-		"help":        func(s *Survey) { s.Sections[0].Questions[0].Help = words("Think back") },
-		"choice text": func(s *Survey) { s.Sections[1].Questions[0].Choices[0].Label["fr"] = "un" },
+		"title":      func(s *Survey) { s.Title["fr"] = "Demandé" },
+		"intro":      func(s *Survey) { s.Intro = words("Hello") },
+		"source":     func(s *Survey) { s.Source = "A book" },
+		"section id": func(s *Survey) { s.Sections[0].ID = "1" },
 	}
 	for name, change := range keeps {
 		s := asked()
@@ -113,14 +113,20 @@ func TestSurveyVersion(t *testing.T) {
 		}
 	}
 	moves := map[string]func(*Survey){
-		"id":         func(s *Survey) { s.Sections[0].Questions[0].ID = "earlier" },
-		"range":      func(s *Survey) { s.Sections[0].Questions[0].Max = 7 },
-		"kind":       func(s *Survey) { s.Sections[2].Questions[1].Kind = YesNo },
-		"choice":     func(s *Survey) { s.Sections[1].Questions[0].Choices = offer("a", "b") },
-		"pair":       func(s *Survey) { s.Sections[2].Questions[0].Pair = "" },
-		"required":   func(s *Survey) { s.Sections[0].Questions[1].Required = false },
-		"max length": func(s *Survey) { s.Sections[2].Questions[2].MaxLength = 30 },
-		"one page":   func(s *Survey) { s.Questions, s.Sections = s.All(), nil },
+		"wording":     func(s *Survey) { s.Sections[0].Questions[0].Label = words("Earlier") },
+		"translation": func(s *Survey) { s.Sections[0].Questions[0].Label["fr"] = "Avant" },
+		"help":        func(s *Survey) { s.Sections[0].Questions[0].Help = words("Think back") },
+		"choice text": func(s *Survey) { s.Sections[1].Questions[0].Choices[0].Label["fr"] = "un" },
+		"condition":   func(s *Survey) { s.Sections[1].ShowIf = &Condition{"rating", []string{"1"}} },
+		"waves":       func(s *Survey) { s.Waves = []Wave{{ID: "a"}, {ID: "b"}} },
+		"id":          func(s *Survey) { s.Sections[0].Questions[0].ID = "earlier" },
+		"range":       func(s *Survey) { s.Sections[0].Questions[0].Max = 7 },
+		"kind":        func(s *Survey) { s.Sections[2].Questions[1].Kind = YesNo },
+		"choice":      func(s *Survey) { s.Sections[1].Questions[0].Choices = offer("a", "b") },
+		"pair":        func(s *Survey) { s.Sections[2].Questions[0].Pair = "" },
+		"required":    func(s *Survey) { s.Sections[0].Questions[1].Required = false },
+		"max length":  func(s *Survey) { s.Sections[2].Questions[2].MaxLength = 30 },
+		"one page":    func(s *Survey) { s.Questions, s.Sections = s.All(), nil },
 	}
 	for name, change := range moves {
 		s := asked()
@@ -160,7 +166,7 @@ func TestSurveyValidate(t *testing.T) {
 		"section id badly":  {func(s *Survey) { s.Sections[1].ID = "a b" }, []string{`sections[1].id: "a b" is not 1 to 64 of a-z, 0-9, _ and -`}},
 		"duplicate":         {func(s *Survey) { s.Sections[1].Questions[2].ID = "rating" }, []string{"sections[1].questions[2].id: duplicate"}},
 		"no question id":    {func(s *Survey) { s.Sections[1].Questions[2].ID = "" }, []string{"sections[1].questions[2].id: missing"}},
-		"kind":              {question(Question{ID: "q", Kind: "stars"}), []string{`sections[1].questions[0].kind: "stars" is none of ["scale" "nps" "choice" "choices" "yesno" "text"]`}},
+		"kind":              {question(Question{ID: "q", Kind: "stars"}), []string{`sections[1].questions[0].kind: "stars" is none of ["scale" "nps" "choice" "choices" "ranking" "matrix" "yesno" "number" "short" "text" "consent"]`}},
 		"scale upside down": {question(Question{ID: "q", Kind: Scale, Min: 5, Max: 1}), []string{"sections[1].questions[0].max: 1 is not above min 5"}},
 		"scale too long": {
 			question(Question{ID: "q", Kind: Scale, Min: -1, Max: 11}),

@@ -3,6 +3,9 @@ package feedback
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
+	"unicode"
 
 	"jauge/internal/problem"
 	"jauge/internal/text"
@@ -13,42 +16,57 @@ const (
 	maxScale      = 10
 	minOffered    = 2
 	maxOffered    = 20
+	maxRows       = 20
+	maxSpan       = 1000 // of a number, from min to max
 	maxTextLength = 2000
+	minWaves      = 2
+	maxWaves      = 10
 )
 
-// Validate returns every mistake of the definition, in reading order; none: it can be asked.
+// Validate returns every mistake of the definition, in reading order, those between questions last; none: it can be asked.
 func (s *Survey) Validate() problem.Problems {
-	v := validator{}
+	v := validator{survey: s}
 	v.id("id", s.ID)
 	v.text("title", s.Title, true)
 	v.text("intro", s.Intro, false)
+	v.text("notice", s.Notice, false)
+	if strings.ContainsFunc(s.Source, unicode.IsControl) {
+		v.add("source", "more than one line")
+	}
 	if s.Minutes < 0 {
 		v.add("minutes", "negative")
 	}
+	v.waves()
 	switch {
 	case len(s.Questions) > 0 && len(s.Sections) > 0:
 		v.add("sections", "not together with questions")
 	case len(s.Questions) == 0 && len(s.Sections) == 0:
 		v.add("questions", "missing")
 	case len(s.Questions) > 0:
-		v.questions("questions", 0, s.Questions)
+		v.questions("questions", 0, s.Pages()[0])
 	default:
-		v.sections(s)
+		v.sections()
 	}
 	v.pairs()
+	v.conditions()
+	v.stays()
+	v.silentWaves()
 	return v.problems
 }
 
 // validator collects the problems of one survey, and where each question stands.
 type validator struct {
+	survey   *Survey
 	problems problem.Problems
 	places   []place
 }
 
+// place is where a question stands.
 type place struct {
 	Question
-	path string
-	page int
+	path  string
+	page  int
+	waves []string // that ask it
 }
 
 func (v *validator) add(path, format string, args ...any) {
@@ -65,6 +83,15 @@ func (v *validator) id(path, id string) {
 	}
 }
 
+// unique refuses an id that is there already.
+func (v *validator) unique(path, id string, seen map[string]bool) {
+	v.id(path, id)
+	if id != "" && seen[id] {
+		v.add(path, "duplicate")
+	}
+	seen[id] = true
+}
+
 func (v *validator) text(path string, t text.Text, required bool) {
 	if required && len(t.Langs()) == 0 {
 		v.add(path, "missing (fr, en or both)")
@@ -77,33 +104,87 @@ func (v *validator) text(path string, t text.Text, required bool) {
 	}
 }
 
-func (v *validator) sections(s *Survey) {
+func (v *validator) waves() {
+	s := v.survey
+	switch levels := []string{levelAnonymous, levelLinked}; {
+	case s.Anonymity != "" && !slices.Contains(levels, s.Anonymity):
+		v.add("anonymity", "%q is none of %q", s.Anonymity, levels)
+	case s.Anonymity == levelLinked && len(s.Waves) == 0:
+		v.add("anonymity", "there are no waves to link")
+	}
+	if n := len(s.Waves); n > 0 && n < minWaves || n > maxWaves {
+		v.add("waves", "%d of them, not %d to %d", n, minWaves, maxWaves)
+	}
 	seen := map[string]bool{}
-	for i, page := range s.Pages() {
-		path := fmt.Sprintf("sections[%d]", i)
-		v.id(path+".id", page.ID)
-		if seen[page.ID] {
-			v.add(path+".id", "duplicate")
+	for i, w := range s.Waves {
+		at := fmt.Sprintf("waves[%d]", i)
+		v.unique(at+".id", w.ID, seen)
+		v.text(at+".title", w.Title, true)
+		_, ok := w.openedBy(time.Unix(0, 0), time.Unix(0, 0))
+		switch {
+		case i == 0 && w.Opens != "":
+			v.add(at+".opens", "not for the first wave, which is open from the beginning")
+		case i > 0 && w.Opens == "":
+			v.add(at+".opens", "missing")
+		case i > 0 && !ok:
+			v.add(at+".opens", `%q is not like "start", "end", "start-48h" or "end+336h"`, w.Opens)
 		}
-		seen[page.ID] = true
-		v.text(path+".title", page.Title, false)
-		if len(page.Questions) == 0 {
-			v.add(path+".questions", "missing")
-		}
-		v.questions(path+".questions", i, page.Questions)
 	}
 }
 
-func (v *validator) questions(path string, page int, questions []Question) {
-	for i, q := range questions {
+// askedIn checks in which waves a section or a question says that it is asked.
+func (v *validator) askedIn(path string, waves []string) {
+	seen := map[string]bool{}
+	for i, wave := range waves {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if !slices.ContainsFunc(v.survey.Waves, func(w Wave) bool { return w.ID == wave }) {
+			v.add(at, "no wave %q", wave)
+		} else if seen[wave] {
+			v.add(at, "duplicate")
+		}
+		seen[wave] = true
+	}
+}
+
+// silentWaves refuses a wave that asks nothing.
+func (v *validator) silentWaves() {
+	for i, w := range v.survey.Waves {
+		if len(v.places) > 0 && !slices.ContainsFunc(v.places, func(p place) bool { return slices.Contains(p.waves, w.ID) }) {
+			v.add(fmt.Sprintf("waves[%d]", i), "asks nothing")
+		}
+	}
+}
+
+func (v *validator) sections() {
+	seen := map[string]bool{}
+	for i, page := range v.survey.Pages() {
+		path := fmt.Sprintf("sections[%d]", i)
+		v.unique(path+".id", page.ID, seen)
+		v.text(path+".title", page.Title, false)
+		v.askedIn(path+".waves", page.Waves)
+		if len(page.Questions) == 0 {
+			v.add(path+".questions", "missing")
+		}
+		v.questions(path+".questions", i, page)
+	}
+}
+
+func (v *validator) questions(path string, number int, page Section) {
+	for i, q := range page.Questions {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		v.id(at+".id", q.ID)
 		if q.ID != "" && v.place(q.ID) != nil {
 			v.add(at+".id", "duplicate")
 		}
-		v.places = append(v.places, place{Question: q, path: at, page: page})
 		v.text(at+".label", q.Label, true)
 		v.text(at+".help", q.Help, false)
+		problems := len(v.problems)
+		v.askedIn(at+".waves", q.Waves)
+		in := v.survey.askedIn(page, q)
+		if len(in) == 0 && len(v.problems) == problems && len(v.survey.Waves) > 0 && len(q.Waves) > 0 {
+			v.add(at+".waves", "none of them is one of the section's")
+		}
+		v.places = append(v.places, place{Question: q, path: at, page: number, waves: in})
 		v.kind(at, q)
 	}
 }
@@ -118,37 +199,52 @@ func (v *validator) place(id string) *place {
 }
 
 func (v *validator) kind(at string, q Question) {
-	kinds := []Kind{Scale, NPS, Single, Multiple, YesNo, FreeText}
 	if !slices.Contains(kinds, q.Kind) {
 		v.add(at+".kind", "%q is none of %q", q.Kind, kinds)
 		return
 	}
-	v.only(at+".min", q.Min != 0, q, Scale)
-	v.only(at+".max", q.Max != 0, q, Scale)
-	v.only(at+".low", q.Low != nil, q, Scale, NPS)
-	v.only(at+".high", q.High != nil, q, Scale, NPS)
-	v.only(at+".choices", q.Choices != nil, q, Single, Multiple)
-	v.only(at+".max_choices", q.MaxChoices != 0, q, Multiple)
-	v.only(at+".max_length", q.MaxLength != 0, q, FreeText)
-	v.only(at+".pair", q.Pair != "", q, Scale, NPS, YesNo)
+	v.fields(at, q)
 	v.text(at+".low", q.Low, false)
 	v.text(at+".high", q.High, false)
+	v.text(at+".unit", q.Unit, false)
 	switch q.Kind {
 	case Scale:
 		v.scale(at, q)
-	case Single, Multiple:
+	case Number:
+		v.number(at, q)
+	case Single, Multiple, Ranking:
 		v.choices(at, q)
-	case FreeText:
+	case Matrix:
+		v.matrix(at, q)
+	case ShortText, FreeText:
 		if q.MaxLength < 0 || q.MaxLength > maxTextLength {
 			v.add(at+".max_length", "%d is not between 1 and %d", q.MaxLength, maxTextLength)
 		}
 	}
 }
 
-// only refuses a field that the question's kind has no use for: it would be ignored, and somebody meant it.
-func (v *validator) only(path string, set bool, q Question, kinds ...Kind) {
-	if set && !slices.Contains(kinds, q.Kind) {
-		v.add(path, "not for kind %s", q.Kind)
+// fields refuses those that the question's kind has no use for: they would be ignored, and somebody meant them.
+func (v *validator) fields(at string, q Question) {
+	for _, field := range []struct {
+		name  string
+		set   bool
+		kinds []Kind
+	}{
+		{"min", q.Min != 0, []Kind{Scale, Matrix, Number}},
+		{"max", q.Max != 0, []Kind{Scale, Matrix, Number}},
+		{"low", q.Low != nil, []Kind{Scale, NPS, Matrix}},
+		{"high", q.High != nil, []Kind{Scale, NPS, Matrix}},
+		{"unit", q.Unit != nil, []Kind{Number}},
+		{"rows", q.Rows != nil, []Kind{Matrix}},
+		{"choices", q.Choices != nil, []Kind{Single, Multiple, Ranking, Matrix}},
+		{"max_choices", q.MaxChoices != 0, []Kind{Multiple}},
+		{"max_length", q.MaxLength != 0, []Kind{ShortText, FreeText}},
+		{"pair", q.Pair != "", []Kind{Scale, NPS, YesNo, Number}},
+		{"stay", q.Stay, []Kind{YesNo}},
+	} {
+		if field.set && !slices.Contains(field.kinds, q.Kind) {
+			v.add(at+"."+field.name, "not for kind %s", q.Kind)
+		}
 	}
 }
 
@@ -164,6 +260,20 @@ func (v *validator) scale(at string, q Question) {
 	}
 }
 
+func (v *validator) number(at string, q Question) {
+	if q.Min < 0 {
+		v.add(at+".min", "%d is below 0", q.Min)
+	}
+	switch {
+	case q.Max == 0:
+		v.add(at+".max", "missing")
+	case q.Max <= q.Min:
+		v.add(at+".max", "%d is not above min %d", q.Max, q.Min)
+	case q.Max-q.Min > maxSpan:
+		v.add(at+".max", "%d is more than %d above min %d", q.Max, maxSpan, q.Min)
+	}
+}
+
 func (v *validator) choices(at string, q Question) {
 	if n := len(q.Choices); n < minOffered || n > maxOffered {
 		v.add(at+".choices", "%d of them, not %d to %d", n, minOffered, maxOffered)
@@ -174,12 +284,32 @@ func (v *validator) choices(at string, q Question) {
 	seen := map[string]bool{}
 	for i, c := range q.Choices {
 		path := fmt.Sprintf("%s.choices[%d]", at, i)
-		v.id(path+".value", c.Value)
-		if c.Value != "" && seen[c.Value] {
-			v.add(path+".value", "duplicate")
-		}
-		seen[c.Value] = true
+		v.unique(path+".value", c.Value, seen)
 		v.text(path+".label", c.Label, true)
+	}
+}
+
+// matrix checks the rows, and the columns as those of a scale or of a choice.
+func (v *validator) matrix(at string, q Question) {
+	if n := len(q.Rows); n < 1 || n > maxRows {
+		v.add(at+".rows", "%d of them, not 1 to %d", n, maxRows)
+	}
+	seen := map[string]bool{}
+	for i, row := range q.Rows {
+		path := fmt.Sprintf("%s.rows[%d]", at, i)
+		v.unique(path+".id", row.ID, seen)
+		v.text(path+".label", row.Label, true)
+	}
+	ranged := q.Min != 0 || q.Max != 0 || q.Low != nil || q.High != nil
+	switch {
+	case ranged && q.Choices != nil:
+		v.add(at+".choices", "not together with min, max, low and high")
+	case q.Choices != nil:
+		v.choices(at, q)
+	case ranged:
+		v.scale(at, q)
+	default:
+		v.add(at, "neither choices nor min and max")
 	}
 }
 
@@ -201,7 +331,80 @@ func (v *validator) pairs() {
 			v.add(path, "%q is in the same section", now.Pair)
 		case named[now.Pair]:
 			v.add(path, "%q is paired already", now.Pair)
+		default:
+			v.together(path, before, now.waves)
 		}
 		named[now.Pair] = true
+	}
+}
+
+// together refuses a question that is not asked in one of these waves, where another needs it.
+func (v *validator) together(path string, q *place, waves []string) {
+	for _, wave := range waves {
+		if !slices.Contains(q.waves, wave) {
+			v.add(path, "%q is not asked in wave %q", q.ID, wave)
+		}
+	}
+}
+
+// conditions checks those of sections and questions, once all questions are known.
+func (v *validator) conditions() {
+	for i, page := range v.survey.Pages() {
+		v.condition(fmt.Sprintf("sections[%d].show_if", i), page.ShowIf, i, v.survey.askedIn(page, Question{}))
+	}
+	for _, p := range v.places {
+		v.condition(p.path+".show_if", p.ShowIf, p.page, p.waves)
+	}
+}
+
+func (v *validator) condition(path string, c *Condition, page int, waves []string) {
+	if c == nil {
+		return
+	}
+	if len(c.Is) == 0 {
+		v.add(path+".is", "missing")
+	}
+	if c.Question == "" {
+		v.add(path+".question", "missing")
+		return
+	}
+	q, at := v.item(c.Question)
+	switch {
+	case at == nil:
+		v.add(path+".question", "no question %q", c.Question)
+	case q.Kind == Ranking || len(q.Values()) == 0:
+		v.add(path+".question", "%q is of kind %s, which has no value to compare", c.Question, q.Kind)
+	case at.page >= page:
+		v.add(path+".question", "%q is not in an earlier section", c.Question)
+	default:
+		v.together(path+".question", at, waves)
+		for i, value := range c.Is {
+			if !slices.Contains(q.Values(), value) {
+				v.add(fmt.Sprintf("%s.is[%d]", path, i), "%q is no value of %q", value, c.Question)
+			}
+		}
+	}
+}
+
+// item finds a question or a row of a matrix, and where it stands.
+func (v *validator) item(id string) (Question, *place) {
+	for i, p := range v.places {
+		for _, q := range append(p.Items(), p.Question) {
+			if q.ID == id {
+				return q, &v.places[i]
+			}
+		}
+	}
+	return Question{}, nil
+}
+
+// stays allows one question to tell who stayed.
+func (v *validator) stays() {
+	seen := false
+	for _, p := range v.places {
+		if p.Stay && seen {
+			v.add(p.path+".stay", "another question tells it already")
+		}
+		seen = seen || p.Stay
 	}
 }

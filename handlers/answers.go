@@ -149,7 +149,7 @@ func (s *server) beginChange(c *gin.Context, f form) error {
 	if err != nil {
 		return err
 	}
-	f.said = row.Answers.Form()
+	f.said = f.survey.Form(row.Answers)
 	return s.renderSurvey(c, http.StatusOK, f)
 }
 

@@ -1,0 +1,675 @@
+package feedback
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// every returns a survey with every kind of question, conditions, and three waves.
+func every() *Survey {
+	return &Survey{
+		ID: "every", Title: words("Every"), Source: "Made up for the tests",
+		Waves: []Wave{{ID: "before", Title: words("Before")}, {ID: "after", Title: words("After"), Opens: "end"}, {ID: "later", Title: words("Later"), Opens: "end+336h"}},
+		Sections: []Section{
+			{ID: "wish", Questions: []Question{
+				{ID: "interest", Kind: Scale, Min: 1, Max: 5, Label: words("Interest")},
+				{ID: "views", Kind: Matrix, Min: 1, Max: 5, Label: words("Views"), Rows: []Line{{"place", words("A place for me")}, {"use", words("Of use")}}},
+				{ID: "agree", Kind: Consent, Label: words("I agree"), Required: true, Waves: []string{"before"}},
+			}},
+			{ID: "meeting", Waves: []string{"after"}, Questions: []Question{
+				{ID: "stayed", Kind: YesNo, Stay: true, Label: words("Did you stay?")},
+				{ID: "best", Kind: Ranking, Label: words("Best"), Choices: offer("talk", "film", "quiz", "tour")},
+				{ID: "pace", Kind: Matrix, Label: words("Pace"), Choices: offer("slow", "fast"), Rows: []Line{{"talk", words("The talk")}, {"quiz", words("The quiz")}}},
+				{ID: "age", Kind: Number, Min: 10, Max: 99, Unit: words("years"), Label: words("Age")},
+				{ID: "topics", Kind: Multiple, Label: words("Topics"), Choices: offer("law", "arts")},
+			}},
+			{ID: "left", Waves: []string{"after"}, ShowIf: &Condition{"stayed", []string{No}}, Questions: []Question{
+				{ID: "when", Kind: Single, Label: words("When"), Choices: offer("early", "late"), Required: true},
+			}},
+			{ID: "end", Waves: []string{"after", "later"}, Questions: []Question{
+				{ID: "recommend", Kind: NPS, Label: words("Recommend")},
+				{ID: "why", Kind: ShortText, Label: words("Why"), ShowIf: &Condition{"pace.talk", []string{"fast"}}, Waves: []string{"after"}},
+				{ID: "comment", Kind: FreeText, Label: words("Comment")},
+			}},
+		},
+	}
+}
+
+func itemIDs(questions []Question) string {
+	names := make([]string, len(questions))
+	for i, q := range questions {
+		names[i] = q.ID
+	}
+	return strings.Join(names, " ")
+}
+
+func TestEveryIsRight(t *testing.T) {
+	t.Parallel()
+	if problems := every().Validate(); problems != nil {
+		t.Error(problems)
+	}
+	asked := map[Kind]bool{}
+	for _, page := range every().Pages() {
+		for _, q := range page.Questions {
+			asked[q.Kind] = true
+		}
+	}
+	for _, kind := range kinds {
+		if !asked[kind] {
+			t.Errorf("no question of kind %s", kind)
+		}
+	}
+}
+
+func TestWaves(t *testing.T) {
+	t.Parallel()
+	s := every()
+	want := map[string]string{
+		"before": "interest@before views.place@before views.use@before agree@before",
+		"after": "interest@after views.place@after views.use@after stayed@after best@after pace.talk@after pace.quiz@after age@after topics@after " +
+			"when@after recommend@after why@after comment@after",
+		"later": "interest@later views.place@later views.use@later recommend@later comment@later",
+	}
+	for _, wave := range s.waves() {
+		if diff := cmp.Diff(want[wave], itemIDs(s.In(wave).All())); diff != "" {
+			t.Errorf("%s: %s", wave, diff)
+		}
+	}
+	if diff := cmp.Diff(want["before"]+" "+want["after"]+" "+want["later"], itemIDs(s.All())); diff != "" {
+		t.Error(diff)
+	}
+	pairs := map[string]string{}
+	for _, q := range s.All() {
+		if q.Pair != "" {
+			pairs[q.ID] = q.Pair
+		}
+	}
+	wantPairs := map[string]string{
+		"interest@after": "interest@before", "views.place@after": "views.place@before", "views.use@after": "views.use@before",
+		"interest@later": "interest@before", "views.place@later": "views.place@before", "views.use@later": "views.use@before",
+		"recommend@later": "recommend@after",
+	}
+	if diff := cmp.Diff(wantPairs, pairs); diff != "" {
+		t.Error(diff)
+	}
+	if q, ok := s.Question("views.use@after"); !ok || q.Label.In("en") != "Of use" || q.Of.In("en") != "Views" || q.Kind != Scale {
+		t.Errorf("a row of a matrix is %+v, %t", q, ok)
+	}
+	if s.In("never") != nil || s.In("") != nil || asked().In("x") != nil {
+		t.Error("there are waves that there are not")
+	}
+	if a := asked(); a.In("") != a {
+		t.Error("a survey without waves is not itself")
+	}
+	if diff := cmp.Diff(every(), s); diff != "" {
+		t.Errorf("laying a survey out changes it: %s", diff)
+	}
+}
+
+// A then/now pair within the survey stays within its wave.
+func TestPairWithinAWave(t *testing.T) {
+	t.Parallel()
+	s := asked()
+	s.Waves = every().Waves[:2]
+	s.Waves[1].Opens = "start"
+	if problems := s.Validate(); problems != nil {
+		t.Fatal(problems)
+	}
+	for _, wave := range s.waves() {
+		if q, _ := s.Question("now@" + wave); q.Pair != "before@"+wave {
+			t.Errorf("now@%s is paired with %q", wave, q.Pair)
+		}
+	}
+	if q, _ := s.Question("rating@after"); q.Pair != "rating@before" {
+		t.Errorf("rating@after is paired with %q", q.Pair)
+	}
+}
+
+func TestWaveAt(t *testing.T) {
+	t.Parallel()
+	start, end := evening, evening.Add(time.Hour)
+	s := every()
+	for _, test := range []struct {
+		now  time.Time
+		want string
+	}{
+		{start.Add(-1000 * time.Hour), "before"},
+		{end.Add(-time.Second), "before"},
+		{end, "after"},
+		{end.Add(336*time.Hour - time.Second), "after"},
+		{end.Add(336 * time.Hour), "later"},
+	} {
+		if got := s.WaveAt(start, end, test.now); got != test.want {
+			t.Errorf("%s: %s, not %s", test.now, got, test.want)
+		}
+	}
+	if got := s.WaveAt(start, time.Time{}, end); got != "before" {
+		t.Errorf("without an end: %s", got)
+	}
+	if got := asked().WaveAt(start, end, end); got != "" {
+		t.Errorf("without waves: %s", got)
+	}
+	s.Waves[1].Opens = "start-48h"
+	if got := s.WaveAt(start, end, start.Add(-48*time.Hour)); got != "after" {
+		t.Errorf("two days before: %s", got)
+	}
+}
+
+func TestLinked(t *testing.T) {
+	t.Parallel()
+	once, secret := asked(), every()
+	secret.Anonymity = "anonymous"
+	for name, test := range map[string]struct {
+		survey *Survey
+		want   bool
+	}{"waves": {every(), true}, "no waves": {once, false}, "anonymous": {secret, false}} {
+		if got := test.survey.Linked(); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestShown(t *testing.T) {
+	t.Parallel()
+	s := every().In("after")
+	const always = "wish: interest views | meeting: stayed best pace age topics"
+	for name, test := range map[string]struct {
+		answers Answers
+		want    string
+	}{
+		"nothing said":      {nil, always + " | end: recommend comment"},
+		"stayed":            {Answers{"stayed@after": {Yes}}, always + " | end: recommend comment"},
+		"left":              {Answers{"stayed@after": {No}}, always + " | left: when | end: recommend comment"},
+		"too fast":          {Answers{"pace.talk@after": {"fast"}}, always + " | end: recommend why comment"},
+		"of another wave":   {Answers{"stayed": {No}, "stayed@before": {No}}, always + " | end: recommend comment"},
+		"both, and hearsay": {Answers{"stayed@after": {No}, "pace.talk@after": {"fast"}, "when@after": {"late"}}, always + " | left: when | end: recommend why comment"},
+	} {
+		var got []string
+		for _, page := range s.Shown(test.answers) {
+			got = append(got, page.ID+": "+strings.ReplaceAll(itemIDsOf(page), "@after", ""))
+		}
+		if diff := cmp.Diff(test.want, strings.Join(got, " | ")); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func itemIDsOf(p Section) string { return itemIDs(p.Questions) }
+
+// What hangs on a question that is not shown itself is not shown, whatever was said to it before.
+func TestShownByWhatIsShown(t *testing.T) {
+	t.Parallel()
+	yes := func(id string) *Condition { return &Condition{id, []string{Yes}} }
+	s := &Survey{ID: "s", Title: words("S"), Sections: []Section{
+		{ID: "a", Questions: []Question{{ID: "a", Kind: YesNo, Label: words("A")}}},
+		{ID: "b", Questions: []Question{{ID: "b", Kind: YesNo, Label: words("B"), ShowIf: yes("a")}}},
+		{ID: "c", ShowIf: yes("b"), Questions: []Question{{ID: "c", Kind: YesNo, Label: words("C"), Required: true}}},
+	}}
+	if problems := s.Validate(); problems != nil {
+		t.Fatal(problems)
+	}
+	answers, errs := ParseForm(s, url.Values{"q.a": {No}, "q.b": {Yes}})
+	if diff := cmp.Diff(Answers{"a": {No}}, answers); diff != "" || errs != nil {
+		t.Error(diff, errs)
+	}
+	if _, errs = ParseForm(s, url.Values{"q.a": {Yes}, "q.b": {Yes}}); errs["c"].Code != Required {
+		t.Errorf("shown and required: %v", errs)
+	}
+	if _, errs = ParseForm(s, url.Values{"q.a": {Yes}, "q.b": {Yes}}, "b"); errs != nil {
+		t.Errorf("a page before: %v", errs)
+	}
+}
+
+func TestParseJSONOfWaves(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		wave, body string // of no wave: the whole survey
+		want       Answers
+		errs       string
+	}{
+		"short names": {
+			wave: "after", body: `{"interest": 4, "views": {"place": 2, "use@after": null}}`,
+			errs: "? is not a question of this survey",
+		},
+		"a wave": {
+			wave: "after", body: `{"interest": 4, "views": {"place": 2}, "best": ["quiz", "talk"], "pace": {"talk": "slow"}, "pace.quiz": "fast", "age": 17, "stayed": true}`,
+			want: Answers{
+				"interest@after": {"4"}, "views.place@after": {"2"}, "best@after": {"quiz", "talk"}, "pace.talk@after": {"slow"}, "pace.quiz@after": {"fast"},
+				"age@after": {"17"}, "stayed@after": {Yes},
+			},
+		},
+		"full names": {wave: "later", body: `{"interest@later": 4, "views@later": {"use": 1}}`, want: Answers{"interest@later": {"4"}, "views.use@later": {"1"}}},
+		"the whole":  {body: `{"interest@later": 4, "age": 30}`, want: Answers{"interest@later": {"4"}, "age@after": {"30"}}},
+		"the whole, a wave that requires": {
+			body: `{"interest@before": 4}`, errs: "agree@before must be answered",
+		},
+		"the whole, of some wave": {body: `{"interest": 4}`, errs: "interest is not a question of this survey"},
+		"another wave's":          {wave: "later", body: `{"interest@after": 4}`, errs: "interest@after is not a question of this survey"},
+		"twice":                   {wave: "later", body: `{"interest": 4, "interest@later": 5}`, errs: "interest@later is answered twice"},
+		"no consent":              {wave: "before", body: `{"agree": false}`, errs: "agree@before must be answered"},
+		"consent":                 {wave: "before", body: `{"agree": true}`, want: Answers{"agree@before": {Yes}}},
+		"consent in words":        {wave: "before", body: `{"agree": "yes"}`, want: Answers{"agree@before": {Yes}}},
+		"consent in other words":  {wave: "before", body: `{"agree": "no"}`, errs: `agree@before must be true, "yes" or false`},
+		"matrix flat out":         {wave: "later", body: `{"views": 4}`, errs: "views@later must be an object with an answer to each row"},
+		"a row that is none":      {wave: "later", body: `{"views": {"cost": 4}}`, errs: "views.cost@later is not a question of this survey"},
+		"a row out of range":      {wave: "later", body: `{"views": {"use": 6}}`, errs: "views.use@later must be a whole number from 1 to 5"},
+		"number out of range":     {wave: "after", body: `{"age": 100}`, errs: "age@after must be a whole number from 10 to 99"},
+		"number as a string":      {wave: "after", body: `{"age": "17"}`, errs: "age@after must be a number, not a string"},
+		"ranked twice":            {wave: "after", body: `{"best": ["talk", "talk"]}`, errs: "best@after is answered twice"},
+		"ranked what is not":      {wave: "after", body: `{"best": ["lunch"]}`, errs: "best@after is not one of the choices"},
+		"two lines":               {wave: "after", body: `{"pace": {"talk": "fast"}, "why": "a\nb"}`, errs: "why@after has more than one line"},
+		"a long line": {
+			wave: "after", body: `{"pace": {"talk": "fast"}, "why": "` + strings.Repeat("é", 121) + `"}`, errs: "why@after is longer than 120 characters",
+		},
+		"not asked":                {wave: "after", body: `{"stayed": true, "when": "late", "why": "x"}`, errs: "when@after is not asked, given the other answers; why@after is not asked, given the other answers"},
+		"perhaps asked":            {wave: "after", body: `{"stayed": "perhaps", "when": "late"}`, errs: "stayed@after is not one of the choices"},
+		"asked and required":       {wave: "after", body: `{"stayed": false}`, errs: "when@after must be answered"},
+		"asked, a row's condition": {wave: "after", body: `{"pace": {"talk": "fast"}, "why": " x "}`, want: Answers{"pace.talk@after": {"fast"}, "why@after": {"x"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := every()
+			if test.wave != "" {
+				s = s.In(test.wave)
+			}
+			got, errs := ParseJSON(s, decode(t, test.body))
+			if diff := cmp.Diff(test.errs, errs.Error()); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestParseFormOfKinds(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		form string
+		want Answers
+		errs FieldErrors
+	}{
+		"ranking":             {"q.best@after.quiz=1&q.best@after.talk=2&q.best@after.film=", Answers{"best@after": {"quiz", "talk"}}, nil},
+		"ranking, tied":       {"q.best@after.quiz=1&q.best@after.talk=1", Answers{}, FieldErrors{"best@after": {Code: Tied}}},
+		"ranking with a gap":  {"q.best@after.quiz=1&q.best@after.talk=3", Answers{}, FieldErrors{"best@after": {Code: Gap}}},
+		"ranking from 2":      {"q.best@after.quiz=2", Answers{}, FieldErrors{"best@after": {Code: Gap}}},
+		"ranking beyond":      {"q.best@after.quiz=5", Answers{}, FieldErrors{"best@after": {Code: Range, Min: 1, Max: 4}}},
+		"ranking in words":    {"q.best@after.quiz=first", Answers{}, FieldErrors{"best@after": {Code: Range, Min: 1, Max: 4}}},
+		"one choice twice":    {"q.best@after.quiz=1&q.best@after.quiz=2", Answers{}, FieldErrors{"best@after": {Code: Repeated}}},
+		"ranking what is not": {"q.best@after.lunch=1", Answers{}, FieldErrors{Unnamed: {Code: Unknown}}},
+		"matrix":              {"q.views.use@after=3&q.pace.quiz@after=slow", Answers{"views.use@after": {"3"}, "pace.quiz@after": {"slow"}}, nil},
+		"number as typed":     {"q.age@after=%20017%20", Answers{"age@after": {"17"}}, nil},
+		"no number":           {"q.age@after=%20", Answers{}, nil},
+		"number in words":     {"q.age@after=dix-sept", Answers{}, FieldErrors{"age@after": {Code: Range, Min: 10, Max: 99}}},
+		"number with a sign":  {"q.age@after=%2B17", Answers{}, FieldErrors{"age@after": {Code: Range, Min: 10, Max: 99}}},
+		"a line":              {"q.pace.talk@after=fast&q.why@after=%20Trop%20vite%20", Answers{"pace.talk@after": {"fast"}, "why@after": {"Trop vite"}}, nil},
+		"went back":           {"q.stayed@after=yes&q.when@after=late&q.why@after=x", Answers{"stayed@after": {Yes}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			form, err := url.ParseQuery(test.form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := every().In("after")
+			got, errs := ParseForm(s, form)
+			if diff := cmp.Diff(test.errs, errs); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if again, errs := ParseForm(s, s.Form(got)); errs != nil || cmp.Diff(got, again) != "" {
+				t.Errorf("through a form again: %v, %v", again, errs)
+			}
+		})
+	}
+	if _, errs := ParseForm(every().In("before"), url.Values{"q.agree@before": {Yes}}); errs != nil {
+		t.Error(errs)
+	}
+}
+
+// What the survey does not take any more is left out when an answer is to be changed.
+func TestFormOfAnOldAnswer(t *testing.T) {
+	t.Parallel()
+	got := every().In("after").Form(Answers{
+		"interest@after": {"7"}, "views.use@after": {"3"}, "best@after": {"quiz", "talk"}, "gone@after": {"x"}, "interest@before": {"2"},
+	})
+	want := url.Values{"q.views.use@after": {"3"}, "q.best@after.quiz": {"1"}, "q.best@after.talk": {"2"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCellsOfKinds(t *testing.T) {
+	t.Parallel()
+	s := every()
+	version := "every|||version:" + s.Version() + "|"
+	best, pace := (Question{Kind: Ranking, Choices: offer("talk", "film", "quiz", "tour")}).shape(), (Question{Kind: Single, Choices: offer("slow", "fast")}).shape()
+	for name, test := range map[string]struct {
+		answers Answers
+		want    []string // without the survey
+	}{
+		"number":  {Answers{"age@after": {"17"}}, []string{"|age@after|number10-99|", "|age@after|number10-99|17"}},
+		"consent": {Answers{"agree@before": {Yes}}, []string{"|agree@before|consent|", "|agree@before|consent|yes"}},
+		"texts":   {Answers{"why@after": {"x"}, "comment@later": {"y"}}, []string{"|why@after|short|", "|comment@later|text|"}},
+		"matrix":  {Answers{"pace.quiz@after": {"slow"}}, []string{"|pace.quiz@after|" + pace + "|", "|pace.quiz@after|" + pace + "|slow"}},
+		"ranking": {
+			Answers{"best@after": {"quiz", "talk"}},
+			[]string{"|best@after|" + best + "|", "|best@after|" + best + "|talk:2", "|best@after|" + best + "|film:3.5", "|best@after|" + best + "|quiz:1", "|best@after|" + best + "|tour:3.5"},
+		},
+		"waves": {
+			Answers{"interest@before": {"2"}, "interest@later": {"5"}},
+			[]string{
+				"|interest@before|scale1-5|", "|interest@before|scale1-5|2", "|interest@later|scale1-5|", "|interest@later|scale1-5|5",
+				"|interest@later|pair:interest@before:scale1-5|up",
+			},
+		},
+	} {
+		want := []string{"every||||"}
+		for _, cell := range test.want {
+			want = append(want, "every|"+cell)
+		}
+		if diff := cmp.Diff(append(want, version), cells(s, "", "", test.answers)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// The survey's own question tells who stayed, and each group is counted apart.
+func TestStay(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]string{Yes: Stayed, No: Left, "": ""} {
+		answers := Answers{"interest@after": {"3"}}
+		if answer != "" {
+			answers["stayed@after"] = Value{answer}
+		}
+		row := newRow(every(), answers, "evry", "fr", evening)
+		if row.Stay != want {
+			t.Errorf("%q: %q, not %q", answer, row.Stay, want)
+		}
+		var stays []string
+		for _, key := range row.Cells {
+			if strings.Contains(key, "|interest@after|scale1-5|3") {
+				stays = append(stays, strings.Split(key, "|")[1])
+			}
+		}
+		groups := []string{"", "evry"}
+		if want != "" {
+			groups = append(groups, ":"+want)
+		}
+		if diff := cmp.Diff(groups, stays); diff != "" {
+			t.Errorf("%q: %s", answer, diff)
+		}
+	}
+}
+
+func tallied(s *Survey, people []Answers) tally {
+	t := tally{}
+	for _, answers := range people {
+		for _, key := range cells(s, "", "", answers) {
+			t[key]++
+		}
+	}
+	return t
+}
+
+func resultOf(r Results, id string) QuestionResult {
+	return r.Questions[slices.IndexFunc(r.Questions, func(q QuestionResult) bool { return q.ID == id })]
+}
+
+func TestResultsOfKinds(t *testing.T) {
+	t.Parallel()
+	s := every()
+	var people []Answers
+	for i := range 12 { // ages 10, 17, 24 … 87; four rank two choices, eight all of them; nine of twelve agree
+		a := Answers{"age@after": {fmt.Sprint(10 + 7*i)}, "best@after": {"talk", "film", "quiz", "tour"}}
+		if i < 4 {
+			a["best@after"] = Value{"quiz", "talk"}
+		}
+		if i < 9 {
+			a["agree@before"] = Value{Yes}
+		}
+		people = append(people, a)
+	}
+	r := tallied(s, people).results("law", s, nil, k)
+	age := resultOf(r, "age@after")
+	if diff := cmp.Diff([]string{"10-18 2", "19-27 1", "28-36 1", "37-45 2", "46-54 1", "55-63 1", "64-72 1", "73-81 2", "82-90 1", "91-99 0"}, counts(age)); diff != "" {
+		t.Error(diff)
+	}
+	if age.Mean == nil || *age.Mean != 48.5 || *age.Median != 48.5 || *age.N != 12 {
+		t.Errorf("age: %+v", age)
+	}
+	best := resultOf(r, "best@after")
+	var ranks []string
+	for _, c := range best.Choices {
+		ranks = append(ranks, fmt.Sprintf("%s %d %.3f", c.Value, *c.Count, *c.MeanRank))
+	}
+	// talk: 8 first, 4 second; film: 8 second, 4 at 3.5; quiz: 4 first, 8 third; tour: 8 fourth, 4 at 3.5
+	if diff := cmp.Diff([]string{"talk 8 1.333", "film 0 2.500", "quiz 4 2.333", "tour 0 3.833"}, ranks); diff != "" {
+		t.Error(diff)
+	}
+	if agree := resultOf(r, "agree@before"); *agree.N != 12 || *agree.Choices[0].Count != 9 || agree.Choices[0].Share.Value != 0.75 {
+		t.Errorf("agree: %+v", agree)
+	}
+}
+
+func counts(r QuestionResult) []string {
+	said := make([]string, len(r.Choices))
+	for i, c := range r.Choices {
+		if said[i] = c.Value + " ?"; c.Count != nil {
+			said[i] = fmt.Sprintf("%s %d", c.Value, *c.Count)
+		}
+	}
+	return said
+}
+
+// A group of seven in which some range, first place or agreement is everybody's or nobody's shows none of it.
+func TestSuppressionOfKinds(t *testing.T) {
+	t.Parallel()
+	s := &Survey{ID: "s", Title: words("S"), Questions: []Question{
+		{ID: "age", Kind: Number, Min: 0, Max: 1, Label: words("Age")},
+		{ID: "best", Kind: Ranking, Choices: offer("a", "b"), Label: words("Best")},
+		{ID: "agree", Kind: Consent, Label: words("Agree")},
+	}}
+	person := func(age, first, agree string) Answers {
+		a := Answers{"age": {age}, "best": {first}}
+		if agree != "" {
+			a["agree"] = Value{agree}
+		}
+		return a
+	}
+	same := slices.Repeat([]Answers{person("1", "a", Yes)}, 6)
+	for name, test := range map[string]struct {
+		people []Answers
+		shown  bool
+	}{
+		"all the same":       {append(same, person("1", "a", Yes)), false},
+		"one is different":   {append(same, person("0", "b", "")), true},
+		"ten, all the same":  {slices.Repeat(same[:1], 10), true},
+		"four, all the same": {same[:4], false},
+	} {
+		r := tallied(s, test.people).results("law", s, nil, k)
+		for _, q := range r.Questions {
+			if q.Suppressed == test.shown || (q.N != nil) != test.shown || (q.Mean != nil || q.Median != nil) != (test.shown && q.Kind == Number) ||
+				(q.Choices[0].MeanRank != nil) != (test.shown && q.Kind == Ranking) {
+				t.Errorf("%s: %+v", name, q)
+			}
+		}
+	}
+}
+
+func TestBins(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		low, high int
+		want      string
+	}{
+		{0, 9, "0 1 2 3 4 5 6 7 8 9"},
+		{0, 10, "0-1 2-3 4-5 6-7 8-9 10"},
+		{1, 3, "1 2 3"},
+		{0, 1000, "0-100 101-201 202-302 303-403 404-504 505-605 606-706 707-807 808-908 909-1000"},
+		{1990, 2020, "1990-1993 1994-1997 1998-2001 2002-2005 2006-2009 2010-2013 2014-2017 2018-2020"},
+	} {
+		if got := strings.Join((Question{Kind: Number, Min: test.low, Max: test.high}).bins(), " "); got != test.want {
+			t.Errorf("%d to %d: %s", test.low, test.high, got)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		counts []int
+		want   float64
+	}{{[]int{1}, 5}, {[]int{1, 1}, 5.5}, {[]int{1, 0, 2}, 7}, {[]int{2, 0, 0, 2}, 6.5}, {[]int{0, 3, 1, 1}, 6}} {
+		if got := median(5, test.counts); *got != test.want {
+			t.Errorf("%v: %g", test.counts, *got)
+		}
+	}
+}
+
+// A question that was reworded is counted together with what it was, and it is said that there were two versions; one
+// that is answered by fewer than the minimum group is hidden, with the smallest other beside it.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		first, second := asked(), asked()
+		second.Sections[0].Questions[1].Label = words("Rating, on the whole")
+		send := func(survey *Survey, n int) {
+			for i := range n {
+				mustSubmit(t, s, Submission{Session: "law", Survey: survey, Answers: person(i)})
+			}
+		}
+		versions := func() string {
+			r, err := s.Results(context.Background(), "law", second, nil, k)
+			if err != nil || r.Respondents != *resultOf(r, "rating").N {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			said := ""
+			for _, v := range r.Versions {
+				n := "?"
+				if v.Respondents != nil {
+					n = fmt.Sprint(*v.Respondents)
+				}
+				said += map[string]string{first.Version(): "first ", second.Version(): "second "}[v.Version] + n + " "
+			}
+			return said
+		}
+		send(first, 12)
+		send(second, 4)
+		if got := versions(); got != "second ? first ? " {
+			t.Error(got)
+		}
+		send(second, 8)
+		if got := versions(); got != "second 12 first 12 " {
+			t.Error(got)
+		}
+		for _, want := range []*Survey{first, second} {
+			got, err := s.Definition(t.Context(), "law", want.Version())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		}
+		if _, err := s.Definition(t.Context(), "law", "00000000"); err != ErrNotFound {
+			t.Errorf("a version that never was: %v", err)
+		}
+	})
+}
+
+func TestValidateKindsAndWaves(t *testing.T) {
+	t.Parallel()
+	question := func(section, number int, change func(*Question)) func(*Survey) {
+		return func(s *Survey) { change(&s.Sections[section].Questions[number]) }
+	}
+	for name, test := range map[string]struct {
+		change func(*Survey)
+		want   string // a line each
+	}{
+		"source":           {func(s *Survey) { s.Source = "A book\nanother" }, "source: more than one line"},
+		"notice":           {func(s *Survey) { s.Notice = map[string]string{"de": "Gut"} }, `notice: language "de" is none of ["fr" "en"]`},
+		"anonymity":        {func(s *Survey) { s.Anonymity = "secret" }, `anonymity: "secret" is none of ["anonymous" "linked"]`},
+		"nothing to link":  {func(s *Survey) { *s = *asked(); s.Anonymity = "linked" }, "anonymity: there are no waves to link"},
+		"first wave opens": {func(s *Survey) { s.Waves[0].Opens = "start" }, "waves[0].opens: not for the first wave, which is open from the beginning"},
+		"wave never opens": {func(s *Survey) { s.Waves[1].Opens = "" }, "waves[1].opens: missing"},
+		"two weeks":        {func(s *Survey) { s.Waves[2].Opens = "end+14d" }, `waves[2].opens: "end+14d" is not like "start", "end", "start-48h" or "end+336h"`},
+		"no sign":          {func(s *Survey) { s.Waves[2].Opens = "end336h" }, `waves[2].opens: "end336h" is not like "start", "end", "start-48h" or "end+336h"`},
+		"tomorrow":         {func(s *Survey) { s.Waves[2].Opens = "tomorrow" }, `waves[2].opens: "tomorrow" is not like "start", "end", "start-48h" or "end+336h"`},
+		"wave without a title": {
+			func(s *Survey) { s.Waves[1].Title = nil }, "waves[1].title: missing (fr, en or both)",
+		},
+		"wave twice": {func(s *Survey) { s.Waves = append(s.Waves, s.Waves[2]) }, "waves[3].id: duplicate"},
+		"one wave":   {func(s *Survey) { *s = *asked(); s.Waves = every().Waves[:1] }, "waves: 1 of them, not 2 to 10"},
+		"silent wave": {func(s *Survey) {
+			s.Waves = append(s.Waves, Wave{"never", words("Never"), "end"})
+			s.Sections[0].Waves = []string{"before"}
+		}, "waves[3]: asks nothing"},
+		"no such wave": {func(s *Survey) { s.Sections[1].Waves = []string{"after", "soon"} }, `sections[1].waves[1]: no wave "soon"`},
+		"named twice":  {question(0, 0, func(q *Question) { q.Waves = []string{"before", "before"} }), "sections[0].questions[0].waves[1]: duplicate"},
+		"in no wave":   {question(1, 0, func(q *Question) { q.Waves, q.Stay = []string{"before"}, false }), `sections[1].questions[0].waves: none of them is one of the section's` + "\n" + `sections[2].show_if.question: "stayed" is not asked in wave "after"`},
+		"waves of a survey without": {
+			func(s *Survey) { *s = *asked(); s.Sections[0].Waves = []string{"before"} }, `sections[0].waves[0]: no wave "before"`,
+		},
+		"pair of another wave": {
+			func(s *Survey) {
+				*s = *asked()
+				s.Waves = every().Waves
+				s.Sections[0].Questions[0].Waves = []string{"before"}
+			}, `sections[2].questions[0].pair: "before" is not asked in wave "after"` + "\n" + `sections[2].questions[0].pair: "before" is not asked in wave "later"`,
+		},
+		"condition on nothing":     {func(s *Survey) { s.Sections[2].ShowIf.Question = "" }, "sections[2].show_if.question: missing"},
+		"condition on none":        {func(s *Survey) { s.Sections[2].ShowIf.Question = "x" }, `sections[2].show_if.question: no question "x"`},
+		"condition without values": {func(s *Survey) { s.Sections[2].ShowIf.Is = nil }, "sections[2].show_if.is: missing"},
+		"condition on no value":    {func(s *Survey) { s.Sections[2].ShowIf.Is = []string{"no", "perhaps"} }, `sections[2].show_if.is[1]: "perhaps" is no value of "stayed"`},
+		"condition on a matrix":    {question(3, 1, func(q *Question) { q.ShowIf.Question = "pace" }), `sections[3].questions[1].show_if.question: "pace" is of kind matrix, which has no value to compare`},
+		"condition on a ranking":   {question(3, 1, func(q *Question) { q.ShowIf.Question = "best" }), `sections[3].questions[1].show_if.question: "best" is of kind ranking, which has no value to compare`},
+		"condition on a text": {func(s *Survey) {
+			s.Sections = append(s.Sections, Section{Waves: []string{"after"}, ShowIf: &Condition{"comment", []string{"x"}}, Questions: []Question{{ID: "q", Kind: YesNo, Label: words("Q")}}})
+		}, `sections[4].show_if.question: "comment" is of kind text, which has no value to compare`},
+		"condition on the same page": {question(3, 1, func(q *Question) { q.ShowIf = &Condition{"recommend", []string{"0"}} }), `sections[3].questions[1].show_if.question: "recommend" is not in an earlier section`},
+		"condition on a later page":  {func(s *Survey) { s.Sections[1].ShowIf = &Condition{"recommend", []string{"0"}} }, `sections[1].show_if.question: "recommend" is not in an earlier section`},
+		"condition of another wave":  {question(3, 2, func(q *Question) { q.ShowIf = &Condition{"stayed", []string{No}} }), `sections[3].questions[2].show_if.question: "stayed" is not asked in wave "later"`},
+		"section's, of another wave": {func(s *Survey) { s.Sections[3].ShowIf = &Condition{"stayed", []string{No}} }, `sections[3].show_if.question: "stayed" is not asked in wave "later"`},
+		"condition in plain questions": {func(s *Survey) {
+			*s = Survey{ID: "s", Title: words("S"), Questions: []Question{{ID: "a", Kind: YesNo, Label: words("A")}, {ID: "b", Kind: YesNo, Label: words("B"), ShowIf: &Condition{"a", []string{Yes}}}}}
+		}, `questions[1].show_if.question: "a" is not in an earlier section`},
+		"no rows": {question(0, 1, func(q *Question) { q.Rows = nil }), "sections[0].questions[1].rows: 0 of them, not 1 to 20"},
+		"rows": {question(0, 1, func(q *Question) { q.Rows = []Line{{"a", nil}, {"a", words("A")}, {"B", words("B")}} }),
+			"sections[0].questions[1].rows[0].label: missing (fr, en or both)\nsections[0].questions[1].rows[1].id: duplicate\n" + `sections[0].questions[1].rows[2].id: "B" is not 1 to 64 of a-z, 0-9, _ and -`},
+		"columns twice":      {question(0, 1, func(q *Question) { q.Choices = offer("a", "b") }), "sections[0].questions[1].choices: not together with min, max, low and high"},
+		"no columns":         {question(0, 1, func(q *Question) { q.Min, q.Max = 0, 0 }), "sections[0].questions[1]: neither choices nor min and max"},
+		"columns of a scale": {question(0, 1, func(q *Question) { q.Max = 11 }), "sections[0].questions[1].max: 11 is above 10"},
+		"one column":         {question(1, 2, func(q *Question) { q.Choices = q.Choices[:1] }), "sections[1].questions[2].choices: 1 of them, not 2 to 20\n" + `sections[3].questions[1].show_if.is[0]: "fast" is no value of "pace.talk"`},
+		"one to rank":        {question(1, 1, func(q *Question) { q.Choices = q.Choices[:1] }), "sections[1].questions[1].choices: 1 of them, not 2 to 20"},
+		"ranking at most":    {question(1, 1, func(q *Question) { q.MaxChoices = 2 }), "sections[1].questions[1].max_choices: not for kind ranking"},
+		"number without max": {question(1, 3, func(q *Question) { q.Max = 0 }), "sections[1].questions[3].max: missing"},
+		"number below 0":     {question(1, 3, func(q *Question) { q.Min = -5 }), "sections[1].questions[3].min: -5 is below 0"},
+		"number upside down": {question(1, 3, func(q *Question) { q.Max = 10 }), "sections[1].questions[3].max: 10 is not above min 10"},
+		"number too wide":    {question(1, 3, func(q *Question) { q.Max = 1011 }), "sections[1].questions[3].max: 1011 is more than 1000 above min 10"},
+		"unit of a scale":    {question(0, 0, func(q *Question) { q.Unit = words("years") }), "sections[0].questions[0].unit: not for kind scale"},
+		"a very long line":   {question(3, 1, func(q *Question) { q.MaxLength = 2001 }), "sections[3].questions[1].max_length: 2001 is not between 1 and 2000"},
+		"stay in numbers":    {question(3, 0, func(q *Question) { q.Stay = true }), "sections[3].questions[0].stay: not for kind nps\nsections[3].questions[0].stay: another question tells it already"},
+		"rows of a scale":    {question(0, 0, func(q *Question) { q.Rows = []Line{{"a", words("A")}} }), "sections[0].questions[0].rows: not for kind scale"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := every()
+			test.change(s)
+			if diff := cmp.Diff(test.want, s.Validate().Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
