@@ -48,7 +48,11 @@ func (s *server) answerPage(c *gin.Context) error {
 	if v.Answers, err = l.answers(a.survey, row.Answers); err != nil {
 		return err
 	}
-	return s.renderTitled(c, http.StatusOK, "answer", v.Title, v)
+	title, err := l.T("answer.title", "Title", v.Title)
+	if err != nil {
+		return err
+	}
+	return s.renderTitled(c, http.StatusOK, "answer", title, v)
 }
 
 // plain writes answers as a program would send them: numbers as numbers, several choices as a list.
@@ -171,7 +175,7 @@ func (s *server) deleteForm(c *gin.Context, a asked) error {
 		return err
 	}
 	v := answerView{Title: a.session.Title.In(s.langs.of(c.Request).Tag), Deleted: true}
-	return s.renderTitled(c, http.StatusOK, "answer", v.Title, v)
+	return s.render(c, http.StatusOK, "answer", "answer.deleted", v)
 }
 
 func (s *server) remove(c *gin.Context, a asked) error {

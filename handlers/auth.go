@@ -110,6 +110,8 @@ type loginView struct {
 	Wrong bool
 }
 
+func (v loginView) mistaken() bool { return v.Wrong }
+
 // loginForm handles GET /login. A ready link (?token=…) is exchanged for the cookie; the redirect cleans the address.
 func (s *server) loginForm(c *gin.Context) error {
 	token, given := c.GetQuery("token")

@@ -232,7 +232,7 @@ func (s *server) finished(c *gin.Context, f form, err error) error {
 		return renderErr
 	}
 	v.Notice = notice
-	return s.renderTitled(c, status, "survey", v.Title, v)
+	return s.renderTitled(c, status, "survey", v.PageTitle, v)
 }
 
 // at moves the form to its page number i, from 0.

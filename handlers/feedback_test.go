@@ -94,7 +94,7 @@ func TestSurveyPagesCarryAnswers(t *testing.T) {
 		{"an earlier page spoilt", with(lastPage(), "q.before", "7"), 422, []string{"Page 1 sur 2", `<a href="#q-before-0">`}},
 		{"unknown page", with(first, "page", "x"), 200, []string{"Page 2 sur 2"}},
 		{"unknown segment", with(lastPage(), "segment", "x"), 400, []string{"Cette demande"}},
-		{"english", with(first, "lang", "en"), 200, []string{`<html lang="en">`, `name="lang" value="en"`, "Page 2 of 2"}},
+		{"english", with(first, "lang", "en"), 200, []string{`<html lang="en" dir="ltr">`, `name="lang" value="en"`, "Page 2 of 2"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
+
+	"jauge/internal/text"
 )
 
 //go:embed messages/*.yaml
@@ -81,6 +83,9 @@ func chosenLang(r *http.Request) string {
 	}
 	return r.URL.Query().Get("lang")
 }
+
+// Dir is how the language is written, for HTML's dir: "ltr" or "rtl".
+func (l *lang) Dir() string { return text.Direction(l.Tag) }
 
 // T is the message with this id; pairs are the names and values that it mentions.
 func (l *lang) T(id string, pairs ...any) (string, error) {

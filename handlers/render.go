@@ -54,6 +54,7 @@ type page struct {
 	L            *lang
 	Name         string // the template's, and the class of its body
 	Title        string
+	Mistaken     bool // it reports mistakes, which its title says first
 	Organiser    bool
 	Embedded     bool
 	Version      string
@@ -90,6 +91,9 @@ func (s *server) page(c *gin.Context, name, title string, view any) page {
 	p := page{
 		L: l, Name: name, Title: title, Organiser: s.isOrganiser(c), Embedded: s.Embedded, Version: s.Version,
 		Assets: s.assetVersion, View: view,
+	}
+	if form, ok := view.(interface{ mistaken() bool }); ok {
+		p.Mistaken = form.mistaken()
 	}
 	if s.langs.byTag(chosenLang(c.Request)) == l {
 		p.chosen = l.Tag

@@ -14,6 +14,7 @@ import (
 // surveyView is one page of a survey.
 type surveyView struct {
 	Title        string // of the session
+	PageTitle    string // with the number of the page, if there are several
 	Survey       string // its title
 	Intro        string // said on the first page only
 	Minutes      int
@@ -32,6 +33,8 @@ type field struct{ Name, Value string }
 
 // mistake is a line of the summary; Target is the input to go to, empty for a question that is not asked.
 type mistake struct{ Target, Label, Text string }
+
+func (v surveyView) mistaken() bool { return len(v.Mistakes) > 0 || v.Notice != "" }
 
 // questionView is one question with what was said to it so far.
 type questionView struct {
@@ -53,7 +56,7 @@ func (s *server) renderSurvey(c *gin.Context, status int, f form) error {
 	if err != nil {
 		return err
 	}
-	return s.renderTitled(c, status, "survey", v.Title, v)
+	return s.renderTitled(c, status, "survey", v.PageTitle, v)
 }
 
 func (s *server) renderMistakes(c *gin.Context, f form, mistakes feedback.FieldErrors) error {
@@ -62,7 +65,7 @@ func (s *server) renderMistakes(c *gin.Context, f form, mistakes feedback.FieldE
 	if err != nil {
 		return err
 	}
-	return s.renderTitled(c, http.StatusUnprocessableEntity, "survey", v.Title, v)
+	return s.renderTitled(c, http.StatusUnprocessableEntity, "survey", v.PageTitle, v)
 }
 
 // surveyView lays out the page that the form is at.
@@ -74,6 +77,13 @@ func (s *server) surveyView(c *gin.Context, f form, mistakes feedback.FieldError
 		Title: f.session.Title.In(l.Tag), Survey: f.survey.Title.In(l.Tag), Minutes: f.survey.Minutes, MinimumGroup: s.MinimumGroup,
 		Section: pages[at].Title.In(l.Tag), Number: at + 1, Of: len(pages), Changing: f.receipt != "",
 		Action: "/feedback/" + f.session.ID, Carried: f.carried(pages[at], chosenLang(c.Request)),
+	}
+	v.PageTitle = v.Title
+	if v.Of > 1 {
+		var err error
+		if v.PageTitle, err = l.T("survey.page_title", "Title", v.Title, "Number", v.Number, "Of", v.Of); err != nil {
+			return v, err
+		}
 	}
 	if f.receipt != "" {
 		v.Action = answerPath(f.session.ID, f.receipt)
