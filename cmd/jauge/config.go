@@ -42,7 +42,8 @@ type Config struct {
 	Surveys  []feedback.Survey    `yaml:"surveys"`
 	Include  Patterns             `yaml:"include"` // files of one survey each, relative to this file
 
-	origin string // the file's name, for messages; empty: the built-in example programme
+	ready  []feedback.Survey // the bank: those of Surveys come before them
+	origin string            // the file's name, for messages; empty: the built-in example programme
 }
 
 // Privacy is what keeps figures from naming anybody.
@@ -107,6 +108,10 @@ func readConfig(files fs.FS, name, origin string) (*Config, error) {
 	c := defaults()
 	c.origin = origin
 	var ps problem.Problems
+	var err error
+	if c.ready, err = bank(); err != nil {
+		return nil, err
+	}
 	switch text, err := fs.ReadFile(files, name); {
 	case err != nil:
 		return nil, problem.Problems{{Message: fmt.Sprintf("cannot read %s: %s", origin, reason(err))}}
@@ -354,11 +359,16 @@ func (c *Config) asks(session attendance.Session) *feedback.Survey {
 	return survey.For(session.Minors)
 }
 
-func (c *Config) survey(id string) *feedback.Survey {
-	for i := range c.Surveys {
-		if c.Surveys[i].ID == id {
-			return &c.Surveys[i]
+// survey finds a survey by its id: the configuration's before a ready one; nil: there is none.
+func (c *Config) survey(id string) *feedback.Survey { return c.surveys()[id] }
+
+// surveys are all that a session may ask, by id.
+func (c *Config) surveys() map[string]*feedback.Survey {
+	all := map[string]*feedback.Survey{}
+	for _, surveys := range [][]feedback.Survey{c.ready, c.Surveys} {
+		for i := range surveys {
+			all[surveys[i].ID] = &surveys[i]
 		}
 	}
-	return nil
+	return all
 }

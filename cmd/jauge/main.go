@@ -27,6 +27,7 @@ type cli struct {
 	Simulate simulateCmd `cmd:"" help:"Post what a session's platforms would post, signed, and print the truth it played as JSON."`
 	Check    checkCmd    `cmd:"" help:"Validate the whole configuration: all mistakes at once, exit 2 if there are any."`
 	Verify   verifyCmd   `cmd:"" help:"Recompute every count from the marks and compare: exit 1 on drift."`
+	Surveys  surveysCmd  `cmd:"" help:"List the ready surveys, or print one to be changed."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -40,7 +40,7 @@ const keyPrefix = "jauge:"
 
 // openStores connects and builds; it does not wait for Redis. Close what it returns.
 func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
-	s := &stores{surveys: map[string]*feedback.Survey{}}
+	s := &stores{}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -110,15 +110,13 @@ func openRedis(c *Config, now func() time.Time) (*stores, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis_url: %w", err)
 	}
-	s := &stores{surveys: map[string]*feedback.Survey{}, rdb: newRedis(options), key: make([]byte, 32)}
+	s := &stores{rdb: newRedis(options), key: make([]byte, 32)}
 	return s, s.build(c, keyPrefix, now)
 }
 
 // build puts the domains on the store and the journal.
 func (s *stores) build(c *Config, prefix string, now func() time.Time) (err error) {
-	for i := range c.Surveys {
-		s.surveys[c.Surveys[i].ID] = &c.Surveys[i]
-	}
+	s.surveys = c.surveys()
 	s.attendance = attendance.New(s.rdb, attendance.Options{
 		Prefix: prefix, Key: s.key, Now: now, Capabilities: capabilities(c.Sources), Journal: s.journal,
 	})
