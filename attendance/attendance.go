@@ -3,7 +3,7 @@
 // from that set alone, so the order and the number of deliveries do not matter.
 //
 // The story in files: attendance.go (the words), session.go (what is planned), identity.go (how people become
-// pseudonyms), store.go and record.go with lua/record.lua (marks in, counts corrected), figures.go (counts out),
+// pseudonyms), names.go (what is known of their names), store.go and record.go with lua/record.lua (marks in, counts corrected), figures.go (counts out),
 // oracle.go (the same semantics in plain Go: the reference of the tests, the engine of reports and of verify).
 package attendance
 
@@ -28,7 +28,7 @@ const (
 func (k Kind) ofPerson() bool { return k == Registered || k == Attended || k == Replayed }
 
 // Event is one statement of a platform, decoded and reduced to what counting needs. It carries the platform's own ids:
-// they are hashed before anything is stored (see identity.go). Email serves to be hashed only.
+// they are hashed before anything is stored (see identity.go). Email and Name serve to be hashed only.
 type Event struct {
 	Kind       Kind
 	Room       string        // the platform's id of the webinar, meeting or room that sessions are configured with
@@ -36,6 +36,7 @@ type Event struct {
 	Occurrence string        // one opening of the room; may be empty where the platform names none
 	Attendee   string        // the best stable id of the person; may be empty
 	Email      string        // lower-cased by identity.go; may be empty
+	Name       string        // as the platform shows the person, all of it; may be empty
 	Connection string        // one device's stay, where the platform names each connect; may be empty
 	Peer       string        // Bound: the other connection
 	Staff      bool          // hosts, presenters, bots, recorders: never counted

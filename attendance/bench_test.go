@@ -9,7 +9,8 @@ import (
 	"jauge/internal/redistest"
 )
 
-// BenchmarkRecord is one webinar's life, a join and a leave of each of 500 persons, in batches as webhooks of one burst.
+// BenchmarkRecord is one webinar's life, a join and a leave of each of 500 persons, in batches as webhooks of one burst, with the
+// two words of their names.
 func BenchmarkRecord(b *testing.B) {
 	for _, store := range []struct {
 		name  string
@@ -32,6 +33,7 @@ func BenchmarkRecord(b *testing.B) {
 						batch = append(batch, placed{session, sealed{
 							Kind: kind, Room: "r", Occurrence: "o", At: at,
 							Person: fmt.Sprintf("person%d", p), Connection: fmt.Sprintf("connection%d", p),
+							Names: []string{fmt.Sprintf("first%03d", p%300), fmt.Sprintf("last%d", p)},
 						}})
 					}
 				}
@@ -39,7 +41,7 @@ func BenchmarkRecord(b *testing.B) {
 					b.Fatal(err)
 				}
 				events += len(batch)
-				rdb.Del(b.Context(), s.keys.session(session)...)
+				rdb.Del(b.Context(), append(s.keys.session(session), s.keys.names(session))...)
 			}
 			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 		})

@@ -9,39 +9,48 @@ import (
 
 // People become pseudonyms in two steps. Seal, at the door, replaces every id by a keyed hash scoped to its source: that
 // form may be journaled or kept aside. When the session is known, the person's hash is hashed again with the session's
-// id, so that pseudonyms of two sessions cannot be joined. The alphabet of hashes is base64url: scripts may use any other
-// character as a separator.
+// id, so that pseudonyms of two sessions cannot be joined. So are the words of names (see names.go). The alphabet of
+// hashes is base64url: scripts may use any other character as a separator.
 
 // sealed is an event whose ids are hashes and whose time is in milliseconds. Only the ids of the room stay as they are:
 // sessions are found by them, and they name no person.
 type sealed struct {
-	Kind       Kind   `json:"k"`
-	Source     string `json:"s"`
-	RoomID     string `json:"r"`
-	Alias      string `json:"a,omitempty"`
-	Room       string `json:"-"` // hash of source and room, the same in every occurrence
-	Occurrence string `json:"o"`
-	Person     string `json:"p,omitempty"`
-	Connection string `json:"c,omitempty"`
-	Peer       string `json:"b,omitempty"`
-	Staff      bool   `json:"f,omitempty"`
-	At         int64  `json:"t"`
-	Seconds    int64  `json:"n,omitempty"`
-	Reason     Reason `json:"x,omitempty"` // why it cannot be used; empty: it can
-	Arrived    int64  `json:"w,omitempty"` // of what cannot be used: a replay keeps it for no longer
+	Kind       Kind     `json:"k"`
+	Source     string   `json:"s"`
+	RoomID     string   `json:"r"`
+	Alias      string   `json:"a,omitempty"`
+	Room       string   `json:"-"` // hash of source and room, the same in every occurrence
+	Occurrence string   `json:"o"`
+	Person     string   `json:"p,omitempty"`
+	Connection string   `json:"c,omitempty"`
+	Peer       string   `json:"b,omitempty"`
+	Staff      bool     `json:"f,omitempty"`
+	At         int64    `json:"t"`
+	Seconds    int64    `json:"n,omitempty"`
+	Names      []string `json:"m,omitempty"` // hashes of the words of the person's name
+	Reason     Reason   `json:"x,omitempty"` // why it cannot be used; empty: it can
+	Arrived    int64    `json:"w,omitempty"` // of what cannot be used: a replay keeps it for no longer
 }
 
 // sealer hashes ids with the service's secret key.
 type sealer struct{ key []byte }
 
-// token is the keyed hash of its parts, 12 bytes in base64url: 16 characters.
-func (s sealer) token(parts ...string) string {
+// The lengths of hashes in bytes. Names are told apart within a session only.
+const (
+	tokenBytes = 12 // 16 characters
+	nameBytes  = 8  // 11 characters
+)
+
+func (s sealer) token(parts ...string) string { return s.hash(tokenBytes, parts...) }
+
+// hash is the keyed hash of its parts, cut to n bytes, in base64url.
+func (s sealer) hash(n int, parts ...string) string {
 	mac := hmac.New(sha256.New, s.key)
 	for _, p := range parts {
 		mac.Write([]byte(p))
 		mac.Write([]byte{0})
 	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:n])
 }
 
 func (s sealer) optional(kind, source, id string) string {
@@ -64,12 +73,18 @@ func (s sealer) seal(source string, e Event) sealed {
 		Connection: s.optional("connection", source, e.Connection),
 		Peer:       s.optional("connection", source, e.Peer),
 		Staff:      e.Staff, At: e.At.UnixMilli(), Seconds: int64(e.Total.Seconds()),
+		Names: s.names(e.Name),
 	}
 }
 
-// within scopes a sealed event's person to a session.
+// within scopes a sealed event's person and name to a session.
 func (s sealer) within(session string, e sealed) sealed {
 	e.Room = s.token("room", e.Source, e.RoomID)
 	e.Person = s.optional("attendee", session, e.Person)
+	names := make([]string, len(e.Names))
+	for i, hash := range e.Names {
+		names[i] = s.nameIn(session, hash)
+	}
+	e.Names = names
 	return e
 }

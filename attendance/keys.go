@@ -28,6 +28,9 @@ func (k keys) curve(id string) string       { return k.of(id, "curve") }
 // declared is a STRING: the head count that a host typed.
 func (k keys) declared(id string) string { return k.of(id, "declared") }
 
+// names is a SET of the hashes of the words of names seen in the session: no mark, and no part of the counts.
+func (k keys) names(id string) string { return k.of(id, "names") }
+
 // beacons is a ZSET of the connections that beacons keep open, scored by their last heartbeat in ms.
 func (k keys) beacons(id string) string { return k.of(id, "beacons") }
 

@@ -39,8 +39,8 @@ type placed struct {
 // batchSize is how many script calls go out in one round trip.
 const batchSize = 500
 
-// write runs the script once per event, pipelined. A script that the server has lost (restart, failover) is loaded, or in
-// a cluster sent whole, and the batch repeated: that is safe, the script is idempotent.
+// write runs the script once per event, pipelined, and adds the names. A script that the server has lost (restart,
+// failover) is loaded, or in a cluster sent whole, and the batch repeated: that is safe, all of it is idempotent.
 func (s *Store) write(ctx context.Context, events []placed) ([]Result, error) {
 	results := make([]Result, 0, len(events))
 	for batch := range slices.Chunk(events, batchSize) {
@@ -54,7 +54,7 @@ func (s *Store) write(ctx context.Context, events []placed) ([]Result, error) {
 		if err != nil {
 			return nil, fmt.Errorf("record: %w", err)
 		}
-		for i, cmd := range cmds {
+		for i, cmd := range cmds[:len(batch)] {
 			text, err := cmd.(*redis.Cmd).Text()
 			if err != nil {
 				return nil, fmt.Errorf("record: %w", err)
@@ -75,6 +75,7 @@ func (s *Store) pipeline(ctx context.Context, batch []placed, eval evaluate) ([]
 		for _, b := range batch {
 			eval(ctx, p, s.keys.session(b.session), b.event.args()...)
 		}
+		s.addNames(ctx, p, batch)
 		return nil
 	})
 }

@@ -90,7 +90,7 @@ func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Re
 		e.At = writable(e.At)
 		batch[i] = s.seal.seal(source, e)
 		if reason := s.unusable(e); reason != "" {
-			batch[i].Reason, batch[i].Arrived = reason, s.now().UnixMilli()
+			batch[i].Reason, batch[i].Arrived, batch[i].Names = reason, s.now().UnixMilli(), nil
 		}
 	}
 	if len(batch) == 0 {
@@ -107,7 +107,7 @@ func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Re
 // apply finds the sessions of sealed events and records them; what no session claims, or cannot be used, is put aside.
 func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 	results := make([]Result, len(batch))
-	var work []placed
+	var work, unmarked []placed
 	var index []int
 	var aside []sealed
 	cat, err := s.sessions(ctx)
@@ -130,6 +130,7 @@ func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 			aside = append(aside, e)
 		case e.Staff && e.Kind.ofPerson():
 			results[i] = StaffSeen
+			unmarked = append(unmarked, placed{session.ID, s.seal.within(session.ID, e)})
 		default:
 			for _, p := range s.beaconsToo(session, e) {
 				work, index = append(work, p), append(index, i)
@@ -137,6 +138,9 @@ func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
 		}
 	}
 	if err := s.putAside(ctx, aside); err != nil {
+		return nil, err
+	}
+	if err := s.writeNames(ctx, unmarked); err != nil {
 		return nil, err
 	}
 	written, err := s.write(ctx, work)

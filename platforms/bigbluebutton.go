@@ -54,7 +54,7 @@ const (
 	bbbModerator = "moderators-are-staff"
 )
 
-// bbbMapped is what is read of an event in the platform's public form; everything else (names, passwords, session
+// bbbMapped is what is read of an event in the platform's public form; everything else (passwords, session
 // tokens, addresses) is never decoded.
 type bbbMapped struct {
 	Data struct {
@@ -66,9 +66,10 @@ type bbbMapped struct {
 				CreateTime integer `json:"create-time"` // ms
 			} `json:"meeting"`
 			User struct {
-				Internal id `json:"internal-user-id"` // of the connection
-				External id `json:"external-user-id"` // of the person; the internal one where the integrator sets none
-				Role     id `json:"role"`             // MODERATOR or VIEWER; often missing when leaving
+				Internal id   `json:"internal-user-id"` // of the connection
+				External id   `json:"external-user-id"` // of the person; the internal one where the integrator sets none
+				Name     name `json:"name"`             // missing when leaving
+				Role     id   `json:"role"`             // MODERATOR or VIEWER; often missing when leaving
 			} `json:"user"`
 		} `json:"attributes"`
 		Event struct {
@@ -93,10 +94,11 @@ type bbbRaw struct {
 			User    id `json:"userId"`
 		} `json:"header"`
 		Body struct {
-			Meeting  id `json:"meetingId"`
-			Internal id `json:"intId"`
-			External id `json:"extId"`
-			Role     id `json:"role"`
+			Meeting  id   `json:"meetingId"`
+			Internal id   `json:"intId"`
+			External id   `json:"extId"`
+			Name     name `json:"name"`
+			Role     id   `json:"role"`
 		} `json:"body"`
 	} `json:"core"`
 }
@@ -300,6 +302,7 @@ func bbbFromMapped(c *check, item json.RawMessage, kind attendance.Kind) (e atte
 	e.At = c.moment("data.event.ts", stamp)
 	e.Connection = c.need(user+"internal-user-id", u.Internal)
 	e.Attendee = c.id(user+"external-user-id", u.External)
+	e.Name = string(u.Name)
 	return e, u.Role, false
 }
 
@@ -321,6 +324,7 @@ func bbbFromRaw(c *check, item json.RawMessage, kind attendance.Kind) (e attenda
 	}
 	e.Connection = c.need("core.body.intId", cmp.Or(core.Internal, header.User, routing.User))
 	e.Attendee = c.id("core.body.extId", core.External)
+	e.Name = string(core.Name)
 	return e, core.Role
 }
 
@@ -340,7 +344,7 @@ func bbbSign(s Source, r *Request) {
 func bbbEncode(e attendance.Event) (string, []byte) {
 	meeting := map[string]any{"internal-meeting-id": e.Occurrence, "external-meeting-id": e.Room}
 	attributes := map[string]any{"meeting": meeting}
-	user := map[string]any{"internal-user-id": e.Connection, "external-user-id": cmp.Or(e.Attendee, e.Connection), "guest": false}
+	user := map[string]any{"internal-user-id": e.Connection, "external-user-id": cmp.Or(e.Attendee, e.Connection), "guest": false, "name": e.Name}
 	var what string
 	switch {
 	case e.Staff:

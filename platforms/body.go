@@ -73,6 +73,26 @@ func (i *id) UnmarshalJSON(b []byte) error {
 	return &json.UnmarshalTypeError{Type: reflect.TypeFor[id]()}
 }
 
+// name is what a person is called, read to be hashed only. Nobody is refused for what stands there.
+type name string
+
+func (n *name) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		*n = name(text)
+	}
+	return nil
+}
+
+// fullName joins a first and a last name, either of which may be missing.
+func fullName(first, last name) string { return strings.TrimSpace(string(first + " " + last)) }
+
+// splitName takes a full name apart as platforms do that ask for two.
+func splitName(full string) (first, last string) {
+	first, last, _ = strings.Cut(full, " ")
+	return first, last
+}
+
 // integer is a whole number, bare or in quotes (as protobuf's JSON writes 64-bit integers).
 type integer int64
 

@@ -35,7 +35,7 @@ const (
 	dailyTimestamp = "X-Webhook-Timestamp" // Unix time
 )
 
-// dailyBody is what is read of a body; everything else (names, permissions) is never decoded. Times are Unix seconds
+// dailyBody is what is read of a body; everything else (permissions) is never decoded. Times are Unix seconds
 // with a fraction.
 type dailyBody struct {
 	EventTS decimal `json:"event_ts"` // when it was sent
@@ -43,6 +43,7 @@ type dailyBody struct {
 		Room      id       `json:"room"`
 		SessionID id       `json:"session_id"` // of the connection
 		UserID    id       `json:"user_id"`
+		UserName  name     `json:"user_name"`
 		Owner     bool     `json:"owner"`
 		JoinedAt  decimal  `json:"joined_at"`
 		Duration  *decimal `json:"duration"`
@@ -142,6 +143,7 @@ func dailyPerson(c *check, b dailyBody) attendance.Event {
 	e.Kind = attendance.Joined
 	e.Attendee = c.id("payload.user_id", b.Payload.UserID)
 	e.Connection = c.id("payload.session_id", b.Payload.SessionID)
+	e.Name = string(b.Payload.UserName)
 	e.Staff = b.Payload.Owner
 	return e
 }
@@ -205,7 +207,8 @@ func dailyEncode(e attendance.Event) (string, []byte) {
 	at := dailySeconds(e.At)
 	payload := map[string]any{"room": e.Room}
 	if e.Kind == attendance.Joined || e.Kind == attendance.Left {
-		payload["session_id"], payload["user_id"], payload["owner"], payload["will_eject_at"] = e.Connection, e.Attendee, e.Staff, 0
+		payload["session_id"], payload["user_id"], payload["user_name"] = e.Connection, e.Attendee, e.Name
+		payload["owner"], payload["will_eject_at"] = e.Staff, 0
 	}
 	var what string
 	switch e.Kind {

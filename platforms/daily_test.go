@@ -10,15 +10,18 @@ import (
 	"jauge/attendance"
 )
 
+// dailyName is what somebody typed.
+const dailyName = "Jill Chill, jill@example.test, 8615250064084"
+
 var dailySubject = subject{
 	secrets: [2]string{"ZGFpbHktc2VjcmV0LW5ldw==", "ZGFpbHktc2VjcmV0LW9sZA=="},
 	foreign: "ZGFpbHktc2VjcmV0LW9mLWFub3RoZXI=",
 	good: `{"version":"1.0.0","type":"participant.left","id":"evt-1","event_ts":1795427910.9,"payload":{"joined_at":1795427010.456,"duration":890.25,
-		"session_id":"s1","room":"r1","user_id":"u1","user_name":"Jill Chill, jill@example.test, 8615250064084","owner":false,
+		"session_id":"s1","room":"r1","user_id":"u1","user_name":"` + dailyName + `","owner":false,
 		"permissions":{"canSend":["192.0.2.1","Pa55word","Secret topic"]}}}`,
 	events: []attendance.Event{
-		{Kind: attendance.Joined, Room: "r1", Attendee: "u1", Connection: "s1", At: time.UnixMilli(1795427010456).UTC()},
-		{Kind: attendance.Left, Room: "r1", Attendee: "u1", Connection: "s1", At: time.UnixMilli(1795427900706).UTC()},
+		{Kind: attendance.Joined, Room: "r1", Attendee: "u1", Name: dailyName, Connection: "s1", At: time.UnixMilli(1795427010456).UTC()},
+		{Kind: attendance.Left, Room: "r1", Attendee: "u1", Name: dailyName, Connection: "s1", At: time.UnixMilli(1795427900706).UTC()},
 	},
 	unknown: `{"type":"waiting-participant.joined","event_ts":"whenever","payload":["Jill Chill"]}`,
 	stale:   5*time.Minute + time.Second,

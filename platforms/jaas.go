@@ -30,7 +30,7 @@ var jaas = Dialect{
 
 const jaasSignature = "X-Jaas-Signature" // t=<Unix time>,v1=<base64>,v1=<base64>…
 
-// jaasBody is what is read of a body; everything else (names, avatars, addresses in the conference) is never decoded.
+// jaasBody is what is read of a body; everything else (avatars, addresses in the conference) is never decoded.
 type jaasBody struct {
 	SessionID id      `json:"sessionId"` // of this opening of the room
 	FQN       id      `json:"fqn"`       // <AppID>/<room name>
@@ -39,6 +39,7 @@ type jaasBody struct {
 		Breakout         truth  `json:"isBreakout"`
 		ID               id     `json:"id"` // of the user, from the room's token; empty for guests
 		Email            string `json:"email"`
+		Name             name   `json:"name"`
 		ParticipantID    id     `json:"participantId"` // of the connection
 		Moderator        truth  `json:"moderator"`
 		DisconnectReason string `json:"disconnectReason"`
@@ -141,6 +142,7 @@ func jaasEvent(c *check, kind attendance.Kind, b jaasBody) attendance.Event {
 	}
 	e.Attendee = c.id("data.id", b.Data.ID)
 	e.Email = c.id("data.email", id(strings.ToLower(strings.TrimSpace(b.Data.Email))))
+	e.Name = string(b.Data.Name)
 	e.Connection = c.id("data.participantId", b.Data.ParticipantID)
 	e.Staff = bool(b.Data.Moderator)
 	return e
@@ -157,7 +159,7 @@ func jaasSign(s Source, r *Request) {
 func jaasEncode(e attendance.Event) (string, []byte) {
 	data := map[string]any{"isBreakout": false}
 	if e.Kind == attendance.Joined || e.Kind == attendance.Left {
-		data["id"], data["email"], data["participantId"], data["moderator"] = e.Attendee, e.Email, e.Connection, e.Staff
+		data["id"], data["email"], data["name"], data["participantId"], data["moderator"] = e.Attendee, e.Email, e.Name, e.Connection, e.Staff
 	}
 	var what string
 	switch e.Kind {

@@ -17,7 +17,7 @@ var jaasSubject = subject{
 		"avatar":"https://192.0.2.1/Pa55word.png","role":"visitor"}}`,
 	events: []attendance.Event{{
 		Kind: attendance.Joined, Room: "app1/MyRoom", Alias: "MyRoom", Occurrence: "o1", Attendee: "user-42", Email: "jill@example.test",
-		Connection: "ab12cd34", At: time.UnixMilli(1795427010456).UTC(),
+		Name: "Jill Chill", Connection: "ab12cd34", At: time.UnixMilli(1795427010456).UTC(),
 	}},
 	unknown: `{"eventType":"USAGE","timestamp":"whenever","data":[{"name":"Jill Chill"}]}`,
 	stale:   5*time.Minute + time.Second,

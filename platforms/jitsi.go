@@ -48,7 +48,7 @@ type jitsiBody struct {
 	Everyone    []jitsiOccupant `json:"all_occupants"` // when the room closes: each address's last stay
 }
 
-// jitsiOccupant has an id and an e-mail only where people come with a token, and the last two only if the module is told
+// jitsiOccupant has an id, an e-mail and a name only where people come with a token, and the last two only if the module is told
 // to send all that tokens say.
 type jitsiOccupant struct {
 	JID         id      `json:"occupant_jid"` // of the browser's session with the server; stays the same from room to room
@@ -56,6 +56,7 @@ type jitsiOccupant struct {
 	LeftAt      integer `json:"left_at"`
 	ID          id      `json:"id"`
 	Email       string  `json:"email"`
+	Name        name    `json:"name"`
 	Moderator   truth   `json:"moderator"`
 	Affiliation id      `json:"affiliation"`
 }
@@ -141,6 +142,7 @@ func jitsiStay(c *check, events []attendance.Event, room attendance.Event, o jit
 	e.At = c.moment("joined_at", o.JoinedAt.seconds())
 	e.Connection = c.need("occupant_jid", o.JID) + "/" + strconv.FormatInt(int64(o.JoinedAt), 10)
 	e.Email = c.id("email", id(strings.ToLower(strings.TrimSpace(o.Email))))
+	e.Name = string(o.Name)
 	e.Staff = bool(o.Moderator) || o.Affiliation == "owner"
 	for _, candidate := range []id{o.ID, id(e.Email), o.JID} {
 		if e.Attendee = c.id("id", candidate); e.Attendee != "" {
@@ -178,6 +180,9 @@ func jitsiEncode(e attendance.Event) (string, []byte) {
 	occupant := map[string]any{"occupant_jid": e.Connection, "id": e.Attendee, "joined_at": e.At.Add(-e.Total).Unix()}
 	if e.Email != "" {
 		occupant["email"] = e.Email
+	}
+	if e.Name != "" {
+		occupant["name"] = e.Name
 	}
 	if e.Staff {
 		occupant["moderator"] = true

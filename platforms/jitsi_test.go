@@ -21,11 +21,11 @@ var jitsiSubject = subject{
 	events: []attendance.Event{
 		{
 			Kind: attendance.Joined, Room: "r1@conference.meet.test", Alias: "r1", Attendee: "user-42", Email: "jill@example.test",
-			Connection: "j1@meet.test/OWhl8jSh/1795427010", At: time.Unix(1795427010, 0).UTC(),
+			Name: "Jill Chill", Connection: "j1@meet.test/OWhl8jSh/1795427010", At: time.Unix(1795427010, 0).UTC(),
 		},
 		{
 			Kind: attendance.Left, Room: "r1@conference.meet.test", Alias: "r1", Attendee: "user-42", Email: "jill@example.test",
-			Connection: "j1@meet.test/OWhl8jSh/1795427010", At: time.Unix(1795427900, 0).UTC(),
+			Name: "Jill Chill", Connection: "j1@meet.test/OWhl8jSh/1795427010", At: time.Unix(1795427900, 0).UTC(),
 		},
 	},
 	unknown: `{"event_name":"muc-something-else","room_jid":["Jill Chill"]}`,

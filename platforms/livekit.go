@@ -33,7 +33,7 @@ var livekit = Dialect{
 const livekitLeeway = time.Minute
 
 // livekitBody is what is read of a body, in protobuf's JSON: senders may use either spelling of a name. Everything
-// else (names, metadata, the room's TURN password) is never decoded.
+// else (metadata, the room's TURN password) is never decoded.
 type livekitBody struct {
 	Event      string  `json:"event"`
 	CreatedAt  integer `json:"createdAt"` // s
@@ -49,6 +49,7 @@ type livekitBody struct {
 	Participant struct {
 		SID         id      `json:"sid"` // of the connection
 		Identity    id      `json:"identity"`
+		Name        name    `json:"name"`
 		Kind        id      `json:"kind"`     // left out: STANDARD
 		JoinedAt    integer `json:"joinedAt"` // s
 		JoinedAt2   integer `json:"joined_at"`
@@ -217,6 +218,7 @@ func livekitEvents(c *check, b livekitBody) []attendance.Event {
 func livekitPerson(c *check, room attendance.Event, b livekitBody) attendance.Event {
 	room.Attendee = c.need("participant.identity", b.Participant.Identity)
 	room.Connection = c.need("participant.sid", b.Participant.SID)
+	room.Name = string(b.Participant.Name)
 	room.Staff = b.staff()
 	return room
 }
@@ -248,7 +250,7 @@ func livekitEncode(e attendance.Event) (string, []byte) {
 	seconds, millis := strconv.FormatInt(e.At.Unix(), 10), strconv.FormatInt(e.At.UnixMilli(), 10)
 	room := map[string]any{"sid": e.Occurrence, "name": e.Room, "emptyTimeout": 300, "departureTimeout": 20}
 	body := map[string]any{"room": room, "createdAt": seconds}
-	person := map[string]any{"sid": e.Connection, "identity": e.Attendee}
+	person := map[string]any{"sid": e.Connection, "identity": e.Attendee, "name": e.Name}
 	if e.Staff {
 		person["kind"] = "AGENT"
 	}

@@ -37,7 +37,7 @@ const livestormSignature = "x-livestorm-signature" // <Unix seconds>,<64 lower-c
 // livestormNoMail ends the addresses that Livestorm makes up for people who gave none.
 const livestormNoMail = "@unknown.livestorm.co"
 
-// livestormBody is what is read of a body, about a session or about a person; everything else (names, answers of the
+// livestormBody is what is read of a body, about a session or about a person; everything else (answers of the
 // registration form, connection links and their keys) is never decoded. Times are Unix seconds, 0 when unset.
 type livestormBody struct {
 	Data struct {
@@ -57,6 +57,8 @@ type livestormAttributes struct {
 
 	Role       string `json:"role"` // "participant", "team_member", …
 	Email      string `json:"email"`
+	First      name   `json:"first_name"`
+	Last       name   `json:"last_name"`
 	Registrant struct {
 		EventID      id      `json:"event_id"`
 		SessionID    id      `json:"session_id"`
@@ -177,7 +179,7 @@ func livestormPerson(c *check, event string, b livestormBody) []attendance.Event
 	session := c.id(at+"session_id", d.SessionID)
 	e := attendance.Event{
 		Kind: attendance.Registered, Room: session, Alias: c.id(at+"event_id", d.EventID),
-		Attendee: c.need("data.id", b.Data.ID), Email: livestormEmail(c, a.Email),
+		Attendee: c.need("data.id", b.Data.ID), Email: livestormEmail(c, a.Email), Name: fullName(a.First, a.Last),
 		Staff: d.GuestSpeaker || a.Role != "" && a.Role != "participant",
 	}
 	if e.Room == "" {
@@ -268,7 +270,8 @@ func livestormEncodePerson(e attendance.Event) map[string]any {
 	if email == "" {
 		email = fmt.Sprintf("%d+%s%s", e.At.Unix(), e.Attendee, livestormNoMail)
 	}
-	return map[string]any{"role": role, "email": email, "registrant_detail": map[string]any{
+	first, last := splitName(e.Name)
+	return map[string]any{"role": role, "email": email, "first_name": first, "last_name": last, "registrant_detail": map[string]any{
 		"event_id": e.Alias, "session_id": e.Room, "created_at": e.At.Unix(), "updated_at": e.At.Unix(),
 		"attended": e.Kind == attendance.Attended, "attendance_duration": int64(e.Total / time.Second),
 		"has_viewed_replay": e.Kind == attendance.Replayed, "is_guest_speaker": false,

@@ -28,11 +28,11 @@ var livestormSubject = subject{
 		"meta":{"webhook":{"event":"people.attended","organization_id":"o1"}}}}`,
 	events: []attendance.Event{
 		{
-			Kind: attendance.Registered, Room: "s1", Alias: "e1", Attendee: "p1", Email: "jill@example.test",
+			Kind: attendance.Registered, Room: "s1", Alias: "e1", Attendee: "p1", Email: "jill@example.test", Name: "Jill Chill",
 			At: time.Unix(1795427000, 0).UTC(),
 		},
 		{
-			Kind: attendance.Attended, Room: "s1", Alias: "e1", Occurrence: "s1", Attendee: "p1", Email: "jill@example.test",
+			Kind: attendance.Attended, Room: "s1", Alias: "e1", Occurrence: "s1", Attendee: "p1", Email: "jill@example.test", Name: "Jill Chill",
 			At: time.Unix(1795427000, 0).UTC(), Total: 2410 * time.Second,
 		},
 	},

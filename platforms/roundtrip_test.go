@@ -31,6 +31,8 @@ func said(platform string, e attendance.Event) []attendance.Event {
 	}
 	second := e.At.Truncate(time.Second)
 	switch platform {
+	case "standard":
+		e.Name = ""
 	case "bigbluebutton": // a moderator may be anybody
 		e.Email = ""
 		if e.Staff || !slices.Contains([]attendance.Kind{attendance.Started, attendance.Ended, attendance.Joined, attendance.Left}, e.Kind) {
@@ -79,6 +81,7 @@ func anyEvent(r *rand.Rand) attendance.Event {
 	}
 	e.Attendee = draw("person<&>")
 	e.Email = draw("mail") + "@example.test"
+	e.Name = draw("Zoé O'Neil <&> ")
 	switch e.Kind {
 	case attendance.Attended:
 		e.Total = time.Duration(r.IntN(7_200_000)) * time.Millisecond

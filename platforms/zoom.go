@@ -31,7 +31,7 @@ const (
 	zoomTimestamp = "x-zm-request-timestamp" // Unix seconds
 )
 
-// zoomBody is what is read of a body; everything else (names, addresses, phone numbers) is never decoded.
+// zoomBody is what is read of a body; everything else (addresses, phone numbers) is never decoded.
 type zoomBody struct {
 	Event   string  `json:"event"`
 	EventTS integer `json:"event_ts"` // ms
@@ -52,6 +52,8 @@ type zoomObject struct {
 	Registrant  struct {
 		ID    id     `json:"id"`
 		Email string `json:"email"`
+		First name   `json:"first_name"`
+		Last  name   `json:"last_name"`
 	} `json:"registrant"`
 }
 
@@ -65,6 +67,7 @@ type zoomPerson struct {
 	RegistrantID  id     `json:"registrant_id"`
 	CustomerKey   id     `json:"customer_key"`
 	Email         string `json:"email"`
+	Name          name   `json:"user_name"`
 	JoinTime      string `json:"join_time"`
 	LeaveTime     string `json:"leave_time"`
 }
@@ -201,6 +204,7 @@ func zoomParticipant(c *check, b zoomBody) attendance.Event {
 	e := attendance.Event{
 		Occurrence: c.need("payload.object.uuid", o.UUID),
 		Email:      zoomEmail(c, at+"email", p.Email),
+		Name:       string(p.Name),
 		Connection: c.id(at+"participant_uuid", p.UUID),
 		Staff:      o.HostID != "" && (p.ID == o.HostID || p.AccountUserID == o.HostID),
 	}
@@ -231,6 +235,7 @@ func zoomRegistration(c *check, b zoomBody) attendance.Event {
 		Kind:     attendance.Registered,
 		Attendee: c.id(at+"id", registrant.ID),
 		Email:    zoomEmail(c, at+"email", registrant.Email),
+		Name:     fullName(registrant.First, registrant.Last),
 		At:       c.moment("event_ts", b.EventTS.millis()),
 	}
 	if e.Attendee == "" {
@@ -295,7 +300,10 @@ func zoomEncode(e attendance.Event) (string, []byte) {
 		what, object["participant"] = "participant_bind", person
 		person["bind_participant_uuid"], person["bind_user_id"] = e.Peer, zoomUserID(e.Peer)
 	case attendance.Registered:
-		what, object["registrant"] = "registration_created", map[string]any{"id": e.Attendee, "email": e.Email, "status": "approved"}
+		first, last := splitName(e.Name)
+		what, object["registrant"] = "registration_created", map[string]any{
+			"id": e.Attendee, "email": e.Email, "first_name": first, "last_name": last, "status": "approved",
+		}
 	default:
 		return "", nil
 	}
@@ -305,7 +313,7 @@ func zoomEncode(e attendance.Event) (string, []byte) {
 }
 
 func zoomEncodePerson(e attendance.Event) map[string]any {
-	person := map[string]any{"id": "", "participant_user_id": "", "registrant_id": e.Attendee, "email": e.Email}
+	person := map[string]any{"id": "", "participant_user_id": "", "registrant_id": e.Attendee, "email": e.Email, "user_name": e.Name}
 	if e.Connection != "" {
 		person["participant_uuid"], person["user_id"] = e.Connection, zoomUserID(e.Connection)
 	}

@@ -175,7 +175,7 @@ func TestZoomDecode(t *testing.T) {
 		{"bind to nothing", "meeting.participant_bind", `"participant":{"user_id":"12"}`, Delivery{}, "payload.object.participant.bind_user_id: missing"},
 		{
 			"registration", "webinar.registration_created", `"registrant":{"id":"r","email":"Jo@X.test","first_name":"Jo"}`,
-			Delivery{Events: []attendance.Event{{Kind: attendance.Registered, Room: "951", Attendee: "r", Email: "jo@x.test", At: stamp}}}, "",
+			Delivery{Events: []attendance.Event{{Kind: attendance.Registered, Room: "951", Attendee: "r", Email: "jo@x.test", Name: "Jo", At: stamp}}}, "",
 		},
 		{"registration of nobody", "webinar.registration_created", `"registrant":{}`, Delivery{}, "payload.object.registrant.id: missing"},
 		{"registration cancelled", "webinar.registration_cancelled", `"registrant":{"id":"r"}`, Delivery{Unsupported: 1}, ""},

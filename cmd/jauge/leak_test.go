@@ -365,6 +365,8 @@ func TestNothingPersonalIsKept(t *testing.T) {
 				holdsNone(t, where, text, people)
 			}
 			for where, present := range map[string]bool{
+				"a set of names":   strings.Contains(kept, "{talk}:names ["),
+				"a journaled name": strings.Contains(journal, `"m":[`),
 				"the session":      strings.Contains(metrics, `jauge_session_registered{session="talk"}`),
 				"an aside room":    strings.Contains(kept, "c2824d584eac4489a1e32e4e164d5a3c/room1"),
 				"a journal entry":  strings.Contains(journal, `"k":"joined"`),
