@@ -293,27 +293,87 @@ func (s *Store) readMarks(ctx context.Context, id string) (*marks, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.each(ctx, s.keys.people(id), func(person, text string) error {
-		f := strings.Split(text, ";")
-		if len(f) != 3 {
-			return errors.New("person in the store: wrong shape")
-		}
-		if strings.Contains(f[1], "r") {
-			m.registered[person] = true
-		}
-		if strings.Contains(f[1], "p") {
-			m.replayed[person] = true
-		}
-		for _, total := range split(f[2]) {
-			occurrence, ms, _ := strings.Cut(total, "=")
-			if m.reported[person] == nil {
-				m.reported[person] = map[string]int64{}
-			}
-			m.reported[person][occurrence], _ = strconv.ParseInt(ms, 10, 64)
-		}
-		return nil
-	})
+	err = s.each(ctx, s.keys.people(id), func(person, text string) error { return m.parsePerson(person, text) })
 	return m, err
+}
+
+// parsePerson reads "connections;flags;reported"; the connections are derived and not read.
+func (m *marks) parsePerson(person, text string) error {
+	f := strings.Split(text, ";")
+	if len(f) != 3 {
+		return errors.New("person in the store: wrong shape")
+	}
+	if strings.Contains(f[1], "r") {
+		m.registered[person] = true
+	}
+	if strings.Contains(f[1], "p") {
+		m.replayed[person] = true
+	}
+	for _, total := range split(f[2]) {
+		occurrence, ms, _ := strings.Cut(total, "=")
+		if m.reported[person] == nil {
+			m.reported[person] = map[string]int64{}
+		}
+		m.reported[person][occurrence], _ = strconv.ParseInt(ms, 10, 64)
+	}
+	return nil
+}
+
+// Stayed says whether the person whom a source calls attendee has completed the session, as far as it has gone by now:
+// a stay of at least CompletedShare of its live time. known is false for a person who was not seen in it.
+func (s *Store) Stayed(ctx context.Context, id, source, attendee string) (completed, known bool, err error) {
+	session, err := s.Session(ctx, id)
+	if err != nil {
+		return false, false, err
+	}
+	person := s.seal.optional("attendee", id, s.seal.optional("person", source, attendee))
+	text, err := s.rdb.HGet(ctx, s.keys.people(id), person).Result()
+	if errors.Is(err, redis.Nil) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("read a person: %w", err)
+	}
+	m, err := s.readOccurrences(ctx, id)
+	if err != nil {
+		return false, false, err
+	}
+	if err := m.parsePerson(person, text); err != nil {
+		return false, false, err
+	}
+	connections, _, _ := strings.Cut(text, ";")
+	if err := s.readConnections(ctx, id, m, split(connections)); err != nil {
+		return false, false, err
+	}
+	now := s.now().UnixMilli()
+	t := m.count(session.EndsAt.UnixMilli(), now)
+	p, known := t.people[person]
+	if !known {
+		return false, false, nil
+	}
+	return p.row(person, t.until, m.liveTime(session.EndsAt.UnixMilli(), now)).Completed, true, nil
+}
+
+// readConnections adds connections to the set, and those that are bound to them.
+func (s *Store) readConnections(ctx context.Context, id string, m *marks, keys []string) error {
+	for len(keys) > 0 {
+		texts, err := s.rdb.HMGet(ctx, s.keys.connections(id), keys...).Result()
+		if err != nil {
+			return fmt.Errorf("read connections: %w", err)
+		}
+		var peers []string
+		for i, key := range keys {
+			c := m.connection(key)
+			if text, ok := texts[i].(string); ok {
+				if err := c.parse(text); err != nil {
+					return err
+				}
+			}
+			peers = slices.AppendSeq(peers, maps.Keys(c.peers))
+		}
+		keys = slices.DeleteFunc(peers, func(key string) bool { return m.connections[key] != nil })
+	}
+	return nil
 }
 
 // each calls f for every field of a hash.

@@ -62,8 +62,6 @@ type asideEntry struct {
 	Arrived int64     `json:"arrived"`       // Unix seconds, of a full hour
 }
 
-const entryAside = "feedback.aside"
-
 // The two keys of what is aside: {fb:aside} is no session's id.
 func (s *Store) asideKeys() []string {
 	return []string{s.prefix + "{fb:aside}:rows", s.prefix + "{fb:aside}:arrivals"}
@@ -284,7 +282,7 @@ func (s *Store) Reclaim(ctx context.Context, p Programme) (int, error) {
 
 // reclaim records first and forgets after: at least once.
 func (s *Store) reclaim(ctx context.Context, key string, row asideRow, p Programme) (counted bool, _ error) {
-	t, err := p.Claim(ctx, row.Source, row.Room, row.At)
+	t, err := s.target(ctx, p, row.Source, row.Room, row.At)
 	if err != nil {
 		return false, err
 	}

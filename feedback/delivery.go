@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"jauge/internal/journal"
 )
 
 // Delivery is one person's answers as a platform's webhook brought them, before it is known what they answer.
@@ -19,6 +21,10 @@ type Delivery struct {
 	Foreign bool           // Values has the platform's own references and words: see Translate
 	Partial bool           // more may come: it adds to what is there, and a delivery that is not partial replaces it
 	Values  map[string]any // by question id, or by reference, as JSON decodes it with UseNumber
+
+	// Stay says whether the person stayed in the session: Stayed, Left, or "" if that is not known. Optional; who the person
+	// is stays with the caller.
+	Stay func(ctx context.Context, session string) (string, error)
 }
 
 // Target is what people answer in a room.
@@ -27,6 +33,7 @@ type Target struct {
 	Survey    *Survey           // as For returned it; nil: the session has none
 	Questions map[string]string // reference → question id; an empty id leaves the reference out
 	Segments  []string
+	Promise   Promise
 }
 
 // Programme is what this package has to know of the sessions.
@@ -57,7 +64,7 @@ type Received struct {
 // Deliver submits what a delivery answers and keeps aside what cannot be used, for Reclaim. The same delivery again is
 // the same answer. An error means that nothing is safe: the platform should send it again.
 func (s *Store) Deliver(ctx context.Context, d Delivery, p Programme) (Received, error) {
-	target, err := p.Claim(ctx, d.Source, d.Room, d.At)
+	target, err := s.target(ctx, p, d.Source, d.Room, d.At)
 	if err != nil {
 		return Received{}, err
 	}
@@ -77,6 +84,20 @@ func (s *Store) Deliver(ctx context.Context, d Delivery, p Programme) (Received,
 		return r, s.forget(ctx, d.Key)
 	}
 	return r, s.keepAside(ctx, d, target, lost, reason, p.Surveys)
+}
+
+// target finds what people answer in a room, as it was promised to those who answered before. With the store away the
+// configuration has to do: what was promised is kept when the answer comes to the store.
+func (s *Store) target(ctx context.Context, p Programme, source, room string, at time.Time) (Target, error) {
+	t, err := p.Claim(ctx, source, room, at)
+	if err != nil || t.Survey == nil {
+		return t, err
+	}
+	if before, given, err := s.Promise(ctx, t.Session); err == nil && given {
+		t.Promise = t.Promise.Tighten(before)
+		t.Survey = t.Survey.For(t.Promise.Minors)
+	}
+	return t, nil
 }
 
 // name is a delivery's key with its origin, hashed, because whoever could guess it could change the answer.
@@ -115,6 +136,16 @@ func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answer
 	if err := s.define(ctx, t.Session, t.Survey); err != nil {
 		return err
 	}
+	stay := ""
+	if d.Stay != nil {
+		err := s.journal.Try(ctx, func(ctx context.Context) (err error) {
+			stay, err = d.Stay(ctx, t.Session)
+			return err
+		})
+		if err != nil && !errors.Is(err, journal.ErrAway) { // with the store away it is not known, and the answer counts
+			return err
+		}
+	}
 	return s.write(ctx, func() (Entry, error) {
 		whole := answers
 		if d.Partial {
@@ -125,6 +156,7 @@ func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answer
 		}
 		_, e, err := s.Prepare(ctx, Submission{
 			Session: t.Session, Survey: t.Survey, Segment: d.Segment, Lang: d.Lang, Answers: whole, At: d.At, Key: d.Key,
+			Stay: stay, Promise: t.Promise,
 		})
 		return e, err
 	})

@@ -393,7 +393,7 @@ func TestStay(t *testing.T) {
 		if answer != "" {
 			answers["stayed@after"] = Value{answer}
 		}
-		row := newRow(every(), answers, "evry", "fr", evening)
+		row := newRow(every(), answers, "evry", "", "fr", evening)
 		if row.Stay != want {
 			t.Errorf("%q: %q, not %q", answer, row.Stay, want)
 		}

@@ -2,12 +2,12 @@ package feedback
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,40 +24,31 @@ func (d Drift) String() string {
 	return fmt.Sprintf("answers, %s: stored %d, recounted %d", d.Cell, d.Stored, d.Recounted)
 }
 
-// Recount recomputes a session's tallies from its rows and returns those that differ, sorted by cell; with repair it
-// also writes the recomputed ones. It returns ErrConflict when answers keep coming in between.
+// Recount recomputes a session's tallies from its rows, those of all answers and those of what is shown, and returns the
+// ones that differ, sorted by cell; with repair it also writes the recomputed ones. It returns ErrConflict when answers keep
+// coming in between.
 func (s *Store) Recount(ctx context.Context, session string, repair bool) ([]Drift, error) {
-	rowsKey, tallyKey := s.rowsKey(session), s.tallyKey(session)
+	keys := []string{
+		s.rowsKey(session), s.tallyKey(session), s.shownKey(session), s.goneKey(session), s.shownTallyKey(session), s.pendingKey(session),
+	}
 	var drifts []Drift
 	check := func(tx *redis.Tx) error {
-		rows, err := tx.HVals(ctx, rowsKey).Result()
+		b, err := s.readBooks(ctx, tx, session)
 		if err != nil {
 			return err
 		}
-		stored, err := readTally(tx.HGetAll(ctx, tallyKey))
-		if err != nil {
-			return err
-		}
-		counted, err := count(rows)
-		if err != nil {
-			return err
-		}
-		drifts = differ(stored, counted)
+		drifts = slices.Concat(differ("", b.tally, b.counted), differ("shown ", b.shownTally, b.shownCounted), differ("", b.pending, b.waiting))
 		_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			if !repair || len(drifts) == 0 {
-				p.Exists(ctx, tallyKey) // so that the transaction proves both reads to be of one moment
-				return nil
-			}
-			p.Del(ctx, tallyKey)
-			for key, n := range counted {
-				p.HSet(ctx, tallyKey, key, n)
+			p.Exists(ctx, s.tallyKey(session)) // so that the transaction proves all reads to be of one moment
+			if repair && len(drifts) > 0 {
+				s.rewrite(ctx, p, session, b)
 			}
 			return nil
 		})
 		return err
 	}
 	for range 16 {
-		err := s.rdb.Watch(ctx, check, rowsKey, tallyKey)
+		err := s.rdb.Watch(ctx, check, keys...)
 		if err == nil {
 			return drifts, nil
 		}
@@ -66,6 +57,70 @@ func (s *Store) Recount(ctx context.Context, session string, repair bool) ([]Dri
 		}
 	}
 	return nil, ErrConflict
+}
+
+// books is what a session's store says, and what its rows say.
+type books struct {
+	tally, counted           tally
+	shownTally, shownCounted tally
+	pending, waiting         tally // "waiting hash" → 1
+}
+
+func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b books, err error) {
+	rows, err := tx.HGetAll(ctx, s.rowsKey(session)).Result()
+	if err != nil {
+		return b, err
+	}
+	shown, err := tx.HGetAll(ctx, s.shownKey(session)).Result()
+	if err != nil {
+		return b, err
+	}
+	deleted, err := tx.HVals(ctx, s.goneKey(session)).Result()
+	if err != nil {
+		return b, err
+	}
+	pending, err := tx.SMembers(ctx, s.pendingKey(session)).Result()
+	if err != nil {
+		return b, err
+	}
+	if b.tally, err = readTally(tx.HGetAll(ctx, s.tallyKey(session))); err != nil {
+		return b, err
+	}
+	if b.shownTally, err = readTally(tx.HGetAll(ctx, s.shownTallyKey(session))); err != nil {
+		return b, err
+	}
+	b.counted, b.shownCounted, b.pending, b.waiting = tally{}, tally{}, tally{}, tally{}
+	for hash, field := range rows {
+		row := parseStored(field).row
+		if row != "" && row != shown[hash] {
+			b.waiting[waitingCell+hash] = 1
+		}
+		err = errors.Join(err, b.counted.add(row))
+	}
+	for _, hash := range pending {
+		b.pending[waitingCell+hash] = 1
+	}
+	for _, text := range slices.AppendSeq(deleted, maps.Values(shown)) {
+		err = errors.Join(err, b.shownCounted.add(text))
+	}
+	return b, err
+}
+
+// waitingCell begins the name of the drift of an answer that waits to be shown and is not known to, or the reverse.
+const waitingCell = "waiting "
+
+// rewrite replaces what is derived by what was recounted.
+func (s *Store) rewrite(ctx context.Context, p redis.Pipeliner, session string, b books) {
+	for key, counted := range map[string]tally{s.tallyKey(session): b.counted, s.shownTallyKey(session): b.shownCounted} {
+		p.Del(ctx, key)
+		for cell, n := range counted {
+			p.HSet(ctx, key, cell, n)
+		}
+	}
+	p.Del(ctx, s.pendingKey(session))
+	for name := range b.waiting {
+		p.SAdd(ctx, s.pendingKey(session), strings.TrimPrefix(name, waitingCell))
+	}
 }
 
 // tally is how many people each cell counts.
@@ -85,32 +140,26 @@ func readTally(cmd *redis.MapStringStringCmd) (tally, error) {
 	return t, nil
 }
 
-// count adds up the cells of rows, as the rows hash holds them.
-func count(rows []string) (tally, error) {
-	t := tally{}
-	for _, field := range rows {
-		found := parseStored(field)
-		if found.row == "" {
-			continue
-		}
-		var row Row
-		if err := json.Unmarshal([]byte(found.row), &row); err != nil {
-			return nil, err
-		}
-		for _, key := range row.Cells {
-			t[key]++
-		}
+// add counts the cells of a row, or of what is left of one, as JSON; empty: nothing.
+func (t tally) add(row string) error {
+	counted, err := parseGone(row)
+	if err != nil || counted == nil {
+		return err
 	}
-	return t, nil
+	for _, key := range counted.Cells {
+		t[key]++
+	}
+	return nil
 }
 
-func differ(stored, counted tally) []Drift {
+// differ lists the cells that differ, sorted, what before each name.
+func differ(what string, stored, counted tally) []Drift {
 	var drifts []Drift
 	both := maps.Clone(stored)
 	maps.Copy(both, counted)
 	for _, key := range slices.Sorted(maps.Keys(both)) {
 		if stored[key] != counted[key] {
-			drifts = append(drifts, Drift{Cell: key, Stored: stored[key], Recounted: counted[key]})
+			drifts = append(drifts, Drift{Cell: what + key, Stored: stored[key], Recounted: counted[key]})
 		}
 	}
 	return drifts

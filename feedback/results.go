@@ -2,7 +2,9 @@ package feedback
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -96,38 +98,95 @@ type NPSResult struct {
 }
 
 // Results reads a session's figures; segments are the ids of its audiences, in the order wanted. Nothing about fewer than
-// minimumGroup people comes out, see suppress.go. That holds for one list of segments: a caller that let people choose the
-// list would let them subtract one reading from another.
+// minimumGroup people comes out, or fewer than was promised: see suppress.go, and publication.go for what two readings tell.
+// That holds for one list of segments: a caller that let people choose the list would let them subtract one reading from
+// another.
 func (s *Store) Results(ctx context.Context, session string, survey *Survey, segments []string, minimumGroup int) (Results, error) {
-	t, err := readTally(s.rdb.HGetAll(ctx, s.tallyKey(session)))
+	all, err := s.read(ctx, map[string]*Survey{session: survey}, minimumGroup)
 	if err != nil {
-		return Results{}, fmt.Errorf("feedback: read tallies: %w", err)
+		return Results{}, err
 	}
-	return t.results(session, survey, segments, minimumGroup), nil
+	return all[session].results(session, survey, segments, minimumGroup), nil
 }
 
-// Scrape reads the figures of many sessions, without segments, in one pipeline: surveys by session id in, results by
-// session id out.
+// Scrape reads the figures of many sessions, without segments, in a pipeline: surveys by session id in, results by session
+// id out.
 func (s *Store) Scrape(ctx context.Context, surveys map[string]*Survey, minimumGroup int) (map[string]Results, error) {
-	commands := make(map[string]*redis.MapStringStringCmd, len(surveys))
+	read, err := s.read(ctx, surveys, minimumGroup)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]Results, len(surveys))
+	for session, survey := range surveys {
+		all[session] = read[session].results(session, survey, nil, minimumGroup)
+	}
+	return all, nil
+}
+
+// reading is what a session's figures are made of.
+type reading struct {
+	shown       tally
+	respondents int // now
+	promise     Promise
+}
+
+// results derives the figures. Answers that were promised to be minors' stay so.
+func (r reading) results(session string, survey *Survey, segments []string, minimumGroup int) Results {
+	results := r.shown.results(session, survey.For(r.promise.Minors), segments, max(minimumGroup, r.promise.MinimumGroup))
+	results.Respondents = r.respondents
+	return results
+}
+
+// read shows what is due in each session, and reads what is shown.
+func (s *Store) read(ctx context.Context, surveys map[string]*Survey, minimumGroup int) (map[string]reading, error) {
+	type replies struct {
+		promise, shown   *redis.MapStringStringCmd
+		changed, deleted *redis.IntCmd
+		respondents      *redis.StringCmd
+	}
+	all := make(map[string]*replies, len(surveys))
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for session := range surveys {
-			commands[session] = p.HGetAll(ctx, s.tallyKey(session))
+			all[session] = &replies{
+				promise: p.HGetAll(ctx, s.promiseKey(session)),
+				changed: p.SCard(ctx, s.pendingKey(session)), deleted: p.HLen(ctx, s.goneKey(session)),
+			}
 		}
 		return nil
 	})
 	if err != nil {
+		return nil, fmt.Errorf("feedback: read what waits: %w", err)
+	}
+	read := make(map[string]reading, len(surveys))
+	for session, r := range all {
+		promise, _, err := readPromise(r.promise)
+		if err == nil && r.changed.Val()+r.deleted.Val() > 0 {
+			err = s.publish(ctx, session, max(minimumGroup, promise.MinimumGroup))
+		}
+		if err != nil {
+			return nil, err
+		}
+		read[session] = reading{promise: promise}
+	}
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for session, r := range all {
+			r.shown = p.HGetAll(ctx, s.shownTallyKey(session))
+			r.respondents = p.HGet(ctx, s.tallyKey(session), cell{survey: surveys[session].ID}.key())
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("feedback: read tallies: %w", err)
 	}
-	all := make(map[string]Results, len(surveys))
-	for session, command := range commands {
-		t, err := readTally(command)
-		if err != nil {
+	for session, r := range all {
+		found := read[session]
+		found.respondents, _ = strconv.Atoi(r.respondents.Val()) // nobody: no field
+		if found.shown, err = readTally(r.shown); err != nil {
 			return nil, fmt.Errorf("feedback: read tallies: %w", err)
 		}
-		all[session] = t.results(session, surveys[session], nil, minimumGroup)
+		read[session] = found
 	}
-	return all, nil
+	return read, nil
 }
 
 // WithAttended fills in the response rate: respondents ÷ persons who attended. It stays nil when nobody is known to have

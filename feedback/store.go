@@ -1,11 +1,14 @@
 package feedback
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,7 +16,7 @@ import (
 	"jauge/internal/journal"
 )
 
-// Store keeps answers and tallies in Redis. It is safe for concurrent use and holds no state of its own.
+// Store keeps answers and tallies in Redis. It is safe for concurrent use, and several processes may work on the same Redis.
 //
 // Every write is made in two steps, so that a journal can stand between them: Prepare… builds an Entry, Apply writes it.
 // An entry is self-contained, holds no receipt in clear, and can be applied again, later, and in any order.
@@ -24,6 +27,10 @@ type Store struct {
 	now    func() time.Time
 
 	journal *journal.Journal // nil: nothing is journaled
+
+	// Where the journal is what survives a restart, it has to say of each answer whether it was shown: what is shown, or
+	// taken from what is shown, is written while no answer is.
+	writing sync.RWMutex
 }
 
 // New returns a store on rdb whose keys begin with prefix. The secret keys the hashes of receipt codes: at least 32 bytes,
@@ -35,8 +42,14 @@ func New(rdb redis.UniversalClient, prefix string, secret []byte, now func() tim
 	return &Store{rdb: rdb, prefix: prefix, secret: secret, now: now}, nil
 }
 
-// entryAnswer is the kind of the package's journal entries.
-const entryAnswer = "feedback.answer"
+// The kinds of the package's journal entries. What is of one answer is a mark, under its receipt hash: in the order of the
+// entries it would stand beside what its author did at that moment.
+const (
+	entryAnswer = "feedback.answer"
+	entryAside  = "feedback.aside"
+	entryShown  = "feedback.shown" // replayed after the answers: by the order of their names
+	entryGone   = "feedback.shown.gone"
+)
 
 // UseJournal lets every write go through a journal; call it before the first one.
 func (s *Store) UseJournal(j *journal.Journal) {
@@ -47,13 +60,34 @@ func (s *Store) UseJournal(j *journal.Journal) {
 	})
 	journal.Handle(j, entryDefinition, s.applyDefinition)
 	journal.Handle(j, entryAside, s.applyAside)
+	journal.Handle(j, entryShown, s.restoreShown)
+	journal.Handle(j, entryGone, s.restoreGone)
 }
 
+// shared lets answers be written, each beside others; alone waits for them and keeps new ones away. Both return how to end.
+func (s *Store) shared() func() {
+	if !s.journal.Ahead() {
+		return func() {}
+	}
+	s.writing.RLock()
+	return s.writing.RUnlock
+}
+
+func (s *Store) alone() func() {
+	if !s.journal.Ahead() {
+		return func() {}
+	}
+	s.writing.Lock()
+	return s.writing.Unlock
+}
+
+func (s *Store) key(session, name string) string { return s.prefix + "{" + session + "}:fb:" + name }
+
 // rowsKey is a hash of receipt hash → revision and row. It stays until retention removes it.
-func (s *Store) rowsKey(session string) string { return s.prefix + "{" + session + "}:fb:rows" }
+func (s *Store) rowsKey(session string) string { return s.key(session, "rows") }
 
 // tallyKey is a hash of cell → count. Aggregates name nobody: it stays.
-func (s *Store) tallyKey(session string) string { return s.prefix + "{" + session + "}:fb:tally" }
+func (s *Store) tallyKey(session string) string { return s.key(session, "tally") }
 
 // Submission is one person's answers to a session's survey.
 type Submission struct {
@@ -67,14 +101,19 @@ type Submission struct {
 	// Key names this submission, so that a repetition is an edit and not a second answer; empty: none. It begins with its
 	// origin ("form:", "typeform-main:"), and what follows is hard to guess, because it opens the answer.
 	Key string
+
+	Stay    string  // whether the person stayed to the end: see Row; empty: not known
+	Promise Promise // what the person was told before the first question
 }
 
 // Entry is one write. A journal keeps it as JSON.
 type Entry struct {
-	Session     string `json:"session"`
-	ReceiptHash string `json:"receipt_hash"`
-	Revision    int    `json:"revision"`      // 1 at first; 0: unknown, the store being away: after whatever is there
-	Row         *Row   `json:"row,omitempty"` // nil: deletion
+	Session     string   `json:"session"`
+	ReceiptHash string   `json:"receipt_hash"`
+	Revision    int      `json:"revision"`          // 1 at first; 0: unknown, the store being away: after whatever is there
+	Row         *Row     `json:"row,omitempty"`     // nil: deletion
+	Gone        string   `json:"gone,omitempty"`    // of a deletion: under which id the figures that show the answer are kept
+	Promise     *Promise `json:"promise,omitempty"` // of a submission
 }
 
 // Outcome says what became of an entry.
@@ -102,19 +141,19 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	if at.IsZero() {
 		at = s.now()
 	}
-	row := newRow(sub.Survey, sub.Answers, sub.Segment, sub.Lang, at)
+	row := sub.row(sub.Stay, at)
 	if sub.Key == "" {
 		receipt = newReceipt()
 		hash, _ := s.receiptHash(sub.Session, receipt)
-		return receipt, Entry{Session: sub.Session, ReceiptHash: hash, Revision: 1, Row: row}, nil
+		return receipt, Entry{Session: sub.Session, ReceiptHash: hash, Revision: 1, Row: row, Promise: &sub.Promise}, nil
 	}
 	receipt = s.receiptOf(sub.Session, sub.Key)
 	hash, _ := s.receiptHash(sub.Session, receipt)
-	e = Entry{Session: sub.Session, ReceiptHash: hash, Row: row}
+	e = Entry{Session: sub.Session, ReceiptHash: hash, Row: row, Promise: &sub.Promise}
 	err = s.journal.Try(ctx, func(ctx context.Context) error {
 		old, revision, err := s.load(ctx, sub.Session, hash)
 		if err == nil {
-			e.Revision, row.At = revision+1, old.At
+			e.Revision, e.Row = revision+1, sub.row(cmp.Or(old.Stay, sub.Stay), old.At) // the first time and stay remain
 		}
 		return err
 	})
@@ -127,7 +166,7 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	return receipt, e, nil
 }
 
-// PrepareChange builds the entry that replaces the answers under a receipt; segment and time stay. It returns
+// PrepareChange builds the entry that replaces the answers under a receipt; segment, stay and time remain. It returns
 // ErrNotFound, ErrDeleted, ErrEmpty, or the store's error.
 func (s *Store) PrepareChange(ctx context.Context, session, receipt string, survey *Survey, answers Answers, lang string) (Entry, error) {
 	if len(answers) == 0 {
@@ -138,7 +177,7 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 	if err != nil {
 		return Entry{}, err
 	}
-	row := newRow(survey, answers, old.Segment, lang, old.At)
+	row := newRow(survey, answers, old.Segment, old.Stay, lang, old.At)
 	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row}, nil
 }
 
@@ -150,7 +189,7 @@ func (s *Store) PrepareDelete(ctx context.Context, session, receipt string) (Ent
 	if err != nil {
 		return Entry{}, err
 	}
-	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1}, nil
+	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Gone: rand.Text()}, nil
 }
 
 //go:embed lua/apply.lua
@@ -168,12 +207,18 @@ func (s *Store) Apply(ctx context.Context, e Entry) (Outcome, error) {
 		}
 		row = string(b)
 	}
-	keys := []string{s.rowsKey(e.Session), s.tallyKey(e.Session)}
-	outcome, err := applyScript.Run(ctx, s.rdb, keys, e.ReceiptHash, e.Revision, row).Text()
+	level, k, minors := e.Promise.args()
+	outcome, err := applyScript.Run(ctx, s.rdb, s.applyKeys(e.Session), e.ReceiptHash, e.Revision, row, e.Gone, level, k, minors).Text()
 	if err != nil {
 		return "", fmt.Errorf("feedback: apply: %w", err)
 	}
 	return Outcome(outcome), nil
+}
+
+func (s *Store) applyKeys(session string) []string {
+	return []string{
+		s.rowsKey(session), s.tallyKey(session), s.pendingKey(session), s.shownKey(session), s.goneKey(session), s.promiseKey(session),
+	}
 }
 
 // Submit is Prepare and Apply, through the journal. It also returns ErrConflict.
@@ -199,27 +244,31 @@ func (s *Store) Change(ctx context.Context, session, receipt string, survey *Sur
 	return s.write(ctx, func() (Entry, error) { return s.PrepareChange(ctx, session, receipt, survey, answers, lang) })
 }
 
-// Delete is PrepareDelete and Apply, through the journal, from which it takes what was said before.
+// Delete is PrepareDelete and Apply, through the journal, which keeps nothing of what was said: only, until enough other
+// answers of the same group have changed, what the figures that show it count.
 func (s *Store) Delete(ctx context.Context, session, receipt string) error {
-	if err := s.write(ctx, func() (Entry, error) { return s.PrepareDelete(ctx, session, receipt) }); err != nil {
-		return err
-	}
-	hash, _ := s.receiptHash(session, receipt)
-	return s.journal.Remove(func(kind string, data json.RawMessage) bool {
-		var e Entry
-		return kind == entryAnswer && json.Unmarshal(data, &e) == nil && e.Session == session && e.ReceiptHash == hash && e.Row != nil
-	})
+	defer s.alone()()
+	return s.attempt(ctx, func() (Entry, error) { return s.PrepareDelete(ctx, session, receipt) })
 }
 
-// write prepares and applies until no other request has changed the same answer in between.
 func (s *Store) write(ctx context.Context, prepare func() (Entry, error)) error {
+	defer s.shared()()
+	return s.attempt(ctx, prepare)
+}
+
+// attempt prepares and applies until no other request has changed the same answer in between.
+func (s *Store) attempt(ctx context.Context, prepare func() (Entry, error)) error {
 	for range 16 {
 		e, err := prepare()
 		if err != nil {
 			return err
 		}
+		marks, err := s.marks(ctx, e)
+		if err != nil {
+			return err
+		}
 		outcome := Recorded // by the journal, when the store is away
-		err = s.journal.Do(ctx, entryAnswer, e, func(ctx context.Context) (err error) {
+		err = s.journal.Keep(ctx, marks, func(ctx context.Context) (err error) {
 			outcome, err = s.Apply(ctx, e)
 			return err
 		})
@@ -233,6 +282,28 @@ func (s *Store) write(ctx context.Context, prepare func() (Entry, error)) error 
 		}
 	}
 	return ErrConflict
+}
+
+// marks is what the journal keeps of an entry.
+func (s *Store) marks(ctx context.Context, e Entry) ([]journal.Mark, error) {
+	marks := []journal.Mark{{Kind: entryAnswer, Key: e.Session + " " + e.ReceiptHash, Value: e, Rank: e.Revision}}
+	if e.Row != nil || !s.journal.Ahead() {
+		return marks, nil
+	}
+	row, err := s.rdb.HGet(ctx, s.shownKey(e.Session), e.ReceiptHash).Result()
+	if errors.Is(err, redis.Nil) {
+		return marks, nil
+	}
+	var shown gone
+	if err == nil {
+		err = json.Unmarshal([]byte(row), &shown)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("feedback: read what is shown: %w", err)
+	}
+	return append(marks,
+		shownEntry{Session: e.Session, ReceiptHash: e.ReceiptHash}.mark(),
+		goneEntry{Session: e.Session, ID: e.Gone, Gone: &shown}.mark()), nil
 }
 
 // Get returns the answer under a receipt code, typed with or without dashes, in either case. It returns ErrNotFound,
@@ -263,8 +334,13 @@ func (s *Store) load(ctx context.Context, session, hash string) (Row, int, error
 	return row, found.revision, nil
 }
 
-func newRow(survey *Survey, answers Answers, segment, lang string, at time.Time) *Row {
-	stay := survey.stay(answers)
+func (sub Submission) row(stay string, at time.Time) *Row {
+	return newRow(sub.Survey, sub.Answers, sub.Segment, stay, sub.Lang, at)
+}
+
+// newRow is an answer as it is kept. What the survey asks of the stay comes before what is known of it otherwise.
+func newRow(survey *Survey, answers Answers, segment, stay, lang string, at time.Time) *Row {
+	stay = cmp.Or(survey.stay(answers), stay)
 	return &Row{
 		Survey: survey.ID, Version: survey.Version(), Segment: segment, Stay: stay, Lang: lang,
 		At: at.UTC().Truncate(time.Hour), Answers: answers, Cells: cells(survey, segment, stay, answers),

@@ -218,8 +218,8 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 			t.Fatal(err)
 		}
 		second, rival, third := first, first, first
-		rival.Revision, rival.Row = 2, newRow(asked(), Answers{"rating": {"9"}}, "evry", "fr", evening)
-		second.Revision, second.Row = 2, newRow(asked(), Answers{"rating": {"2"}}, "evry", "fr", evening)
+		rival.Revision, rival.Row = 2, newRow(asked(), Answers{"rating": {"9"}}, "evry", "", "fr", evening)
+		second.Revision, second.Row = 2, newRow(asked(), Answers{"rating": {"2"}}, "evry", "", "fr", evening)
 		third.Revision, third.Row = 3, nil
 		steps := []struct {
 			entry  Entry

@@ -22,6 +22,7 @@ import (
 type asked struct {
 	session attendance.Session
 	survey  *feedback.Survey
+	promise feedback.Promise // what holds for the answers: what was promised to those before, or more
 }
 
 // asked finds the session in the path and its survey. Whoever followed a wrong link reads a page that says so.
@@ -38,7 +39,12 @@ func (s *server) asked(c *gin.Context) (asked, error) {
 	if survey == nil {
 		return asked{}, none
 	}
-	return asked{session, survey}, nil
+	promise := feedback.Promise{Linked: survey.Linked(), MinimumGroup: s.MinimumGroup, Minors: session.Minors}
+	// With the store away, the configuration has to do: what was promised is kept when the answer comes to the store.
+	if before, given, err := s.Feedback.Promise(c.Request.Context(), session.ID); err == nil && given {
+		promise = promise.Tighten(before)
+	}
+	return asked{session, survey.For(promise.Minors), promise}, nil
 }
 
 // surveyPage handles GET /feedback/{session}: the survey's first page.
@@ -73,7 +79,7 @@ func (s *server) submit(c *gin.Context) error {
 	return s.step(c, f, func(answers feedback.Answers) error {
 		receipt, err := s.send(c.Request.Context(), feedback.Submission{
 			Session: a.session.ID, Survey: a.survey, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
-			Answers: answers, Key: formKey(f.said.Get("token")),
+			Answers: answers, Key: formKey(f.said.Get("token")), Promise: a.promise,
 		})
 		if err != nil {
 			return err
@@ -126,7 +132,7 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 		return err
 	}
 	receipt, err := s.send(c.Request.Context(), feedback.Submission{
-		Session: a.session.ID, Survey: a.survey, Segment: body.Segment, Lang: body.Lang, Answers: answers,
+		Session: a.session.ID, Survey: a.survey, Segment: body.Segment, Lang: body.Lang, Answers: answers, Promise: a.promise,
 	})
 	if errors.Is(err, feedback.ErrEmpty) {
 		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"Nothing was answered.", map[string]string{}})

@@ -123,7 +123,7 @@ func New(d Deps) (http.Handler, error) {
 		return nil, err
 	}
 	s := &server{Deps: d, langs: langs, pages: pages, assetVersion: assetVersion(), limiter: newLimiter()}
-	s.programme = Programme(d.Attendance, d.Surveys)
+	s.programme = Programme(d.Attendance, d.Surveys, d.MinimumGroup)
 	s.refusals.logged = map[[2]string]logged{}
 	s.hub = newHub(d.Context, s.snapshot)
 	engine, err := s.engine()

@@ -74,7 +74,7 @@ func (s *server) surveyView(c *gin.Context, f form, mistakes feedback.FieldError
 	pages := f.survey.Pages()
 	at := max(0, slices.IndexFunc(pages, func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
 	v := surveyView{
-		Title: f.session.Title.In(l.Tag), Survey: f.survey.Title.In(l.Tag), Minutes: f.survey.Minutes, MinimumGroup: s.MinimumGroup,
+		Title: f.session.Title.In(l.Tag), Survey: f.survey.Title.In(l.Tag), Minutes: f.survey.Minutes, MinimumGroup: f.promise.MinimumGroup,
 		Section: pages[at].Title.In(l.Tag), Number: at + 1, Of: len(pages), Changing: f.receipt != "",
 		Action: "/feedback/" + f.session.ID, Carried: f.carried(pages[at], chosenLang(c.Request)),
 	}

@@ -145,7 +145,7 @@ func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) 
 		s.Metrics.Event(source, "unsupported", "unsupported")
 	}
 	for _, a := range d.Answers {
-		received, err := s.Feedback.Deliver(ctx, delivered(source, a), s.programme)
+		received, err := s.Feedback.Deliver(ctx, s.delivered(source, a), s.programme)
 		if err != nil {
 			return s.refuse(source, "store", unavailable(err))
 		}
@@ -157,12 +157,27 @@ func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) 
 // answersKind is the kind of event that a delivery of answers counts as.
 const answersKind = "answers"
 
-// delivered is a platform's answers as feedback takes them: without the attendee.
-func delivered(source string, a platforms.Answers) feedback.Delivery {
-	return feedback.Delivery{
+// delivered is a platform's answers as feedback takes them: without the attendee, of whom only goes along whether they
+// stayed.
+func (s *server) delivered(source string, a platforms.Answers) feedback.Delivery {
+	d := feedback.Delivery{
 		Source: source, Room: a.Room, Key: a.Key, Segment: a.Segment, Lang: a.Lang, At: a.At, Values: a.Values,
 		Foreign: a.Foreign, Partial: a.Partial,
 	}
+	if a.Attendee == "" {
+		return d
+	}
+	d.Stay = func(ctx context.Context, session string) (string, error) {
+		completed, known, err := s.Attendance.Stayed(ctx, session, source, a.Attendee)
+		switch {
+		case err != nil || !known:
+			return "", err
+		case completed:
+			return feedback.Stayed, nil
+		}
+		return feedback.Left, nil
+	}
+	return d
 }
 
 // countAnswers counts what became of delivered answers; a part of them may be recorded and another put aside.
@@ -186,8 +201,9 @@ func (s *server) countAnswers(source string, r feedback.Received) {
 	}
 }
 
-// Programme tells feedback what people answer in a room, by the sessions of a store and the surveys of the configuration.
-func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey) feedback.Programme {
+// Programme tells feedback what people answer in a room, and what they are promised, by the sessions of a store, the surveys
+// and the minimum group of the configuration.
+func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey, minimumGroup int) feedback.Programme {
 	claim := func(ctx context.Context, source, room string, at time.Time) (feedback.Target, error) {
 		session, ok, err := sessions.Claim(ctx, source, room, at)
 		if err != nil || !ok {
@@ -196,6 +212,7 @@ func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey) 
 		target := feedback.Target{Session: session.ID, Questions: session.Questions}
 		if survey := surveys[session.Survey]; survey != nil {
 			target.Survey = survey.For(session.Minors)
+			target.Promise = feedback.Promise{Linked: survey.Linked(), MinimumGroup: minimumGroup, Minors: session.Minors}
 		}
 		for _, segment := range session.Segments {
 			target.Segments = append(target.Segments, segment.ID)

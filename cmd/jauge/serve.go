@@ -259,12 +259,12 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 		if s.configured.Load() {
 			_ = s.attendance.Restore(ctx, c.Sessions) // a Redis that came back empty; one that is away is told of elsewhere
 		}
-		s.reclaim(ctx, log)
+		s.reclaim(ctx, c, log)
 	}
 }
 
 // reclaim counts what was put aside and can be used by now: this process may have been told of the session by another one.
-func (s *stores) reclaim(ctx context.Context, log *slog.Logger) {
+func (s *stores) reclaim(ctx context.Context, c *Config, log *slog.Logger) {
 	report := func(what string, n int, err error) {
 		switch {
 		case err != nil && ctx.Err() == nil && !away(err):
@@ -275,7 +275,7 @@ func (s *stores) reclaim(ctx context.Context, log *slog.Logger) {
 	}
 	events, err := s.attendance.Reclaim(ctx)
 	report("events", events, err)
-	answers, err := s.feedback.Reclaim(ctx, handlers.Programme(s.attendance, s.surveys))
+	answers, err := s.feedback.Reclaim(ctx, handlers.Programme(s.attendance, s.surveys, c.Privacy.MinimumGroup))
 	report("answers", answers, err)
 }
 

@@ -2,6 +2,9 @@
 // forgets (the embedded one), every entry is written first and replayed at start; beside a store that may be away
 // (Redis), entries are written only while it is, and drained when it is back. Entries may be applied more than once: the
 // domains that own them are idempotent.
+//
+// Marks are entries without a place in the order of things: the latest under a key replaces the one before it, and what
+// stands beside a mark says nothing about it. They are for what must not be joined to its neighbours in time.
 package journal
 
 import (
@@ -47,6 +50,7 @@ type Journal struct {
 
 var (
 	entries = []byte("entries") // sequence → entry
+	marked  = []byte("marks")   // kind and key → entry, after all entries
 	failed  = []byte("failed")  // entries that their owner refused when they were drained: they wait again after a restart
 	meta    = []byte("meta")    // name → value, for Once
 )
@@ -54,6 +58,14 @@ var (
 type entry struct {
 	Kind string          `json:"kind"`
 	Data json.RawMessage `json:"data"`
+	Rank int             `json:"rank,omitempty"` // of a mark
+}
+
+// Mark is an entry that is kept under a key.
+type Mark struct {
+	Kind, Key string
+	Value     any // nil: what is kept there is forgotten
+	Rank      int // 0: takes the place of whatever is kept; else only of a lower rank
 }
 
 // Open opens the log in a directory, which is made if need be. A second process on the same directory gets an error, and
@@ -103,7 +115,7 @@ func damaged(path string) error {
 
 // begin makes the buckets, reads every entry once, and lets those that were refused wait again.
 func (j *Journal) begin(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{entries, failed, meta} {
+	for _, name := range [][]byte{entries, marked, failed, meta} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
@@ -115,10 +127,12 @@ func (j *Journal) begin(tx *bbolt.Tx) error {
 		return err
 	}
 	n := 0
-	err = tx.Bucket(entries).ForEach(func(_, text []byte) error {
-		n += min(1, len(text)) // touches the page
-		return nil
-	})
+	for _, name := range [][]byte{entries, marked} {
+		err = errors.Join(err, tx.Bucket(name).ForEach(func(_, text []byte) error {
+			n += min(1, len(text)) // touches the page
+			return nil
+		}))
+	}
 	if j.options.Mode == Beside {
 		j.pending.Store(int64(n))
 	}
@@ -165,11 +179,20 @@ const (
 // Do keeps an entry and applies it, in the order that the mode asks for. A nil error means that the entry is safe: in
 // the store, or on this disk.
 func (j *Journal) Do(ctx context.Context, kind string, value any, apply func(context.Context) error) error {
+	return j.do(ctx, func() error { return j.write(kind, value) }, apply)
+}
+
+// Keep is Do for marks: they are kept together or not at all.
+func (j *Journal) Keep(ctx context.Context, marks []Mark, apply func(context.Context) error) error {
+	return j.do(ctx, func() error { return j.mark(marks) }, apply)
+}
+
+func (j *Journal) do(ctx context.Context, write func() error, apply func(context.Context) error) error {
 	if j == nil {
 		return apply(ctx)
 	}
 	if j.options.Mode == Ahead {
-		if err := j.write(kind, value); err != nil {
+		if err := write(); err != nil {
 			return err
 		}
 		return apply(context.WithoutCancel(ctx)) // it is kept: a caller who hangs up does not leave it half done
@@ -178,12 +201,11 @@ func (j *Journal) Do(ctx context.Context, kind string, value any, apply func(con
 	if err == nil || !errors.Is(err, ErrAway) {
 		return err
 	}
-	if err := j.write(kind, value); err != nil {
-		return err
-	}
-	j.pending.Add(1)
-	return nil
+	return write()
 }
+
+// Ahead says whether the journal is what survives a restart: the store forgets.
+func (j *Journal) Ahead() bool { return j != nil && j.options.Mode == Ahead }
 
 // ErrAway says that the store was not reached.
 var ErrAway = errors.New("the store is away")
@@ -226,36 +248,7 @@ func (j *Journal) Once(name, value string) (kept string, err error) {
 	return kept, nil
 }
 
-// Remove deletes the entries that drop says yes to. Their pages are overwritten by what comes later; Compact does it at
-// once.
-func (j *Journal) Remove(drop func(kind string, data json.RawMessage) bool) error {
-	if j == nil {
-		return nil
-	}
-	err := j.db.Update(func(tx *bbolt.Tx) error {
-		var gone [][]byte
-		err := tx.Bucket(entries).ForEach(func(k, text []byte) error {
-			var e entry
-			if err := json.Unmarshal(text, &e); err != nil {
-				return err
-			}
-			if drop(e.Kind, e.Data) {
-				gone = append(gone, bytes.Clone(k))
-			}
-			return nil
-		})
-		for _, k := range gone {
-			err = errors.Join(err, tx.Bucket(entries).Delete(k))
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
-}
-
-// Compact rewrites the log of a directory without the pages that deleted entries have left. Call it before Open, which
+// Compact rewrites the log of a directory without the pages that forgotten marks have left. Call it before Open, which
 // says what is wrong with a file that cannot be read.
 func Compact(dir string) error {
 	path := filepath.Join(dir, "journal.db")
@@ -279,19 +272,78 @@ func Compact(dir string) error {
 }
 
 func (j *Journal) write(kind string, value any) error {
-	data, err := json.Marshal(value)
+	text, err := encode(kind, value, 0)
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	text, err := json.Marshal(entry{kind, data})
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return err
 	}
 	err = j.db.Batch(func(tx *bbolt.Tx) error { return put(tx.Bucket(entries), text) })
+	return j.written(1, err)
+}
+
+// mark keeps or forgets marks in one transaction.
+func (j *Journal) mark(marks []Mark) error {
+	texts := make([][]byte, len(marks))
+	for i, m := range marks {
+		var err error
+		if texts[i], err = encode(m.Kind, m.Value, m.Rank); err != nil {
+			return err
+		}
+	}
+	more := 0
+	err := j.db.Batch(func(tx *bbolt.Tx) error {
+		more = 0 // a batch may be tried twice
+		b := tx.Bucket(marked)
+		for i, m := range marks {
+			key := []byte(m.Kind + "\x00" + m.Key)
+			old := b.Get(key)
+			switch {
+			case m.Value == nil && old == nil, old != nil && !m.replaces(old):
+				continue
+			case m.Value == nil:
+				more--
+				if err := b.Delete(key); err != nil {
+					return err
+				}
+				continue
+			case old == nil:
+				more++
+			}
+			if err := b.Put(key, texts[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return j.written(more, err)
+}
+
+// replaces says whether the mark takes the place of what is kept under its key.
+func (m Mark) replaces(kept []byte) bool {
+	var e entry
+	return m.Rank == 0 || json.Unmarshal(kept, &e) != nil || e.Rank < m.Rank
+}
+
+// written notes how many more entries wait for the store, if that is what they do.
+func (j *Journal) written(more int, err error) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
+	if j.options.Mode == Beside {
+		j.pending.Add(int64(more))
+	}
 	return nil
+}
+
+func encode(kind string, value any, rank int) ([]byte, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	text, err := json.Marshal(entry{kind, data, rank})
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return text, nil
 }
 
 func put(b *bbolt.Bucket, text []byte) error {
@@ -302,24 +354,28 @@ func put(b *bbolt.Bucket, text []byte) error {
 	return b.Put(binary.BigEndian.AppendUint64(nil, n), text)
 }
 
-// Replay applies every entry, oldest first, and keeps them. progress, if not nil, is told how many of how many are done,
-// refused of entries that their owner cannot take any more (their session is gone): they are passed over.
+// Replay applies every entry, oldest first, then every mark, and keeps them. progress, if not nil, is told how many of
+// how many are done, refused of entries that their owner cannot take any more (their session is gone): they are passed over.
 func (j *Journal) Replay(ctx context.Context, progress func(done, of int), refused func(error)) error {
 	if j == nil {
 		return nil
 	}
 	return j.db.View(func(tx *bbolt.Tx) error {
-		of, done := tx.Bucket(entries).Stats().KeyN, 0
-		return tx.Bucket(entries).ForEach(func(k, text []byte) error {
+		of, done := tx.Bucket(entries).Stats().KeyN+tx.Bucket(marked).Stats().KeyN, 0
+		replay := func(_, text []byte) error {
 			if err := j.apply(ctx, text); err != nil && ctx.Err() == nil && refused != nil {
-				refused(fmt.Errorf("journal entry %d: %w", binary.BigEndian.Uint64(k), err))
+				refused(fmt.Errorf("journal entry: %w", err))
 			}
 			done++
 			if progress != nil {
 				progress(done, of)
 			}
 			return ctx.Err()
-		})
+		}
+		if err := tx.Bucket(entries).ForEach(replay); err != nil {
+			return err
+		}
+		return tx.Bucket(marked).ForEach(replay)
 	})
 }
 
@@ -338,54 +394,64 @@ func (j *Journal) apply(ctx context.Context, text []byte) error {
 // drainBatch is how many entries are drained between two deletions.
 const drainBatch = 200
 
-// Drain applies and removes what waits, oldest first, until nothing waits or the store is away again; refused, if not
-// nil, is told of entries that the store is there for and still cannot take: they are set aside in the log.
+// Drain applies and removes what waits, oldest first and marks last, until nothing waits or the store is away again;
+// refused, if not nil, is told of entries that the store is there for and still cannot take: they are set aside in the log.
 func (j *Journal) Drain(ctx context.Context, refused func(error)) error {
-	for j.Pending() > 0 {
-		keys, texts, err := j.head(drainBatch)
-		if err != nil {
-			return err
-		}
-		for i, text := range texts {
-			err := j.apply(ctx, text)
-			if err != nil && (ctx.Err() != nil || j.options.Away(err)) {
-				return errors.Join(err, j.remove(keys[:i], nil))
-			}
+	for _, bucket := range [][]byte{entries, marked} {
+		for j.Pending() > 0 {
+			keys, texts, err := j.head(bucket, drainBatch)
 			if err != nil {
-				if refused != nil {
-					refused(err)
-				}
-				if err := j.remove(keys[i:i+1], text); err != nil {
-					return err
-				}
+				return err
 			}
-		}
-		if err := j.remove(keys, nil); err != nil {
-			return err
+			if len(keys) == 0 {
+				break
+			}
+			if err := j.drain(ctx, bucket, keys, texts, refused); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (j *Journal) head(n int) (keys, texts [][]byte, err error) {
+func (j *Journal) drain(ctx context.Context, bucket []byte, keys, texts [][]byte, refused func(error)) error {
+	for i, text := range texts {
+		err := j.apply(ctx, text)
+		if err != nil && (ctx.Err() != nil || j.options.Away(err)) {
+			return errors.Join(err, j.remove(bucket, keys[:i], texts[:i], nil))
+		}
+		if err != nil {
+			if refused != nil {
+				refused(err)
+			}
+			if err := j.remove(bucket, keys[i:i+1], texts[i:i+1], text); err != nil {
+				return err
+			}
+		}
+	}
+	return j.remove(bucket, keys, texts, nil)
+}
+
+func (j *Journal) head(bucket []byte, n int) (keys, texts [][]byte, err error) {
 	err = j.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(entries).Cursor()
+		c := tx.Bucket(bucket).Cursor()
 		for k, v := c.First(); k != nil && len(keys) < n; k, v = c.Next() {
-			keys, texts = append(keys, append([]byte(nil), k...)), append(texts, append([]byte(nil), v...))
+			keys, texts = append(keys, bytes.Clone(k)), append(texts, bytes.Clone(v))
 		}
 		return nil
 	})
 	return keys, texts, err
 }
 
-// remove deletes entries that are done; keep, if not nil, is put among the failed ones.
-func (j *Journal) remove(keys [][]byte, keep []byte) error {
+// remove deletes entries that are done, but for marks that were replaced meanwhile; keep, if not nil, is put among the
+// failed ones.
+func (j *Journal) remove(bucket []byte, keys, texts [][]byte, keep []byte) error {
 	removed := int64(0)
 	err := j.db.Update(func(tx *bbolt.Tx) error {
 		removed = 0
-		b := tx.Bucket(entries)
-		for _, k := range keys {
-			if b.Get(k) == nil {
+		b := tx.Bucket(bucket)
+		for i, k := range keys {
+			if !bytes.Equal(b.Get(k), texts[i]) {
 				continue
 			}
 			removed++

@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -197,17 +196,17 @@ func TestDamageIsSaidInOneLine(t *testing.T) {
 	}
 }
 
-func TestRemovedEntriesLeaveNoTraceAfterCompaction(t *testing.T) {
+func TestForgottenMarksLeaveNoTraceAfterCompaction(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	j := openJournal(t, dir, Ahead)
-	for _, text := range []string{"keep this", "TRACE OF A DELETED ANSWER"} {
-		if err := j.Do(t.Context(), "s", text, func(context.Context) error { return nil }); err != nil {
+	for _, marks := range [][]Mark{
+		{{Kind: "s", Key: "a", Value: "keep this"}, {Kind: "s", Key: "b", Value: "TRACE OF A DELETED ANSWER"}},
+		{{Kind: "s", Key: "b"}, {Kind: "s", Key: "never kept"}},
+	} {
+		if err := j.Keep(t.Context(), marks, func(context.Context) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := j.Remove(func(_ string, data json.RawMessage) bool { return bytes.Contains(data, []byte("TRACE")) }); err != nil {
-		t.Fatal(err)
 	}
 	_ = j.Close()
 	if err := Compact(dir); err != nil {
@@ -218,6 +217,64 @@ func TestRemovedEntriesLeaveNoTraceAfterCompaction(t *testing.T) {
 		t.Errorf("after compaction: %v", err)
 	}
 	openJournal(t, dir, Ahead)
+}
+
+// Of the marks under one key, the last one stays, unless it is said to be older.
+func TestMarksReplaceOneAnother(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j := openJournal(t, dir, Ahead)
+	for _, m := range []Mark{
+		{Kind: "n", Key: "b", Value: 1, Rank: 1}, {Kind: "n", Key: "b", Value: 3, Rank: 3}, {Kind: "n", Key: "b", Value: 2, Rank: 2},
+		{Kind: "n", Key: "a", Value: 7, Rank: 9}, {Kind: "n", Key: "a", Value: 8}, {Kind: "n", Key: "c", Value: 9, Rank: 1}, {Kind: "n", Key: "c"},
+	} {
+		if err := j.Keep(t.Context(), []Mark{m}, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Do(t.Context(), "n", 0, func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	_ = j.Close()
+	again := openJournal(t, dir, Ahead)
+	got, of := collect(again), 0
+	if err := again.Replay(t.Context(), func(_, n int) { of = n }, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{0, 8, 3}, *got); diff != "" || of != 3 || again.Pending() != 0 {
+		t.Errorf("entries first, then marks by key: %s, of %d, pending %d", diff, of, again.Pending())
+	}
+}
+
+// Beside, marks wait like entries; one that is replaced while it is drained waits on.
+func TestMarksAreDrained(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j := openJournal(t, dir, Beside)
+	away := func(context.Context) error { return errAway }
+	for key, n := range map[string]int{"a": 1, "b": 2, "c": 3} {
+		if err := j.Keep(t.Context(), []Mark{{Kind: "n", Key: key, Value: n}, {Kind: "n", Key: "gone " + key}}, away); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Keep(t.Context(), []Mark{{Kind: "n", Key: "c"}}, away); err != nil || j.Pending() != 2 {
+		t.Errorf("%v, pending %d", err, j.Pending())
+	}
+	_ = j.Close()
+	again := openJournal(t, dir, Beside)
+	var got []int
+	Handle(again, "n", func(_ context.Context, n int) error {
+		if got = append(got, n); n == 2 {
+			return again.mark([]Mark{{Kind: "n", Key: "b", Value: 5}})
+		}
+		return nil
+	})
+	if err := again.Drain(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{1, 2, 5}, got); diff != "" || again.Pending() != 0 {
+		t.Errorf("%s, pending %d", diff, again.Pending())
+	}
 }
 
 func TestOnceKeepsTheFirstValue(t *testing.T) {

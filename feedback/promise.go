@@ -1,0 +1,72 @@
+package feedback
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Promise is what people are told before the first question. What was promised with the first answer of a session holds
+// for all of them: it is kept with the answers, whatever becomes of the configuration, and can only be tightened.
+type Promise struct {
+	Linked       bool `json:"linked,omitempty"` // several answers of one person are kept together; else never
+	MinimumGroup int  `json:"minimum_group"`    // no figure tells about fewer people
+	Minors       bool `json:"minors,omitempty"` // no words of theirs are kept
+}
+
+// The levels of anonymity, as the store keeps them.
+const (
+	anonymousLevel = "anonymous"
+	linkedLevel    = "linked"
+)
+
+// Tighten returns what holds when both were promised.
+func (p Promise) Tighten(other Promise) Promise {
+	return Promise{
+		Linked:       p.Linked && other.Linked,
+		MinimumGroup: max(p.MinimumGroup, other.MinimumGroup),
+		Minors:       p.Minors || other.Minors,
+	}
+}
+
+// Promise returns what was promised to those who answered in a session; false: nobody has answered yet.
+func (s *Store) Promise(ctx context.Context, session string) (p Promise, given bool, err error) {
+	err = s.journal.Try(ctx, func(ctx context.Context) (err error) {
+		p, given, err = readPromise(s.rdb.HGetAll(ctx, s.promiseKey(session)))
+		return err
+	})
+	return p, given, err
+}
+
+// promiseKey is a hash of level, k and minors.
+func (s *Store) promiseKey(session string) string { return s.key(session, "promise") }
+
+func readPromise(cmd *redis.MapStringStringCmd) (p Promise, given bool, err error) {
+	fields, err := cmd.Result()
+	if err != nil {
+		return p, false, fmt.Errorf("feedback: read what was promised: %w", err)
+	}
+	if len(fields) == 0 {
+		return p, false, nil
+	}
+	p = Promise{Linked: fields["level"] == linkedLevel, Minors: fields["minors"] == "1"}
+	p.MinimumGroup, _ = strconv.Atoi(fields["k"]) // written by apply.lua alone
+	return p, true, nil
+}
+
+// args are those of apply.lua; without a promise, nothing new is promised.
+func (p *Promise) args() (level string, k int, minors string) {
+	if p == nil {
+		return "", 0, ""
+	}
+	level = anonymousLevel
+	if p.Linked {
+		level = linkedLevel
+	}
+	if p.Minors {
+		minors = "1"
+	}
+	return level, p.MinimumGroup, minors
+}
