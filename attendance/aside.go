@@ -22,7 +22,7 @@ const (
 // Reason is why an event is kept aside.
 type Reason string
 
-// The reasons. Only the first may pass: what has another one is never counted, and not what a platform could repeat better.
+// The reasons. Only the first may pass: what has another one is never counted, and sent again it would be no better.
 const (
 	NoSession  Reason = "no_session" // no session claims the room
 	OutOfRange Reason = "time"       // it happened before 2000, or more than 24 hours after it arrived

@@ -40,7 +40,7 @@ func TestAsideIsListedForAWeek(t *testing.T) {
 	})
 }
 
-// unusable are events that can never count, with why; those of one row are the same event, or as good as.
+// unusable are events that can never count, with why.
 func unusable(c *clock) map[Event]Reason {
 	at := func(t time.Time) Event { e := c.event(Joined, "eve", "c5", 0); e.At = t; return e }
 	return map[Event]Reason{
