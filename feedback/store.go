@@ -31,6 +31,9 @@ type Store struct {
 	// Where the journal is what survives a restart, it has to say of each answer whether it was shown: what is shown, or
 	// taken from what is shown, is written while no answer is.
 	writing sync.RWMutex
+
+	// names says which words of a text are names, see UseNames; nil: none is known.
+	names func(ctx context.Context, session string, words []string) (map[string]bool, error)
 }
 
 // New returns a store on rdb whose keys begin with prefix. The secret keys the hashes of receipt codes: at least 32 bytes,
@@ -141,6 +144,7 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	if at.IsZero() {
 		at = s.now()
 	}
+	sub.Answers = s.redact(ctx, sub.Session, sub.Survey, sub.Answers)
 	row := sub.row(sub.Stay, at)
 	if sub.Key == "" {
 		receipt = newReceipt()
@@ -177,7 +181,7 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 	if err != nil {
 		return Entry{}, err
 	}
-	row := newRow(survey, answers, old.Segment, old.Stay, lang, old.At)
+	row := newRow(survey, s.redact(ctx, session, survey, answers), old.Segment, old.Stay, lang, old.At)
 	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row}, nil
 }
 
