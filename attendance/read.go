@@ -463,16 +463,16 @@ type summaries struct {
 
 type summary struct {
 	Summary
-	rev   string
-	took  time.Duration
-	until time.Time
+	rev    string
+	people int
+	until  time.Time
 }
 
-// dear is from when on a summary is kept although something new was recorded.
-const dear = 50 * time.Millisecond
+// dear is from how many people on a summary is kept although something new was recorded.
+const dear = 2000
 
 // Summary computes what needs every person's marks. It is kept for twenty times as long as it took to compute, so that it
-// never takes more than a twentieth of a processor; a cheap one only until something new is recorded.
+// never takes more than a twentieth of a processor; that of fewer people only until something new is recorded.
 func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 	rev, err := s.rdb.HGet(ctx, s.keys.counts(id), "rev").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -482,7 +482,7 @@ func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 	kept, ok := s.summaries.bySession[id]
 	s.summaries.mu.Unlock()
 	began := time.Now()
-	if ok && began.Before(kept.until) && (kept.rev == rev || kept.took > dear) {
+	if ok && began.Before(kept.until) && (kept.rev == rev || kept.people >= dear) {
 		return kept.Summary, nil
 	}
 	rows, err := s.Rows(ctx, id)
@@ -496,7 +496,7 @@ func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 	if fromPlatform := func(r Row) bool { return r.Provenance == FromPlatform }; s.planned(session) == Totals && slices.ContainsFunc(rows, fromPlatform) {
 		rows = slices.DeleteFunc(rows, func(r Row) bool { return !fromPlatform(r) }) // the platform has the word
 	}
-	sum := summary{rev: rev}
+	sum := summary{rev: rev, people: len(rows)}
 	for _, r := range rows {
 		sum.Watch += r.Watch
 		sum.WatchLow += r.WatchLow
@@ -507,8 +507,7 @@ func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
 			sum.Completed++
 		}
 	}
-	sum.took = time.Since(began)
-	sum.until = time.Now().Add(20 * sum.took)
+	sum.until = time.Now().Add(20 * time.Since(began))
 	s.summaries.mu.Lock()
 	s.summaries.bySession[id] = sum
 	s.summaries.mu.Unlock()

@@ -49,6 +49,7 @@ type QuestionResult struct {
 	Median     *float64       `json:"median"`  // number
 	TopTwo     *Share         `json:"top_two"` // scale: the share of its two highest values
 	NPS        *NPSResult     `json:"nps"`     // nps
+	Texts      []string       `json:"texts"`   // text: those that are approved, of the whole session; nil in Scrape and in segments
 }
 
 // ChoiceResult is how many picked one value, and their share of those who answered the question. Of a ranking, it is how
@@ -106,7 +107,7 @@ func (s *Store) Results(ctx context.Context, session string, survey *Survey, seg
 	if err != nil {
 		return Results{}, err
 	}
-	return all[session].results(session, survey, segments, minimumGroup), nil
+	return s.withTexts(ctx, all[session].results(session, survey, segments, minimumGroup), survey, minimumGroup)
 }
 
 // Scrape reads the figures of many sessions, without segments, in a pipeline: surveys by session id in, results by session

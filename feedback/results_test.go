@@ -87,9 +87,14 @@ func TestScrapeIsResultsWithoutSegments(t *testing.T) {
 		}
 		want := map[string]Results{}
 		for session, survey := range surveys {
-			if want[session], err = s.Results(t.Context(), session, survey, nil, k); err != nil {
+			r, err := s.Results(t.Context(), session, survey, nil, k)
+			if err != nil {
 				t.Fatal(err)
 			}
+			for i := range r.Questions { // texts are read one session at a time
+				r.Questions[i].Texts = nil
+			}
+			want[session] = r
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

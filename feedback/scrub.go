@@ -26,9 +26,6 @@ func (s *Store) UseNames(find func(ctx context.Context, session string, words []
 // wordsAtOnce bounds one question for names.
 const wordsAtOnce = 1000
 
-// isText says whether people answer a question in their own words.
-func (q Question) isText() bool { return q.Kind == FreeText }
-
 // redact returns answers as they may be kept. While the store is away names stay in until the text is read: an answer
 // must not be lost for that.
 func (s *Store) redact(ctx context.Context, session string, survey *Survey, answers Answers) Answers {

@@ -65,6 +65,7 @@ func (s *Store) UseJournal(j *journal.Journal) {
 	journal.Handle(j, entryAside, s.applyAside)
 	journal.Handle(j, entryShown, s.restoreShown)
 	journal.Handle(j, entryGone, s.restoreGone)
+	journal.Handle(j, entryModeration, s.applyModeration)
 }
 
 // shared lets answers be written, each beside others; alone waits for them and keeps new ones away. Both return how to end.

@@ -304,6 +304,7 @@ func (q Question) shape() string {
 	return string(q.Kind)
 }
 
+// isText says whether people answer a question in their own words.
 func (q Question) isText() bool { return q.Kind == FreeText || q.Kind == ShortText }
 
 // Limit is the greatest length of a text answer, in characters.

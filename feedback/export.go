@@ -1,0 +1,152 @@
+package feedback
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Table is what a spreadsheet shows. A cell is a string, an int, a float64, a bool, or nil for what is hidden or not known.
+type Table struct {
+	Header []string
+	Rows   [][]any
+}
+
+// ErrTooFew is the refusal of rows so few that each could be somebody whom the reader knows.
+var ErrTooFew = errors.New("fewer than twice the minimum group have answered")
+
+// Table is a line per question and value, of everybody (whose segment is empty) and of each segment; what is hidden is nil.
+func (r Results) Table() Table {
+	t := Table{Header: []string{"segment", "question", "kind", "n", "value", "count", "share", "share_low", "share_high", "suppressed"}}
+	t.add("", r.Questions)
+	for _, segment := range r.Segments {
+		t.add(segment.ID, segment.Questions)
+	}
+	return t
+}
+
+func (t *Table) add(segment string, questions []QuestionResult) {
+	for _, q := range questions {
+		for _, choice := range q.Choices {
+			row := []any{segment, q.ID, string(q.Kind), known(q.N), number(choice.Value), known(choice.Count), nil, nil, nil, q.Suppressed}
+			if choice.Share != nil {
+				row[6], row[7], row[8] = choice.Share.Value, choice.Share.Low, choice.Share.High
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+}
+
+// Rows is a row per answer to the survey, as For returned it, in random order: its segment, then a column per question,
+// several values in one cell apart by a semicolon. No time, language or receipt is in it. Whatever Results hides of these
+// segments cannot be worked out from it: a segment that is hidden has no name, a question that is hidden is empty in all
+// rows, or in those of the segment; so is the "now" question of a pair that is hidden. Of texts only those that are approved
+// are in it. It returns ErrTooFew when fewer than 2 × minimumGroup have answered. The caller gives no rows of minors.
+func (s *Store) Rows(ctx context.Context, session string, survey *Survey, segments []string, minimumGroup int) (Table, error) {
+	results, err := s.Results(ctx, session, survey, segments, minimumGroup)
+	if err != nil {
+		return Table{}, err
+	}
+	promise, _, err := s.Promise(ctx, session)
+	if err != nil {
+		return Table{}, err
+	}
+	survey, minimumGroup = survey.For(promise.Minors), max(minimumGroup, promise.MinimumGroup)
+	rows, err := s.Published(ctx, session, minimumGroup)
+	if err != nil {
+		return Table{}, err
+	}
+	texts, err := s.approved(ctx, session, survey, minimumGroup)
+	if err != nil {
+		return Table{}, err
+	}
+	hidden := hiddenIn(results)
+	t := Table{Header: []string{"segment"}}
+	for _, q := range survey.All() {
+		t.Header = append(t.Header, q.ID)
+	}
+	for hash, row := range rows {
+		if row.Survey != survey.ID {
+			continue
+		}
+		segment := row.Segment
+		if !slices.Contains(segments, segment) || hidden[scope{segment, ""}] {
+			segment = ""
+		}
+		cells := []any{segment}
+		for _, q := range survey.All() {
+			said, ok := row.answerTo(survey, q)
+			switch {
+			case !ok || hidden[scope{"", q.ID}] || hidden[scope{segment, q.ID}]:
+				cells = append(cells, nil)
+			case q.isText():
+				cells = append(cells, texts[s.textID(session, hash, q.ID, said.String())])
+			default:
+				cells = append(cells, number(strings.Join(said, ";")))
+			}
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	if len(t.Rows) < 2*minimumGroup {
+		return Table{}, ErrTooFew
+	}
+	rand.Shuffle(len(t.Rows), func(i, j int) { t.Rows[i], t.Rows[j] = t.Rows[j], t.Rows[i] })
+	return t, nil
+}
+
+// scope is a question of a segment; an empty segment is everybody, an empty question the segment itself.
+type scope struct{ segment, question string }
+
+// hiddenIn lists what results hide. With the values of a "now" question beside those of its "before" question, what
+// changed could be counted: where that is hidden, the "now" question is.
+func hiddenIn(r Results) map[scope]bool {
+	hidden := map[scope]bool{}
+	add := func(segment string, questions []QuestionResult, pairs []PairResult) {
+		for _, q := range questions {
+			hidden[scope{segment, q.ID}] = q.Suppressed
+		}
+		for _, p := range pairs {
+			hidden[scope{segment, p.Now}] = p.Suppressed || hidden[scope{segment, p.Now}]
+		}
+	}
+	add("", r.Questions, r.Pairs)
+	for _, segment := range r.Segments {
+		hidden[scope{segment.ID, ""}] = segment.Suppressed
+		add(segment.ID, segment.Questions, segment.Pairs)
+	}
+	return hidden
+}
+
+// approved gives the approved texts by id, nil for every other.
+func (s *Store) approved(ctx context.Context, session string, survey *Survey, minimumGroup int) (map[string]any, error) {
+	texts, err := s.Texts(ctx, session, survey, minimumGroup)
+	if err != nil {
+		return nil, err
+	}
+	approved := map[string]any{}
+	for _, t := range texts {
+		if t.State == Approved {
+			approved[t.ID] = t.Text
+		}
+	}
+	return approved, nil
+}
+
+// number is a value as a spreadsheet should take it: a number if that is how it is written.
+func number(value string) any {
+	if n, err := strconv.Atoi(value); err == nil && strconv.Itoa(n) == value {
+		return n
+	}
+	return value
+}
+
+// known is what a pointer leads to, or nil.
+func known(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}

@@ -1,0 +1,235 @@
+package feedback
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// What people write is read by the organiser first, who approves or hides each text; only what is approved is shown. A
+// text is named by a keyed hash of the answer, the question and the words, so that one that is changed waits again. The
+// texts of a question are listed, in an order that says nothing of when or by whom they were written, once at least the
+// minimum group has answered it. Minors are asked none, see Survey.For.
+
+// TextState is where a text stands.
+type TextState string
+
+// The states of a text.
+const (
+	Pending  TextState = "pending"  // nobody has decided
+	Approved TextState = "approved" // shown with the results
+	Hidden   TextState = "hidden"   // shown to nobody but the organiser who moderates
+)
+
+// Decision is what an organiser decides about a text; the last one stands.
+type Decision string
+
+// The decisions, with the state that follows.
+const (
+	Approve Decision = "approve" // Approved
+	Hide    Decision = "hide"    // Hidden
+)
+
+// Text is one text answer as the organiser reads it, without e-mail addresses, telephone numbers, and names seen in the
+// session.
+type Text struct {
+	ID       string    `json:"id"` // 32 hexadecimal digits
+	Question string    `json:"question"`
+	Text     string    `json:"text"`
+	State    TextState `json:"state"`
+}
+
+// The refusals of moderation.
+var (
+	ErrNoText   = errors.New("no text has this id")
+	ErrDecision = errors.New("the decision is neither approve nor hide")
+)
+
+// moderatedKey is a hash of text id → revision and decision.
+func (s *Store) moderatedKey(session string) string {
+	return s.prefix + "{" + session + "}:fb:moderated"
+}
+
+// answerTo is what a row says to a question, if that counts in the question's figures: it may have been asked otherwise.
+func (row Row) answerTo(survey *Survey, q Question) (Value, bool) {
+	v, ok := row.Answers[q.ID]
+	return v, ok && slices.Contains(row.Cells, cell{survey: survey.ID, question: q.ID, shape: q.shape()}.key())
+}
+
+// Texts lists the text answers of a session by question, those of questions that fewer than minimumGroup people have
+// answered left out. The survey is as For returned it.
+func (s *Store) Texts(ctx context.Context, session string, survey *Survey, minimumGroup int) ([]Text, error) {
+	promise, _, err := s.Promise(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	survey, minimumGroup = survey.For(promise.Minors), max(minimumGroup, promise.MinimumGroup)
+	if !slices.ContainsFunc(survey.All(), Question.isText) {
+		return nil, nil
+	}
+	decisions, err := s.rdb.HGetAll(ctx, s.moderatedKey(session)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("feedback: read decisions: %w", err)
+	}
+	rows, err := s.Published(ctx, session, minimumGroup)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.rdb.HGetAll(ctx, s.rowsKey(session)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("feedback: read answers: %w", err)
+	}
+	var all []Text
+	for _, q := range survey.All() {
+		if !q.isText() {
+			continue
+		}
+		texts, err := s.textsOf(session, survey, q, rows, now)
+		if err != nil {
+			return nil, err
+		}
+		for i := range texts {
+			_, texts[i].State = parseDecision(decisions[texts[i].ID])
+		}
+		if len(texts) >= minimumGroup {
+			all = append(all, texts...)
+		}
+	}
+	return s.readable(ctx, session, all)
+}
+
+// textsOf lists what was written to a question and still stands: words that were changed are gone at once, and those that
+// took their place come with the next answers that are shown.
+func (s *Store) textsOf(session string, survey *Survey, q Question, rows map[string]Row, now map[string]string) ([]Text, error) {
+	var texts []Text
+	for hash, row := range rows {
+		said, ok := row.answerTo(survey, q)
+		if !ok {
+			continue
+		}
+		var current Row
+		if err := json.Unmarshal([]byte(parseStored(now[hash]).row), &current); err != nil {
+			return nil, fmt.Errorf("feedback: decode an answer: %w", err)
+		}
+		if slices.Equal(current.Answers[q.ID], said) {
+			texts = append(texts, Text{ID: s.textID(session, hash, q.ID, said.String()), Question: q.ID, Text: said.String()})
+		}
+	}
+	slices.SortFunc(texts, func(a, b Text) int { return cmp.Compare(a.ID, b.ID) })
+	return texts, nil
+}
+
+// textID names a text; of the parts before the last none holds a zero byte.
+func (s *Store) textID(session, hash, question, text string) string {
+	return hex.EncodeToString(s.mac("text", session, hash+"\x00"+question+"\x00"+text)[:16])
+}
+
+// readable takes names out of texts once more.
+func (s *Store) readable(ctx context.Context, session string, texts []Text) ([]Text, error) {
+	said := make([]string, len(texts))
+	for i, t := range texts {
+		said[i] = t.Text
+	}
+	said, err := s.redactNames(ctx, session, said)
+	if err != nil {
+		return nil, err
+	}
+	for i := range texts {
+		texts[i].Text = said[i]
+	}
+	return texts, nil
+}
+
+// withTexts adds the approved texts to the questions that are shown.
+func (s *Store) withTexts(ctx context.Context, r Results, survey *Survey, minimumGroup int) (Results, error) {
+	texts, err := s.Texts(ctx, r.Session, survey, minimumGroup)
+	if err != nil {
+		return Results{}, err
+	}
+	for i, result := range r.Questions {
+		q, _ := survey.Question(result.ID)
+		if !q.isText() || result.Suppressed {
+			continue
+		}
+		r.Questions[i].Texts = []string{}
+		for _, t := range texts {
+			if t.Question == q.ID && t.State == Approved {
+				r.Questions[i].Texts = append(r.Questions[i].Texts, t.Text)
+			}
+		}
+	}
+	return r, nil
+}
+
+// moderation is the journal's entry of a decision.
+type moderation struct {
+	Session  string   `json:"session"`
+	Text     string   `json:"text"` // its id
+	Revision int      `json:"revision"`
+	Decision Decision `json:"decision"`
+}
+
+const entryModeration = "feedback.moderation"
+
+// parseDecision reads a field that moderate.lua wrote, or "".
+func parseDecision(field string) (revision int, state TextState) {
+	number, decision, _ := strings.Cut(field, " ")
+	revision, _ = strconv.Atoi(number)
+	switch Decision(decision) {
+	case Approve:
+		return revision, Approved
+	case Hide:
+		return revision, Hidden
+	}
+	return revision, Pending
+}
+
+//go:embed lua/moderate.lua
+var moderateSource string
+
+var moderateScript = redis.NewScript(moderateSource)
+
+func (s *Store) applyModeration(ctx context.Context, m moderation) error {
+	err := moderateScript.Run(ctx, s.rdb, []string{s.moderatedKey(m.Session)}, m.Text, m.Revision, string(m.Decision)).Err()
+	if err != nil {
+		return fmt.Errorf("feedback: moderate: %w", err)
+	}
+	return nil
+}
+
+// Moderate decides about one of the texts that Texts lists, through the journal, and returns it as it stands then. It
+// returns ErrNoText, ErrDecision, or the store's error.
+func (s *Store) Moderate(ctx context.Context, session string, survey *Survey, minimumGroup int, id string, decision Decision) (Text, error) {
+	if decision != Approve && decision != Hide {
+		return Text{}, ErrDecision
+	}
+	texts, err := s.Texts(ctx, session, survey, minimumGroup)
+	if err != nil {
+		return Text{}, err
+	}
+	i := slices.IndexFunc(texts, func(t Text) bool { return t.ID == id })
+	if i < 0 {
+		return Text{}, ErrNoText
+	}
+	field, err := s.rdb.HGet(ctx, s.moderatedKey(session), id).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return Text{}, fmt.Errorf("feedback: read a decision: %w", err)
+	}
+	revision, _ := parseDecision(field)
+	m := moderation{Session: session, Text: id, Revision: revision + 1, Decision: decision}
+	err = s.journal.Do(ctx, entryModeration, m, func(ctx context.Context) error { return s.applyModeration(ctx, m) })
+	if err != nil {
+		return Text{}, err
+	}
+	_, texts[i].State = parseDecision("1 " + string(decision))
+	return texts[i], nil
+}
