@@ -45,6 +45,7 @@ var fences = []struct {
 }{
 	{"github.com/gin-gonic/gin", []string{"handlers"}, false},
 	{"github.com/gin-contrib", []string{"handlers"}, false},
+	{"github.com/xuri/excelize", []string{"handlers"}, false},
 	{"github.com/redis/go-redis", []string{"attendance", "feedback", "cmd", "internal/embedded", "internal/redistest"}, true},
 	{"github.com/alicebob/miniredis", []string{"internal/embedded"}, false},
 	{"github.com/prometheus/client_golang", []string{"metrics", "cmd"}, false},

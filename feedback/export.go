@@ -41,7 +41,7 @@ func (t *Table) add(segment string, questions []QuestionResult) {
 }
 
 // Rows is a row per answer to the survey, as For returned it, in random order: its segment, then a column per question,
-// several values in one cell apart by a semicolon. No time, language or receipt is in it. Whatever Results hides of these
+// several values in one cell apart by a bar. No time, language or receipt is in it. Whatever Results hides of these
 // segments cannot be worked out from it: a segment that is hidden has no name, a question that is hidden is empty in all
 // rows, or in those of the segment; so is the "now" question of a pair that is hidden. Of texts only those that are approved
 // are in it. It returns ErrTooFew when fewer than 2 × minimumGroup have answered. The caller gives no rows of minors.
@@ -85,7 +85,7 @@ func (s *Store) Rows(ctx context.Context, session string, survey *Survey, segmen
 			case q.isText():
 				cells = append(cells, texts[s.textID(session, hash, q.ID, said.String())])
 			default:
-				cells = append(cells, number(strings.Join(said, ";")))
+				cells = append(cells, number(strings.Join(said, "|")))
 			}
 		}
 		t.Rows = append(t.Rows, cells)

@@ -46,7 +46,7 @@ func TestRows(t *testing.T) {
 		}
 		var want []string
 		for i := range 2 * k {
-			row := []any{"", any(1 + i%5), i, "a", "x;z", nil, nil, nil, nil}
+			row := []any{"", any(1 + i%5), i, "a", "x|z", nil, nil, nil, nil}
 			if i < k {
 				row[1] = nil
 			}

@@ -6,7 +6,8 @@
 // The story in files: survey.go (what is asked), wave.go (when) and validate.go (the mistakes of both), answers.go and
 // parse.go (what people say, and what is wrong with it), receipt.go (the code in their hands), row.go (one answer and the cells it counts in), store.go
 // with lua/apply.lua (answers in, tallies corrected), recount.go (tallies checked), results.go with view.go, suppress.go and
-// stats.go (figures out, nothing about fewer than the minimum group). What webhooks bring: delivery.go (from a room to a
+// stats.go (figures out, nothing about fewer than the minimum group). What people write: scrub.go (what is taken out of it)
+// and texts.go with lua/moderate.lua (what is shown of it). export.go is all of it as tables. What webhooks bring: delivery.go (from a room to a
 // survey), foreign.go (the words of form tools), aside.go with lua/aside.lua (what cannot be used yet).
 package feedback
 

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func (s *Store) redact(ctx context.Context, session string, survey *Survey, answ
 		}
 		return err
 	})
-	kept := answers.and(nil)
+	kept := maps.Clone(answers)
 	for i, id := range asked {
 		kept[id] = Value{texts[i]}
 	}

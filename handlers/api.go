@@ -2,12 +2,10 @@ package handlers
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -189,52 +187,6 @@ func (s *server) getAttendance(c *gin.Context) error {
 	return respond(c, http.StatusOK, rows)
 }
 
-// getAttendanceCSV handles GET /api/v1/sessions/{id}/attendance.csv; an empty cell is what JSON writes as null.
-func (s *server) getAttendanceCSV(c *gin.Context) error {
-	rows, err := s.rows(c)
-	if err != nil {
-		return err
-	}
-	records := [][]string{{
-		"attendee", "first_joined_at", "last_left_at", "visits", "watch_seconds", "watch_seconds_low", "attended", "completed", "provenance",
-	}}
-	for _, r := range rows {
-		records = append(records, []string{
-			r.Attendee, timestamp(r.FirstJoinedAt), timestamp(r.LastLeftAt), strconv.Itoa(r.Visits), decimal(r.WatchSeconds),
-			decimal(r.WatchSecondsLow), strconv.FormatBool(r.Attended), strconv.FormatBool(r.Completed), r.Provenance,
-		})
-	}
-	return respondCSV(c, c.Param("id")+"-attendance.csv", records)
-}
-
-func timestamp(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return t.Format(time.RFC3339Nano)
-}
-
-func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
-
-// respondCSV writes records as a download. A cell that a spreadsheet would run as a formula gets an apostrophe in front;
-// numbers are left alone.
-func respondCSV(c *gin.Context, name string, records [][]string) error {
-	c.Header("Content-Disposition", `attachment; filename="`+name+`"`)
-	c.Header("Content-Type", "text/csv; charset=utf-8")
-	c.Status(http.StatusOK)
-	w := csv.NewWriter(c.Writer)
-	for _, record := range records {
-		for i, cell := range record {
-			if _, err := strconv.ParseFloat(cell, 64); err != nil && strings.ContainsAny(cell[:min(1, len(cell))], "=+-@\t\r") {
-				record[i] = "'" + cell
-			}
-		}
-		_ = w.Write(record) // the caller hung up; there is nobody to tell
-	}
-	w.Flush()
-	return nil
-}
-
 // getCurve handles GET /api/v1/sessions/{id}/curve?step=: a Go duration or whole seconds, at least 1 s.
 func (s *server) getCurve(c *gin.Context) error {
 	st, err := s.statusOf(c.Request.Context(), c.Param("id"))
@@ -316,11 +268,7 @@ func (s *server) results(c *gin.Context) (status, feedback.Results, error) {
 	if survey == nil {
 		return st, feedback.Results{}, notFound("This session has no survey.")
 	}
-	segments := make([]string, len(st.Session.Segments))
-	for i, segment := range st.Session.Segments {
-		segments[i] = segment.ID
-	}
-	results, err := s.Feedback.Results(ctx, st.Session.ID, survey, segments, s.MinimumGroup)
+	results, err := s.Feedback.Results(ctx, st.Session.ID, survey, segmentIDs(st.Session), s.MinimumGroup)
 	return st, withRate(results, st.Summary), err
 }
 
@@ -331,42 +279,6 @@ func (s *server) getFeedback(c *gin.Context) error {
 		return err
 	}
 	return respond(c, http.StatusOK, results)
-}
-
-// getFeedbackCSV handles GET /api/v1/sessions/{id}/feedback.csv: a line per question and value, of everybody and of each
-// segment; the cells of what is hidden are empty.
-func (s *server) getFeedbackCSV(c *gin.Context) error {
-	_, results, err := s.results(c)
-	if err != nil {
-		return err
-	}
-	records := [][]string{{"segment", "question", "kind", "n", "value", "count", "share", "share_low", "share_high", "suppressed"}}
-	records = append(records, tally("", results.Questions)...)
-	for _, segment := range results.Segments {
-		records = append(records, tally(segment.ID, segment.Questions)...)
-	}
-	return respondCSV(c, c.Param("id")+"-feedback.csv", records)
-}
-
-func tally(segment string, questions []feedback.QuestionResult) [][]string {
-	var records [][]string
-	for _, q := range questions {
-		for _, choice := range q.Choices {
-			record := []string{segment, q.ID, string(q.Kind), whole(q.N), choice.Value, whole(choice.Count), "", "", "", strconv.FormatBool(q.Suppressed)}
-			if choice.Share != nil {
-				record[6], record[7], record[8] = decimal(choice.Share.Value), decimal(choice.Share.Low), decimal(choice.Share.High)
-			}
-			records = append(records, record)
-		}
-	}
-	return records
-}
-
-func whole(n *int) string {
-	if n == nil {
-		return ""
-	}
-	return strconv.Itoa(*n)
 }
 
 // seriesObject is a series with its sessions, by planned start.

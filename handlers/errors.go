@@ -67,6 +67,12 @@ func asFailure(err error) *failure {
 		return &failure{status: http.StatusConflict, code: "conflict", detail: "The answer is being changed by another request; please repeat."}
 	case errors.Is(err, feedback.ErrEmpty):
 		return &failure{status: http.StatusUnprocessableEntity, code: "invalid", detail: "Nothing was answered."}
+	case errors.Is(err, feedback.ErrTooFew):
+		return &failure{status: http.StatusConflict, code: "too_few", detail: "Rows are given once twice the minimum group have answered."}
+	case errors.Is(err, feedback.ErrNoText):
+		return notFound("There is no text with this id.")
+	case errors.Is(err, feedback.ErrDecision):
+		return badRequest("decision is approve or hide.")
 	case errors.As(err, &problems):
 		return &failure{status: http.StatusUnprocessableEntity, code: "invalid", detail: "The definition has mistakes.", problems: problems}
 	case isAway(err):

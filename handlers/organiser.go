@@ -25,6 +25,8 @@ type sessionView struct {
 	Curve      *curve
 	Trend      *trend
 	ReadOnly   string // a link for others; empty: the reader has only such a link
+	Texts      *sessionTexts
+	Rows       bool // the answers can be downloaded row by row
 }
 
 // OffsetMinutes is the session's offset from UTC, for the script that writes times.
@@ -186,6 +188,10 @@ func (s *server) sessionPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if v.Texts, err = s.sessionTexts(c, v.Session); err != nil {
+		return err
+	}
+	v.Rows = v.Answers != nil && v.Answers.Respondents >= 2*s.MinimumGroup && !v.Session.Minors
 	if s.isOrganiser(c) {
 		v.ReadOnly = s.link("sessions", v.Session.ID) + "?" + viewerParameter + "=" + s.grant(v.Session.ID, viewerTime)
 	}

@@ -46,6 +46,8 @@ func (s *server) routes() []route {
 		{"GET", "/sessions/:id/live", viewer, s.liveFragment},
 		{"GET", "/sessions/:id/results", viewer, s.resultsPage},
 		{"GET", "/sessions/:id/stream", viewer, s.stream},
+		{"GET", "/sessions/:id/texts", organiser, s.textsPage},
+		{"POST", "/sessions/:id/texts/:text", organiser, s.moderateForm},
 		{"GET", "/series/:id", organiser, s.seriesPage},
 		{"GET", "/login", public, s.loginForm},
 		{"POST", "/login", public, s.login},
@@ -56,10 +58,16 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/sessions/:id", organiser, s.getSession},
 		{"PUT", "/api/v1/sessions/:id", organiser, s.putSession},
 		{"GET", "/api/v1/sessions/:id/attendance", organiser, s.getAttendance},
-		{"GET", "/api/v1/sessions/:id/attendance.csv", organiser, s.getAttendanceCSV},
+		{"GET", "/api/v1/sessions/:id/attendance.csv", organiser, s.export(s.attendanceTable, writeCSV)},
+		{"GET", "/api/v1/sessions/:id/attendance.xlsx", organiser, s.export(s.attendanceTable, writeXLSX)},
 		{"GET", "/api/v1/sessions/:id/curve", organiser, s.getCurve},
 		{"GET", "/api/v1/sessions/:id/feedback", organiser, s.getFeedback},
-		{"GET", "/api/v1/sessions/:id/feedback.csv", organiser, s.getFeedbackCSV},
+		{"GET", "/api/v1/sessions/:id/feedback.csv", organiser, s.export(s.feedbackTable, writeCSV)},
+		{"GET", "/api/v1/sessions/:id/feedback.xlsx", organiser, s.export(s.feedbackTable, writeXLSX)},
+		{"GET", "/api/v1/sessions/:id/answers.csv", organiser, s.export(s.answersTable, writeCSV)},
+		{"GET", "/api/v1/sessions/:id/answers.xlsx", organiser, s.export(s.answersTable, writeXLSX)},
+		{"GET", "/api/v1/sessions/:id/texts", organiser, s.getTexts},
+		{"POST", "/api/v1/sessions/:id/texts/:text", organiser, s.postText},
 		{"POST", "/api/v1/sessions/:id/end", organiser, s.endSession},
 		{"POST", "/api/v1/sessions/:id/declare", organiser, s.declareHeads},
 		{"GET", "/api/v1/series/:id", organiser, s.getSeries},
@@ -122,7 +130,7 @@ func (s *server) adapt(h handle) gin.HandlerFunc {
 // but for webhooks, whose platforms may mean something by it.
 func outer(h http.Handler) (http.Handler, error) {
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.RandomJitter(32, 0, false),
-		gzhttp.ExceptContentTypes([]string{"text/event-stream", "image/png"}))
+		gzhttp.ExceptContentTypes([]string{"text/event-stream", "image/png", xlsxType}))
 	if err != nil {
 		return nil, err
 	}
