@@ -3,7 +3,7 @@
 // the answers, corrected in the same script by the difference between the old answer and the new one, and can be
 // recomputed from the answers at any time.
 //
-// The story in files: survey.go (what is asked), wave.go (when) and validate.go (the mistakes of both), answers.go and
+// The story in files: survey.go (what is asked), waves.go (when) and validate.go (the mistakes of both), answers.go and
 // parse.go (what people say, and what is wrong with it), receipt.go (the code in their hands), row.go (one answer and the cells it counts in), store.go
 // with lua/apply.lua (answers in, tallies corrected), recount.go (tallies checked), results.go with view.go, suppress.go and
 // stats.go (figures out, nothing about fewer than the minimum group). What people write: scrub.go (what is taken out of it)

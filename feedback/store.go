@@ -171,8 +171,8 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	return receipt, e, nil
 }
 
-// PrepareChange builds the entry that replaces the answers under a receipt; segment, stay and time remain. It returns
-// ErrNotFound, ErrDeleted, ErrEmpty, or the store's error.
+// PrepareChange builds the entry that replaces the answers under a receipt, those of the waves that are answered now;
+// segment, stay and time remain. It returns ErrNotFound, ErrDeleted, ErrEmpty, or the store's error.
 func (s *Store) PrepareChange(ctx context.Context, session, receipt string, survey *Survey, answers Answers, lang string) (Entry, error) {
 	if len(answers) == 0 {
 		return Entry{}, ErrEmpty
@@ -182,7 +182,7 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 	if err != nil {
 		return Entry{}, err
 	}
-	row := newRow(survey, s.redact(ctx, session, survey, answers), old.Segment, old.Stay, lang, old.At)
+	row := newRow(survey, s.redact(ctx, session, survey, survey.merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
 	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row}, nil
 }
 

@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -11,19 +13,26 @@ import (
 
 // answerView is what one person said, as the holder of its receipt sees it.
 type answerView struct {
-	Title   string
-	Receipt string
-	Address string
-	Action  string
-	Thanks  bool // just sent
-	Changed bool // just changed
-	Deleted bool // just deleted: nothing else is shown
+	Title     string
+	TitleLang string // see phrase
+	Receipt   string
+	Address   string
+	Action    string
+	Thanks    bool // just sent
+	Changed   bool // just changed
+	Deleted   bool // just deleted: nothing else is shown
+	Waves     []answerWave
+}
+
+// answerWave is what was said in one wave; without waves there is one, that has no title.
+type answerWave struct {
+	Title   phrase
 	Answers []answerRow
 }
 
 type answerRow struct {
-	Question string
-	Said     []string
+	Of, Question phrase // Of: the matrix that the question is a row of
+	Said         []phrase
 }
 
 // answerPage handles GET /feedback/{session}/answers/{receipt}.
@@ -36,34 +45,52 @@ func (s *server) answerPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if !wantsPage(c) {
-		return respond(c, http.StatusOK, submissionJSON{Answers: plain(a.survey, row.Answers), Lang: row.Lang, Segment: row.Segment})
-	}
-	l := s.langs.of(c.Request)
-	v := answerView{
-		Title: a.session.Title.In(l.Tag), Receipt: c.Param("receipt"), Action: c.Request.URL.Path,
-		Address: s.link("feedback", a.session.ID, "answers", c.Param("receipt")),
-		Thanks:  c.Query("thanks") != "", Changed: c.Query("changed") != "",
-	}
-	if v.Answers, err = l.answers(a.survey, row.Answers); err != nil {
-		return err
-	}
-	title, err := l.T("answer.title", "Title", v.Title)
+	survey, err := s.answered(c, a, row)
 	if err != nil {
 		return err
 	}
-	return s.renderTitled(c, http.StatusOK, "answer", title, v)
+	if !wantsPage(c) {
+		return respond(c, http.StatusOK, submissionJSON{Answers: plain(survey, row.Answers), Lang: row.Lang, Segment: row.Segment})
+	}
+	l := s.langs.of(c.Request)
+	title := l.say(a.session.Title)
+	v := answerView{
+		Title: title.Text, TitleLang: title.Lang, Receipt: c.Param("receipt"), Action: c.Request.URL.Path,
+		Address: s.link("feedback", a.session.ID, "answers", c.Param("receipt")),
+		Thanks:  c.Query("thanks") != "", Changed: c.Query("changed") != "",
+	}
+	if v.Waves, err = l.answers(survey, row.Answers); err != nil {
+		return err
+	}
+	heading, err := l.T("answer.title", "Title", v.Title)
+	if err != nil {
+		return err
+	}
+	return s.renderTitled(c, http.StatusOK, "answer", heading, v)
 }
 
-// plain writes answers as a program would send them: numbers as numbers, several choices as a list.
+// answered returns the survey as it was when somebody answered it, so that an old answer stands beside the words that it
+// was given to.
+func (s *server) answered(c *gin.Context, a asked, row feedback.Row) (*feedback.Survey, error) {
+	if row.Survey == a.whole.ID && row.Version == a.whole.Version() {
+		return a.whole, nil
+	}
+	old, err := s.Feedback.Definition(c.Request.Context(), a.session.ID, row.Version)
+	if errors.Is(err, feedback.ErrNotFound) { // answered before definitions were kept
+		return a.whole, nil
+	}
+	return old, err
+}
+
+// plain writes answers as a program would send them: numbers as numbers, several choices and rankings as a list.
 func plain(survey *feedback.Survey, answers feedback.Answers) map[string]any {
 	values := make(map[string]any, len(answers))
 	for id, value := range answers {
 		q, _ := survey.Question(id)
 		switch q.Kind {
-		case feedback.Scale, feedback.NPS:
+		case feedback.Scale, feedback.NPS, feedback.Number:
 			values[id] = json.Number(value.String())
-		case feedback.Multiple:
+		case feedback.Multiple, feedback.Ranking:
 			values[id] = value
 		default:
 			values[id] = value.String()
@@ -72,24 +99,60 @@ func plain(survey *feedback.Survey, answers feedback.Answers) map[string]any {
 	return values
 }
 
-// answers puts what was said into words, in the survey's order.
-func (l *lang) answers(survey *feedback.Survey, answers feedback.Answers) ([]answerRow, error) {
-	var rows []answerRow
-	for _, q := range survey.All() {
-		if len(answers[q.ID]) == 0 {
-			continue
-		}
-		row := answerRow{Question: q.Label.In(l.Tag)}
-		for _, value := range answers[q.ID] {
-			label, err := l.choice(q, value)
+// answers puts what was said into words, wave by wave, in the survey's order.
+func (l *lang) answers(survey *feedback.Survey, answers feedback.Answers) ([]answerWave, error) {
+	waves := []string{""}
+	if len(survey.Waves) > 0 {
+		waves = nil
+	}
+	for _, w := range survey.Waves {
+		waves = append(waves, w.ID)
+	}
+	var all []answerWave
+	for _, id := range waves {
+		wave := answerWave{Title: l.wave(survey, id)}
+		for _, q := range survey.In(id).All() {
+			if len(answers[q.ID]) == 0 {
+				continue
+			}
+			row, err := l.answer(q, answers[q.ID])
 			if err != nil {
 				return nil, err
 			}
-			row.Said = append(row.Said, label)
+			wave.Answers = append(wave.Answers, row)
 		}
-		rows = append(rows, row)
+		if len(wave.Answers) > 0 {
+			all = append(all, wave)
+		}
 	}
-	return rows, nil
+	return all, nil
+}
+
+// answer puts what was said to one question into words.
+func (l *lang) answer(q feedback.Question, said feedback.Value) (answerRow, error) {
+	row := answerRow{Of: l.say(q.Of), Question: l.say(q.Label)}
+	for i, value := range said {
+		words, err := l.choice(q, value)
+		if err != nil {
+			return row, err
+		}
+		switch q.Kind {
+		case feedback.Ranking:
+			words.Text = strconv.Itoa(i+1) + ". " + words.Text
+		case feedback.Consent:
+			words.Lang = ""
+			words.Text, err = l.T("choice.yes")
+		case feedback.Number:
+			if unit := l.say(q.Unit); unit.Text != "" {
+				words = phrase{Text: value + "\u00a0" + unit.Text, Lang: unit.Lang}
+			}
+		}
+		if err != nil {
+			return row, err
+		}
+		row.Said = append(row.Said, words)
+	}
+	return row, nil
 }
 
 // changeAnswer handles POST and PUT /feedback/{session}/answers/{receipt}: JSON replaces the answers; the form's buttons
@@ -124,7 +187,7 @@ func (s *server) changeAnswer(c *gin.Context) error {
 
 // change replaces the answers and counts what became of it.
 func (s *server) change(c *gin.Context, a asked, answers feedback.Answers, lang string) error {
-	err := s.Feedback.Change(c.Request.Context(), a.session.ID, c.Param("receipt"), a.survey, answers, lang)
+	err := s.Feedback.Change(c.Request.Context(), a.session.ID, c.Param("receipt"), a.whole, answers, lang)
 	s.count(a, "changed", err)
 	return err
 }
@@ -137,6 +200,7 @@ func (s *server) count(a asked, done string, err error) {
 }
 
 func (s *server) changeJSON(c *gin.Context, a asked) error {
+	a.survey = a.whole // what a program has read may be of several waves
 	body, answers, err := s.readAnswers(c, a)
 	if err != nil || answers == nil {
 		return err

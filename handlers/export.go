@@ -66,14 +66,14 @@ func (s *server) feedbackTable(c *gin.Context) (table, error) {
 
 // answersTable is a row per answer, without what results hide.
 func (s *server) answersTable(c *gin.Context) (table, error) {
-	a, err := s.answered(c)
+	a, err := s.organised(c)
 	if err != nil {
 		return table{}, err
 	}
 	if a.session.Minors {
 		return table{}, &failure{status: http.StatusForbidden, code: "minors", detail: "Answers of minors are shown in groups only."}
 	}
-	rows, err := s.Feedback.Rows(c.Request.Context(), a.session.ID, a.survey, segmentIDs(a.session), s.MinimumGroup)
+	rows, err := s.Feedback.Rows(c.Request.Context(), a.session.ID, a.whole, segmentIDs(a.session), s.MinimumGroup)
 	return table{Table: rows, name: "answers", words: true}, err
 }
 

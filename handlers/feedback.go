@@ -21,7 +21,9 @@ import (
 // asked is what a request about a survey is about.
 type asked struct {
 	session attendance.Session
-	survey  *feedback.Survey
+	whole   *feedback.Survey // with all its waves
+	survey  *feedback.Survey // what is asked now: see in
+	wave    string
 	promise feedback.Promise // what holds for the answers: what was promised to those before, or more
 }
 
@@ -44,7 +46,11 @@ func (s *server) asked(c *gin.Context) (asked, error) {
 	if before, given, err := s.Feedback.Promise(c.Request.Context(), session.ID); err == nil && given {
 		promise = promise.Tighten(before)
 	}
-	return asked{session, survey.For(promise.Minors), promise}, nil
+	a, ok := asked{session: session, whole: survey.For(promise.Minors), promise: promise}.in(c.Query("wave"), s)
+	if !ok {
+		return asked{}, noWave()
+	}
+	return a, nil
 }
 
 // surveyPage handles GET /feedback/{session}: the survey's first page.
@@ -78,7 +84,7 @@ func (s *server) submit(c *gin.Context) error {
 	}
 	return s.step(c, f, func(answers feedback.Answers) error {
 		receipt, err := s.send(c.Request.Context(), feedback.Submission{
-			Session: a.session.ID, Survey: a.survey, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
+			Session: a.session.ID, Survey: a.whole, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
 			Answers: answers, Key: formKey(f.said.Get("token")), Promise: a.promise,
 		})
 		if err != nil {
@@ -118,6 +124,7 @@ type submissionJSON struct {
 	Answers map[string]any `json:"answers"`
 	Lang    string         `json:"lang"`
 	Segment string         `json:"segment"`
+	Wave    string         `json:"wave,omitempty"` // empty: the one that is open
 }
 
 // invalidJSON says what is wrong with a program's answers, by question, without repeating them.
@@ -132,7 +139,7 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 		return err
 	}
 	receipt, err := s.send(c.Request.Context(), feedback.Submission{
-		Session: a.session.ID, Survey: a.survey, Segment: body.Segment, Lang: body.Lang, Answers: answers, Promise: a.promise,
+		Session: a.session.ID, Survey: a.whole, Segment: body.Segment, Lang: body.Lang, Answers: answers, Promise: a.promise,
 	})
 	if errors.Is(err, feedback.ErrEmpty) {
 		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"Nothing was answered.", map[string]string{}})
@@ -157,8 +164,15 @@ func (s *server) readAnswers(c *gin.Context, a asked) (submissionJSON, feedback.
 	case err != nil:
 		return body, nil, err
 	}
-	answers, mistakes := feedback.ParseJSON(a.survey, body.Answers)
-	if len(fields) == 0 {
+	var answers feedback.Answers
+	survey := a.survey
+	if body.Wave != "" {
+		survey = a.whole.In(body.Wave)
+	}
+	if survey == nil {
+		fields["wave"] = "this survey has no such wave"
+	} else if parsed, mistakes := feedback.ParseJSON(survey, body.Answers); len(fields) == 0 {
+		answers = parsed
 		maps.Copy(fields, mistakes.Reasons())
 	}
 	if !hasSegment(a.session, body.Segment) {
@@ -196,12 +210,18 @@ func (s *server) readForm(c *gin.Context, a asked) (form, error) {
 		return form{}, badRequest("The form cannot be read.")
 	}
 	c.Request.PostForm = said
+	if wave := said.Get("wave"); wave != "" {
+		var ok bool
+		if a, ok = a.in(wave, s); !ok {
+			return form{}, noWave()
+		}
+	}
 	return form{asked: a, said: said}, nil
 }
 
 // step takes one submitted page: back to the one before, on to the next, or, after the last one, finish.
 func (s *server) step(c *gin.Context, f form, finish func(feedback.Answers) error) error {
-	pages := f.survey.Pages()
+	pages := f.pages()
 	at := max(0, slices.IndexFunc(pages, func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
 	if f.said.Get("do") == "back" {
 		return s.renderSurvey(c, http.StatusOK, f.at(max(0, at-1)))
@@ -215,7 +235,7 @@ func (s *server) step(c *gin.Context, f form, finish func(feedback.Answers) erro
 	answers, mistakes := feedback.ParseForm(f.survey, f.said)
 	if len(mistakes) > 0 { // of an earlier page: the fields it carries were changed on the way
 		first := slices.IndexFunc(pages, func(p feedback.Section) bool {
-			return slices.ContainsFunc(p.Questions, func(q feedback.Question) bool { _, wrong := mistakes[q.ID]; return wrong })
+			return slices.ContainsFunc(p.Items(), func(q feedback.Question) bool { _, wrong := mistakes[q.ID]; return wrong })
 		})
 		return s.renderMistakes(c, f.at(max(0, first)), mistakes)
 	}
@@ -244,7 +264,7 @@ func (s *server) finished(c *gin.Context, f form, err error) error {
 // at moves the form to its page number i, from 0.
 func (f form) at(i int) form {
 	f.said = maps.Clone(f.said)
-	f.said.Set("page", f.survey.Pages()[i].ID)
+	f.said.Set("page", f.pages()[i].ID)
 	return f
 }
 
@@ -258,9 +278,14 @@ func (s *server) surveyQR(c *gin.Context) error {
 	if !hasSegment(a.session, segment) {
 		return notFound("This session has no such segment.")
 	}
-	address := s.link("feedback", a.session.ID)
-	if segment != "" {
-		address += "?segment=" + segment
+	address, query := s.link("feedback", a.session.ID), url.Values{}
+	for _, name := range []string{"segment", "wave"} {
+		if c.Query(name) != "" {
+			query.Set(name, c.Query(name))
+		}
+	}
+	if len(query) > 0 {
+		address += "?" + query.Encode()
 	}
 	drawing, err := qrSVG(address)
 	if err != nil {

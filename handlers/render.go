@@ -111,7 +111,7 @@ func (s *server) page(c *gin.Context, name, title string, view any) page {
 // otherAddress keeps what the page needs of the query and leaves tokens behind.
 func otherAddress(query url.Values, tag string) string {
 	kept := url.Values{"lang": {tag}}
-	for _, key := range []string{"segment", "thanks"} {
+	for _, key := range []string{"segment", "wave", "thanks"} {
 		if value := query.Get(key); value != "" {
 			kept.Set(key, value)
 		}

@@ -118,7 +118,7 @@ func (l *lang) result(q feedback.Question, r feedback.QuestionResult) (resultVie
 		if err != nil {
 			return v, err
 		}
-		bar := barView{Label: label, Count: *choice.Count, Share: *choice.Share}
+		bar := barView{Label: label.Text, Count: *choice.Count, Share: *choice.Share}
 		if bar.Interval, err = l.interval(bar.Share); err != nil {
 			return v, err
 		}

@@ -13,8 +13,8 @@ import (
 	"jauge/internal/problem"
 )
 
-// answered finds the session in the path and its survey, for its organiser.
-func (s *server) answered(c *gin.Context) (asked, error) {
+// organised finds the session in the path and its survey, for its organiser.
+func (s *server) organised(c *gin.Context) (asked, error) {
 	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return asked{}, err
@@ -23,7 +23,7 @@ func (s *server) answered(c *gin.Context) (asked, error) {
 	if survey == nil {
 		return asked{}, notFound("This session has no survey.")
 	}
-	return asked{session: session, survey: survey}, nil
+	return asked{session: session, whole: survey}, nil
 }
 
 func segmentIDs(session attendance.Session) []string {
@@ -36,7 +36,7 @@ func segmentIDs(session attendance.Session) []string {
 
 // texts reads the texts of a session, nothing for one without a survey.
 func (s *server) texts(c *gin.Context, a asked) ([]feedback.Text, error) {
-	return s.Feedback.Texts(c.Request.Context(), a.session.ID, a.survey, s.MinimumGroup)
+	return s.Feedback.Texts(c.Request.Context(), a.session.ID, a.whole, s.MinimumGroup)
 }
 
 // textStates are the states that a list of texts can be about, the first by default on the page.
@@ -57,7 +57,7 @@ func (s *server) getTexts(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.answered(c)
+	a, err := s.organised(c)
 	if err != nil {
 		return err
 	}
@@ -71,11 +71,11 @@ func (s *server) getTexts(c *gin.Context) error {
 
 // moderate decides about the text in the path.
 func (s *server) moderate(c *gin.Context, decision feedback.Decision) (feedback.Text, error) {
-	a, err := s.answered(c)
+	a, err := s.organised(c)
 	if err != nil {
 		return feedback.Text{}, err
 	}
-	return s.Feedback.Moderate(c.Request.Context(), a.session.ID, a.survey, s.MinimumGroup, c.Param("text"), decision)
+	return s.Feedback.Moderate(c.Request.Context(), a.session.ID, a.whole, s.MinimumGroup, c.Param("text"), decision)
 }
 
 // postText handles POST /api/v1/sessions/{id}/texts/{text}.
@@ -129,7 +129,7 @@ func (s *server) textsPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.answered(c)
+	a, err := s.organised(c)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (s *server) textsPage(c *gin.Context) error {
 	if v.More = max(0, len(texts)-maxTexts); v.More > 0 {
 		texts = texts[:maxTexts]
 	}
-	v.Questions = l.textGroups(a.survey, texts)
+	v.Questions = l.textGroups(a.whole, texts)
 	return s.render(c, http.StatusOK, "texts", "texts.title", v)
 }
 
@@ -208,7 +208,7 @@ func (s *server) sessionTexts(c *gin.Context, session attendance.Session) (*sess
 	if survey == nil {
 		return nil, nil
 	}
-	texts, err := s.texts(c, asked{session: session, survey: survey})
+	texts, err := s.texts(c, asked{session: session, whole: survey})
 	if err != nil || len(texts) == 0 {
 		return nil, err
 	}

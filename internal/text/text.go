@@ -13,18 +13,13 @@ var Fallbacks = []string{"fr", "en"}
 type Text map[string]string
 
 // In returns the phrase in lang, or in the first fallback that has one, or in any language at all.
-func (t Text) In(lang string) string {
-	if s := t[lang]; s != "" {
-		return s
-	}
-	for _, l := range Fallbacks {
-		if s := t[l]; s != "" {
-			return s
-		}
-	}
-	for _, l := range slices.Sorted(maps.Keys(t)) {
+func (t Text) In(lang string) string { return t[t.Spoken(lang)] }
+
+// Spoken returns the language of the phrase that In(lang) returns; empty when there is none.
+func (t Text) Spoken(lang string) string {
+	for _, l := range slices.Concat([]string{lang}, Fallbacks, t.Langs()) {
 		if t[l] != "" {
-			return t[l]
+			return l
 		}
 	}
 	return ""

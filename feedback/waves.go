@@ -1,6 +1,7 @@
 package feedback
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -129,4 +130,19 @@ func (w Wave) openedBy(start, end time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return base.Add(d), !base.IsZero()
+}
+
+// merge is what a person's answers become who answers again: the waves that are answered now replace what was said in
+// them, the others stay. Without waves it is the new answers.
+func (s *Survey) merge(old, answers Answers) Answers {
+	merged := Answers{}
+	for id, v := range old {
+		_, wave, waved := strings.Cut(id, "@")
+		again := func(now string) bool { return strings.HasSuffix(now, "@"+wave) }
+		if waved && !slices.ContainsFunc(slices.Collect(maps.Keys(answers)), again) {
+			merged[id] = v
+		}
+	}
+	maps.Copy(merged, answers)
+	return merged
 }
