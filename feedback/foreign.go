@@ -43,7 +43,7 @@ func CheckQuestions(s *Survey, questions map[string]string) problem.Problems {
 // or the one of that very id; a choice is found by its value or by its label in any language, whatever the case and the
 // spaces; numbers may come as strings, yes and no as words in French or English, a ranking as the list of its choices, the
 // best first. Nothing is required, and no condition is held against what was shown: both are the form's affair. What cannot be translated comes back by reference, with the reason; of several choices, those that
-// the survey has are kept.
+// the survey has are kept, and of a ranking all or nothing.
 func Translate(s *Survey, questions map[string]string, values map[string]any) (Answers, FieldErrors) {
 	answers, lost := Answers{}, FieldErrors{}
 	for _, ref := range slices.Sorted(maps.Keys(values)) {
@@ -109,6 +109,9 @@ func (q Question) translate(value any) (said []string, wrong *FieldError) {
 		if !slices.Contains(said, one) { // two labels of one choice
 			said = append(said, one)
 		}
+	}
+	if wrong != nil && q.Kind == Ranking { // what is left would move up
+		return nil, wrong
 	}
 	return said, wrong
 }

@@ -72,6 +72,55 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
+// What form tools send to the kinds that have more than one way to be said.
+func TestTranslateKinds(t *testing.T) {
+	t.Parallel()
+	type values = map[string]any
+	questions := map[string]string{
+		"r1": "best@after", "r2": "pace.talk@after", "r3": "age@after", "r4": "agree@before", "r5": "why@after", "r6": "views.use@later",
+	}
+	for _, row := range []struct {
+		name    string
+		values  values
+		answers Answers
+		lost    FieldErrors
+	}{
+		{"ranking", values{"r1": []any{"Quiz", "talk"}}, Answers{"best@after": {"quiz", "talk"}}, FieldErrors{}},
+		{"ranking with another", values{"r1": []any{"Lunch", "talk"}}, Answers{}, FieldErrors{"r1": {Code: NoChoice}}},
+		{"row of choices", values{"r2": "FAST"}, Answers{"pace.talk@after": {"fast"}}, FieldErrors{}},
+		{"row of a scale", values{"r6": json.Number("3")}, Answers{"views.use@later": {"3"}}, FieldErrors{}},
+		{"by its own id", values{"interest@later": "4"}, Answers{"interest@later": {"4"}}, FieldErrors{}},
+		{"number", values{"r3": json.Number("17")}, Answers{"age@after": {"17"}}, FieldErrors{}},
+		{"number as a string", values{"r3": " 17 "}, Answers{"age@after": {"17"}}, FieldErrors{}},
+		{"number out of range", values{"r3": json.Number("170")}, Answers{}, FieldErrors{"r3": {Code: Range, Min: 10, Max: 99}}},
+		{"consent", values{"r4": true}, Answers{"agree@before": {Yes}}, FieldErrors{}},
+		{"consent in French", values{"r4": "Oui"}, Answers{"agree@before": {Yes}}, FieldErrors{}},
+		{"consent by its sentence", values{"r4": []any{"I agree"}}, Answers{"agree@before": {Yes}}, FieldErrors{}},
+		{"no consent", values{"r4": false}, Answers{}, FieldErrors{}},
+		{"consent, perhaps", values{"r4": "perhaps"}, Answers{}, FieldErrors{"r4": {Code: NoChoice}}},
+		{"a line", values{"r5": " x "}, Answers{"why@after": {"x"}}, FieldErrors{}},
+		{"two lines", values{"r5": "x\ny"}, Answers{}, FieldErrors{"r5": {Code: Lines}}},
+	} {
+		answers, lost := Translate(every(), questions, row.values)
+		if diff := cmp.Diff(row.answers, answers); diff != "" {
+			t.Errorf("%s: answers (-want +got):\n%s", row.name, diff)
+		}
+		if diff := cmp.Diff(row.lost, lost); diff != "" {
+			t.Errorf("%s: lost (-want +got):\n%s", row.name, diff)
+		}
+	}
+}
+
+// Nothing that a person may have written is kept aside, on one line or on several.
+func TestScrubTexts(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []Kind{ShortText, FreeText} {
+		if kept := scrub(&Question{Kind: kind}, "12", nil); kept != nil {
+			t.Errorf("%s: %v is kept", kind, kept)
+		}
+	}
+}
+
 // FuzzTranslate: whatever a tool sends, what comes out is an answer that the survey takes.
 func FuzzTranslate(f *testing.F) {
 	f.Add(`{"rating":"8","one":["LAW"],"many":["x","?"],"agree":"oui","comment":"Merci","x":{}}`)

@@ -2,12 +2,15 @@ package feedback
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -671,5 +674,95 @@ func TestValidateKindsAndWaves(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// FuzzParseJSONOfKinds: whatever is sent to a survey of every kind, in a wave or in all of them, what is accepted is asked
+// of that person, fits the survey, is counted, and survives a form and a program.
+func FuzzParseJSONOfKinds(f *testing.F) {
+	f.Add(`{"interest": 4, "views": {"place": 2}, "best": ["quiz", "talk"], "pace": {"talk": "fast"}, "age": 17, "stayed": false, "when": "late", "why": "x"}`, 2)
+	f.Add(`{"interest@before": 4, "agree": true, "interest@later": 1, "topics": ["law", "arts"]}`, 0)
+	f.Add(`{"views": 3, "views@after": {"use": null, "x": {}}, "agree@before": "yes", "pace.talk": ["fast"]}`, 1)
+	f.Add(`{"recommend": 1e1, "comment": "a\u0000", "age": -0, "best": [1]}`, 3)
+	f.Fuzz(func(t *testing.T, body string, wave int) {
+		s := every()
+		if wave := wave & 3; wave > 0 {
+			s = s.In(s.Waves[wave-1].ID)
+		}
+		var values map[string]any
+		if json.Unmarshal([]byte(body), &values) != nil {
+			return
+		}
+		answers, errs := ParseJSON(s, values)
+		for name := range errs {
+			if name != Unnamed && !items.MatchString(name) {
+				t.Fatalf("the error names %q", name)
+			}
+		}
+		if errs == nil {
+			checkKinds(t, answers)
+		}
+	})
+}
+
+// FuzzParseFormOfKinds: the same for a form.
+func FuzzParseFormOfKinds(f *testing.F) {
+	f.Add("q.best@after.quiz=1&q.best@after.talk=2&q.stayed@after=no&q.when@after=late&q.age@after=+017", 1)
+	f.Add("q.best@after.quiz=2&q.pace.talk@after=fast&q.why@after=a%0Ab&q.views.use@after=5", 1)
+	f.Add("q.agree@before=yes&q.views.place@before=3&q.views.place@before=4&q.x.y@z=1", 0)
+	f.Add("q.recommend@later=10&q.comment@later=%C3%28&q.interest@later=+1", 2)
+	f.Fuzz(func(t *testing.T, body string, wave int) {
+		s := every()
+		s = s.In(s.Waves[(wave&3)%3].ID)
+		form, err := url.ParseQuery(body)
+		if err != nil {
+			return
+		}
+		answers, errs := ParseForm(s, form)
+		for name := range errs {
+			if name != Unnamed && !items.MatchString(name) {
+				t.Fatalf("the error names %q", name)
+			}
+			if errs[name].Code == NotAsked {
+				t.Fatalf("a form is told of %q", name)
+			}
+		}
+		if errs == nil {
+			checkKinds(t, answers)
+		}
+	})
+}
+
+// checkKinds holds accepted answers against the survey that they are answers to.
+func checkKinds(t *testing.T, answers Answers) {
+	t.Helper()
+	s := every()
+	shown := map[string]bool{}
+	again := Answers{}
+	for _, wave := range s.waves() {
+		asked := s.In(wave)
+		for _, page := range asked.Shown(answers) {
+			for _, q := range page.Items() {
+				shown[q.ID] = true
+			}
+		}
+		some, _ := ParseForm(asked, asked.Form(answers)) // a wave that is not answered lacks what it requires
+		maps.Copy(again, some)
+	}
+	for id, v := range answers {
+		if !shown[id] {
+			t.Fatalf("%s is not asked: %v", id, answers)
+		}
+		if q, _ := s.Question(id); q.isText() && !utf8.ValidString(v.String()) {
+			t.Fatalf("%s is no text: %q", id, v)
+		}
+	}
+	if diff := cmp.Diff(answers, again); diff != "" {
+		t.Fatal(diff)
+	}
+	for _, key := range cells(s, "evry", Stayed, answers) {
+		if parts := strings.Split(key, "|"); len(parts) != 5 {
+			t.Fatalf("cell %q", key)
+		}
 	}
 }

@@ -3,8 +3,9 @@ package feedback
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func (h *history) apply(t *rapid.T, e Entry) {
 
 func (h *history) submit(t *rapid.T) {
 	sub := Submission{
-		Session: "law", Survey: asked(), Answers: drawAnswers(t),
+		Session: "law", Survey: every(), Answers: drawAnswers(t),
 		Segment: rapid.SampledFrom([]string{"", "evry", "colombes"}).Draw(t, "segment"),
 		Key:     rapid.SampledFrom([]string{"", "", "form:1", "form:2"}).Draw(t, "key"),
 	}
@@ -82,8 +83,33 @@ func (h *history) change(t *rapid.T) {
 	if !ok {
 		return
 	}
-	e, err := h.s.PrepareChange(context.Background(), "law", receipt, asked(), drawAnswers(t), "en")
+	answers := drawAnswers(t)
+	e, err := h.s.PrepareChange(context.Background(), "law", receipt, every(), answers, "en")
+	hash, _ := h.s.receiptHash("law", receipt)
+	if old := h.standing[hash]; err == nil && old != nil {
+		if diff := cmp.Diff(answeredAgain(old.Answers, answers), e.Row.Answers); diff != "" {
+			t.Fatal(diff)
+		}
+	}
 	h.applyUnlessDeleted(t, receipt, e, err)
+}
+
+// answeredAgain is the reference for a change: a wave that is answered again has the new answers, the others the old ones.
+func answeredAgain(old, again Answers) Answers {
+	both := Answers{}
+	for _, wave := range every().waves() {
+		from := old
+		items := every().In(wave).All()
+		if slices.ContainsFunc(items, func(q Question) bool { return again[q.ID] != nil }) {
+			from = again
+		}
+		for _, q := range items {
+			if v, ok := from[q.ID]; ok {
+				both[q.ID] = v
+			}
+		}
+	}
+	return both
 }
 
 func (h *history) delete(t *rapid.T) {
@@ -132,7 +158,7 @@ func (h *history) check(t *rapid.T) {
 	want := tally{}
 	for _, row := range h.standing {
 		if row != nil {
-			for _, key := range cells(asked(), row.Segment, row.Stay, row.Answers) {
+			for _, key := range cells(every(), row.Segment, row.Stay, row.Answers) {
 				want[key]++
 			}
 		}
@@ -149,18 +175,43 @@ func (h *history) check(t *rapid.T) {
 	}
 }
 
+// drawAnswers draws what one person says, in one wave or in several, to questions of every kind.
 func drawAnswers(t *rapid.T) Answers {
-	answers := Answers{"rating": {fmt.Sprint(rapid.IntRange(0, 10).Draw(t, "rating"))}}
-	for _, id := range []string{"before", "now"} {
-		if n := rapid.IntRange(0, 5).Draw(t, id); n > 0 {
-			answers[id] = Value{fmt.Sprint(n)}
+	s := every()
+	waves := rapid.SliceOfNDistinct(rapid.SampledFrom(s.waves()), 1, 3, rapid.ID).Draw(t, "waves")
+	all := Answers{}
+	for _, wave := range waves {
+		asked := s.In(wave)
+		form := Answers{}
+		for _, q := range asked.All() {
+			if v := drawValue(t, q); len(v) > 0 {
+				form[q.ID] = v
+			}
 		}
+		answers, errs := ParseForm(asked, asked.Form(form)) // without what is not shown
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		maps.Copy(all, answers)
 	}
-	if many := rapid.SampledFrom([]Value{nil, {"x"}, {"x", "y"}, {"z"}}).Draw(t, "many"); many != nil {
-		answers["many"] = many
+	return all
+}
+
+// drawValue draws an answer to an item; a question that everybody is asked, and a required one, always have one.
+func drawValue(t *rapid.T, q Question) Value {
+	picks := 1
+	switch {
+	case !q.Required && !strings.HasPrefix(q.ID, "interest") && rapid.Bool().Draw(t, "skip "+q.ID):
+		return nil
+	case q.isText():
+		return Value{"Merci"}
+	case q.Kind == Multiple || q.Kind == Ranking:
+		picks = len(q.Values())
 	}
-	if rapid.Bool().Draw(t, "comments") {
-		answers["comment"] = Value{"Merci"}
+	v := Value(rapid.SliceOfNDistinct(rapid.SampledFrom(q.Values()), 1, picks, rapid.ID).Draw(t, q.ID))
+	v, err := q.read(v)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return answers
+	return v
 }

@@ -7,38 +7,74 @@ import (
 	"jauge/feedback"
 )
 
-// Answers invents what one person says in a survey, as a program posts it in JSON: question id → value. Most like what
-// they saw, and what a "now" question asks has mostly risen since "before".
+// Answers invents what one person says in a survey, as a program posts it in JSON: item id → value. Most like what they
+// saw, and what a "now" question asks has mostly risen since "before". What the survey does not show to somebody who says
+// so much is left out.
 func Answers(r *rand.Rand, survey *feedback.Survey, lang string) map[string]any {
+	items := survey.All()
 	before := map[string]bool{}
-	for _, q := range survey.All() {
+	for _, q := range items {
 		before[q.Pair] = true
 	}
 	said := map[string]any{}
-	for _, q := range survey.All() {
+	for _, q := range items {
 		if !q.Required && r.IntN(25) == 0 { // skipped
 			continue
 		}
-		switch q.Kind {
-		case feedback.Scale, feedback.NPS:
-			said[q.ID] = number(r, q, before[q.ID], said[q.Pair])
-		case feedback.YesNo:
-			said[q.ID] = r.IntN(10) < 6
-		case feedback.Single:
-			said[q.ID] = q.Choices[r.IntN(len(q.Choices))].Value
-		case feedback.Multiple:
-			said[q.ID] = several(r, q)
-		case feedback.FreeText:
-			if q.Required || r.IntN(5) == 0 {
-				text := []rune(remark(r, lang))
-				said[q.ID] = string(text[:min(len(text), q.Limit())])
-			}
+		if value := answer(r, q, before[q.ID], said[q.Pair], lang); value != nil {
+			said[q.ID] = value
+		}
+	}
+	_, mistakes := feedback.ParseJSON(survey, decoded(said))
+	for id, mistake := range mistakes {
+		if mistake.Code == feedback.NotAsked {
+			delete(said, id)
 		}
 	}
 	return said
 }
 
-// number draws from a scale: low to middling for what was before, one up as a rule for its "now", and high else.
+// answer invents what one person says to an item; nil: nothing.
+func answer(r *rand.Rand, q feedback.Question, isBefore bool, then any, lang string) any {
+	switch q.Kind {
+	case feedback.Scale, feedback.NPS, feedback.Number:
+		return number(r, q, isBefore, then)
+	case feedback.YesNo:
+		return r.IntN(10) < 6
+	case feedback.Consent:
+		if q.Required || r.IntN(10) < 8 {
+			return true
+		}
+	case feedback.Single:
+		return q.Choices[r.IntN(len(q.Choices))].Value
+	case feedback.Multiple, feedback.Ranking:
+		return several(r, q)
+	case feedback.ShortText, feedback.FreeText:
+		if q.Required || r.IntN(5) == 0 {
+			return short(remark(r, lang), q.Limit())
+		}
+	}
+	return nil
+}
+
+// decoded is what was said as JSON decodes it.
+func decoded(said map[string]any) map[string]any {
+	values := map[string]any{}
+	for id, value := range said {
+		if list, ok := value.([]string); ok {
+			items := make([]any, len(list))
+			for i, item := range list {
+				items[i] = item
+			}
+			value = items
+		}
+		values[id] = value
+	}
+	return values
+}
+
+// number draws from a scale: low to middling for what was before, one up as a rule for its "now", and high else. Other
+// numbers are drawn about the middle.
 func number(r *rand.Rand, q feedback.Question, isBefore bool, then any) int {
 	values := q.Values() // the numbers from low to high
 	low, _ := strconv.Atoi(values[0])
@@ -49,13 +85,16 @@ func number(r *rand.Rand, q feedback.Question, isBefore bool, then any) int {
 		return min(max(was+rise, low), high)
 	}
 	center := 0.8
-	if isBefore {
+	switch {
+	case isBefore:
 		center = 0.4
+	case q.Kind == feedback.Number:
+		center = 0.5
 	}
 	return min(max(low+int(span*center+r.NormFloat64()*span/5+0.5), low), high)
 }
 
-// several picks one choice or more, as many as allowed.
+// several picks one choice or more, as many as allowed, in any order.
 func several(r *rand.Rand, q feedback.Question) []string {
 	most := len(q.Choices)
 	if q.MaxChoices > 0 {
@@ -66,6 +105,12 @@ func several(r *rand.Rand, q feedback.Question) []string {
 		picked = append(picked, q.Choices[i].Value)
 	}
 	return picked
+}
+
+// short cuts a text to so many characters.
+func short(text string, limit int) string {
+	runes := []rune(text)
+	return string(runes[:min(len(runes), limit)])
 }
 
 func remark(r *rand.Rand, lang string) string {
