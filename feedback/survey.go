@@ -264,6 +264,9 @@ func (q Question) Values() []string {
 	switch q.Kind {
 	case Scale, NPS, Number:
 		low, high := q.bounds()
+		if low > high || high-low > maxSpan { // as Validate says
+			return nil
+		}
 		values := make([]string, 0, high-low+1)
 		for n := low; n <= high; n++ {
 			values = append(values, strconv.Itoa(n))
