@@ -168,7 +168,7 @@ func FuzzParseForm(f *testing.F) {
 		}
 		answers, errs := ParseForm(asked(), form)
 		for name := range errs {
-			if name != Unnamed && !ids.MatchString(name) {
+			if name != Unnamed && !items.MatchString(name) {
 				t.Fatalf("the error names %q", name)
 			}
 		}

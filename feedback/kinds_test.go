@@ -3,6 +3,7 @@ package feedback
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -586,7 +587,7 @@ func TestVersions(t *testing.T) {
 				t.Error(diff)
 			}
 		}
-		if _, err := s.Definition(t.Context(), "law", "00000000"); err != ErrNotFound {
+		if _, err := s.Definition(t.Context(), "law", "00000000"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("a version that never was: %v", err)
 		}
 	})

@@ -164,10 +164,45 @@ func TestNothingBySubtraction(t *testing.T) {
 	})
 }
 
+// The same of the kinds whose figures are made of more than is shown: ranges of numbers, first ranks, ticks among all.
+func TestNothingBySubtractionOfKinds(t *testing.T) {
+	t.Parallel()
+	survey := &Survey{ID: "s", Title: words("S"), Questions: []Question{
+		{ID: "age", Kind: Number, Min: 0, Max: 29, Label: words("Age")},
+		{ID: "best", Kind: Ranking, Choices: offer("a", "b"), Label: words("Best")},
+		{ID: "agree", Kind: Consent, Label: words("Agree")},
+	}}
+	rapid.Check(t, func(t *rapid.T) {
+		counted, segments := tally{}, []string{"a", "b", "c"}
+		for _, segment := range append(segments, "") {
+			for range rapid.IntRange(0, 14).Draw(t, "people of "+segment) {
+				answers := Answers{"age": {fmt.Sprint(rapid.IntRange(0, 29).Draw(t, "age"))}}
+				for id, values := range map[string][]Value{"best": {nil, {"a"}, {"b", "a"}}, "agree": {nil, {Yes}}} {
+					if v := rapid.SampledFrom(values).Draw(t, id); v != nil {
+						answers[id] = v
+					}
+				}
+				for _, key := range cells(survey, segment, "", answers) {
+					counted[key]++
+				}
+			}
+		}
+		results := counted.results("law", survey, segments, k)
+		for i := range results.Questions {
+			parts := make([]QuestionResult, len(segments))
+			for j, s := range results.Segments {
+				parts[j] = s.Questions[i]
+			}
+			attack(t, results.Questions[i], parts)
+		}
+	})
+}
+
+// attack subtracts the shown parts from the shown whole.
 func attack(t *rapid.T, whole QuestionResult, parts []QuestionResult) {
 	for _, part := range append(parts, whole) {
 		if !part.Suppressed {
-			safe(t, *part.N, *part.Choices[0].Count, *part.Choices[1].Count)
+			safe(t, countsOf(part))
 		}
 	}
 	if whole.Suppressed {
@@ -178,19 +213,29 @@ func attack(t *rapid.T, whole QuestionResult, parts []QuestionResult) {
 		}
 		return
 	}
-	n, no, yes := *whole.N, *whole.Choices[0].Count, *whole.Choices[1].Count
+	rest := countsOf(whole)
 	for _, part := range parts {
 		if !part.Suppressed {
-			n, no, yes = n-*part.N, no-*part.Choices[0].Count, yes-*part.Choices[1].Count
+			rest = rest.minus(countsOf(part))
 		}
 	}
-	if n > 0 {
-		safe(t, n, no, yes)
+	if rest.n > 0 {
+		safe(t, rest)
 	}
 }
 
-func safe(t *rapid.T, n, no, yes int) {
-	if n < k || n < 2*k && (no == 0 || yes == 0) {
-		t.Fatalf("%d people are known to have said %d no, %d yes", n, no, yes)
+func countsOf(r QuestionResult) group {
+	g := group{n: *r.N}
+	for _, c := range r.Choices {
+		g.picks = append(g.picks, *c.Count)
+	}
+	return g
+}
+
+func safe(t *rapid.T, g group) {
+	for _, picked := range g.picks {
+		if g.n < k || g.n < 2*k && (picked == 0 || picked == g.n) {
+			t.Fatalf("%d of %d people are known to have said one thing", picked, g.n)
+		}
 	}
 }

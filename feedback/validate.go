@@ -372,14 +372,15 @@ func (v *validator) condition(path string, c *Condition, page int, waves []strin
 	switch {
 	case at == nil:
 		v.add(path+".question", "no question %q", c.Question)
-	case q.Kind == Ranking || len(q.Values()) == 0:
+	case slices.Contains([]Kind{Ranking, Matrix, ShortText, FreeText}, q.Kind):
 		v.add(path+".question", "%q is of kind %s, which has no value to compare", c.Question, q.Kind)
 	case at.page >= page:
 		v.add(path+".question", "%q is not in an earlier section", c.Question)
 	default:
 		v.together(path+".question", at, waves)
+		values := q.Values()
 		for i, value := range c.Is {
-			if !slices.Contains(q.Values(), value) {
+			if len(values) > 0 && !slices.Contains(values, value) { // none: its own mistake is told
 				v.add(fmt.Sprintf("%s.is[%d]", path, i), "%q is no value of %q", value, c.Question)
 			}
 		}
