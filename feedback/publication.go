@@ -23,7 +23,8 @@ import (
 // A group is an audience, whether its people stayed, and the wave. It is the finest division that figures are made by, so
 // that two readings of any of them, or of what is left of the whole, differ by nobody or by that many people at least.
 
-// pendingKey is a set of the receipt hashes whose answers differ from what is shown of them.
+// pendingKey is a zset of the receipt hashes whose answers differ from what is shown of them, all scored 0: a set, small as
+// it is, would keep the order in which they came.
 func (s *Store) pendingKey(session string) string { return s.key(session, "pending") }
 
 // shownKey is a hash of receipt hash → row as it is shown.
@@ -157,7 +158,7 @@ const readAtOnce = 1000
 
 // changes reads what waits in a session.
 func (s *Store) changes(ctx context.Context, session string) ([]change, error) {
-	hashes, err := s.rdb.SMembers(ctx, s.pendingKey(session)).Result()
+	hashes, err := s.rdb.ZRange(ctx, s.pendingKey(session), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what waits: %w", err)
 	}
@@ -273,7 +274,7 @@ func (s *Store) restoreShown(ctx context.Context, e shownEntry) error {
 		return err
 	}
 	if parseStored(field).row == row {
-		if err := s.rdb.SRem(ctx, s.pendingKey(e.Session), e.ReceiptHash).Err(); err != nil {
+		if err := s.rdb.ZRem(ctx, s.pendingKey(e.Session), e.ReceiptHash).Err(); err != nil {
 			return err
 		}
 	}

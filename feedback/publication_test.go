@@ -170,7 +170,7 @@ func TestWhatIsNoChange(t *testing.T) {
 		if held, _ := figures(t, s); held != first {
 			t.Errorf("edits that were taken back let one out:\n%s", cmp.Diff(first, held))
 		}
-		if n := s.rdb.SCard(t.Context(), s.pendingKey("law")).Val(); n != 1 {
+		if n := s.rdb.ZCard(t.Context(), s.pendingKey("law")).Val(); n != 1 {
 			t.Errorf("%d wait", n)
 		}
 		for i := 1; i < k+1; i++ {

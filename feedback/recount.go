@@ -79,7 +79,7 @@ func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b 
 	if err != nil {
 		return b, err
 	}
-	pending, err := tx.SMembers(ctx, s.pendingKey(session)).Result()
+	pending, err := tx.ZRange(ctx, s.pendingKey(session), 0, -1).Result()
 	if err != nil {
 		return b, err
 	}
@@ -119,7 +119,7 @@ func (s *Store) rewrite(ctx context.Context, p redis.Pipeliner, session string, 
 	}
 	p.Del(ctx, s.pendingKey(session))
 	for name := range b.waiting {
-		p.SAdd(ctx, s.pendingKey(session), strings.TrimPrefix(name, waitingCell))
+		p.ZAdd(ctx, s.pendingKey(session), redis.Z{Member: strings.TrimPrefix(name, waitingCell)})
 	}
 }
 

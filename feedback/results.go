@@ -150,7 +150,7 @@ func (s *Store) read(ctx context.Context, surveys map[string]*Survey, minimumGro
 		for session := range surveys {
 			all[session] = &replies{
 				promise: p.HGetAll(ctx, s.promiseKey(session)),
-				changed: p.SCard(ctx, s.pendingKey(session)), deleted: p.HLen(ctx, s.goneKey(session)),
+				changed: p.ZCard(ctx, s.pendingKey(session)), deleted: p.HLen(ctx, s.goneKey(session)),
 			}
 		}
 		return nil

@@ -52,6 +52,8 @@ const (
 	entryAside  = "feedback.aside"
 	entryShown  = "feedback.shown" // replayed after the answers: by the order of their names
 	entryGone   = "feedback.shown.gone"
+	entryInvite = "feedback.invite"
+	entryUse    = "feedback.invite.used" // replayed after the invitations
 )
 
 // UseJournal lets every write go through a journal; call it before the first one.
@@ -66,6 +68,8 @@ func (s *Store) UseJournal(j *journal.Journal) {
 	journal.Handle(j, entryShown, s.restoreShown)
 	journal.Handle(j, entryGone, s.restoreGone)
 	journal.Handle(j, entryModeration, s.applyModeration)
+	journal.Handle(j, entryInvite, s.restoreInvite)
+	journal.Handle(j, entryUse, s.restoreUse)
 }
 
 // shared lets answers be written, each beside others; alone waits for them and keeps new ones away. Both return how to end.
@@ -108,6 +112,8 @@ type Submission struct {
 
 	Stay    string  // whether the person stayed to the end: see Row; empty: not known
 	Promise Promise // what the person was told before the first question
+
+	Invitation string // the token that the person was invited by; empty: none. It gives the segment
 }
 
 // Entry is one write. A journal keeps it as JSON.
@@ -226,10 +232,22 @@ func (s *Store) applyKeys(session string) []string {
 	}
 }
 
-// Submit is Prepare and Apply, through the journal. It also returns ErrConflict.
+// Submit is Prepare and Apply, through the journal. It also returns ErrConflict and, with an invitation, which it uses
+// first and gives back when it fails, ErrUninvited and ErrUsed.
 func (s *Store) Submit(ctx context.Context, sub Submission) (receipt string, err error) {
 	if err := s.define(ctx, sub.Session, sub.Survey); err != nil {
 		return "", err
+	}
+	if sub.Invitation != "" {
+		release, err := s.claim(ctx, &sub)
+		if err != nil {
+			return "", err
+		}
+		defer func() {
+			if receipt == "" {
+				release()
+			}
+		}()
 	}
 	err = s.write(ctx, func() (e Entry, err error) {
 		receipt, e, err = s.Prepare(ctx, sub)

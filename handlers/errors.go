@@ -63,6 +63,10 @@ func asFailure(err error) *failure {
 		return &failure{status: http.StatusNotFound, code: "no_answer", detail: "There is no answer with this receipt."}
 	case errors.Is(err, feedback.ErrDeleted):
 		return &failure{status: http.StatusGone, code: "deleted", detail: "The answer with this receipt was deleted."}
+	case errors.Is(err, feedback.ErrUninvited):
+		return errUninvited
+	case errors.Is(err, feedback.ErrUsed):
+		return errUsed
 	case errors.Is(err, feedback.ErrConflict):
 		return &failure{status: http.StatusConflict, code: "conflict", detail: "The answer is being changed by another request; please repeat."}
 	case errors.Is(err, feedback.ErrEmpty):

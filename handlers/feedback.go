@@ -59,10 +59,14 @@ func (s *server) surveyPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if !hasSegment(a.session, c.Query("segment")) {
+	segment, err := s.invitedTo(c, a)
+	if err != nil {
+		return err
+	}
+	if !hasSegment(a.session, segment) {
 		return &failure{status: http.StatusNotFound, code: "no_survey", detail: "This session has no such segment."}
 	}
-	said := url.Values{"token": {rand.Text()}, "segment": {c.Query("segment")}}
+	said := url.Values{"token": {rand.Text()}, "segment": {segment}, "invite": {c.Query("invite")}}
 	return s.renderSurvey(c, http.StatusOK, form{asked: a, said: said})
 }
 
@@ -85,7 +89,7 @@ func (s *server) submit(c *gin.Context) error {
 	return s.step(c, f, func(answers feedback.Answers) error {
 		receipt, err := s.send(c.Request.Context(), feedback.Submission{
 			Session: a.session.ID, Survey: a.whole, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
-			Answers: answers, Key: formKey(f.said.Get("token")), Promise: a.promise,
+			Answers: answers, Key: formKey(f.said.Get("token")), Promise: a.promise, Invitation: f.said.Get("invite"),
 		})
 		if err != nil {
 			return err
@@ -125,6 +129,8 @@ type submissionJSON struct {
 	Lang    string         `json:"lang"`
 	Segment string         `json:"segment"`
 	Wave    string         `json:"wave,omitempty"` // empty: the one that is open
+
+	Invitation string `json:"invitation,omitempty"`
 }
 
 // invalidJSON says what is wrong with a program's answers, by question, without repeating them.
@@ -140,6 +146,7 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 	}
 	receipt, err := s.send(c.Request.Context(), feedback.Submission{
 		Session: a.session.ID, Survey: a.whole, Segment: body.Segment, Lang: body.Lang, Answers: answers, Promise: a.promise,
+		Invitation: body.Invitation,
 	})
 	if errors.Is(err, feedback.ErrEmpty) {
 		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"Nothing was answered.", map[string]string{}})
@@ -244,7 +251,7 @@ func (s *server) step(c *gin.Context, f form, finish func(feedback.Answers) erro
 
 // finished shows the last page again, with everything that was said, when it could not be kept.
 func (s *server) finished(c *gin.Context, f form, err error) error {
-	if err == nil || errors.Is(err, feedback.ErrNotFound) || errors.Is(err, feedback.ErrDeleted) {
+	if err == nil || outcome(err) == "invalid" {
 		return err
 	}
 	status, notice := http.StatusServiceUnavailable, "survey.not_kept"

@@ -70,6 +70,7 @@ func (s *server) routes() []route {
 		{"POST", "/api/v1/sessions/:id/texts/:text", organiser, s.postText},
 		{"POST", "/api/v1/sessions/:id/end", organiser, s.endSession},
 		{"POST", "/api/v1/sessions/:id/declare", organiser, s.declareHeads},
+		{"POST", "/api/v1/sessions/:id/invitations", organiser, s.createInvitations},
 		{"GET", "/api/v1/series/:id", organiser, s.getSeries},
 		{"GET", "/api/v1/aside", organiser, s.getAside},
 

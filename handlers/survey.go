@@ -212,7 +212,7 @@ func (f form) carried(page feedback.Section, lang string) []field {
 	if f.wave != "" {
 		fields = append(fields, field{"wave", f.wave})
 	}
-	for _, name := range []string{"token", "segment"} {
+	for _, name := range []string{"token", "segment", "invite"} {
 		if value := f.said.Get(name); value != "" {
 			fields = append(fields, field{name, value})
 		}

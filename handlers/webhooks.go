@@ -236,7 +236,8 @@ func outcome(err error) string {
 		return "recorded"
 	case errors.Is(err, feedback.ErrEmpty):
 		return "empty"
-	case errors.Is(err, feedback.ErrDeleted), errors.Is(err, feedback.ErrNotFound), errors.Is(err, feedback.ErrSegment):
+	case errors.Is(err, feedback.ErrDeleted), errors.Is(err, feedback.ErrNotFound), errors.Is(err, feedback.ErrSegment),
+		errors.Is(err, feedback.ErrUninvited), errors.Is(err, feedback.ErrUsed):
 		return "invalid"
 	}
 	return "failed"

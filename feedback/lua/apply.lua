@@ -1,7 +1,7 @@
 -- Writes one answer and corrects every tally by the difference between the old answer and the new one.
 -- KEYS[1]  hash of receipt hash → "revision row", the row as JSON; an empty row is a tombstone
 -- KEYS[2]  hash of cell → count; a cell that nobody is in has no field
--- KEYS[3]  set of receipt hash: answers that differ from what is shown of them
+-- KEYS[3]  zset of receipt hash, all scored 0: answers that differ from what is shown of them
 -- KEYS[4]  hash of receipt hash → row as it is shown
 -- KEYS[5]  hash of id → {segment, stay, cells}: deleted answers that the shown figures still count
 -- KEYS[6]  hash of what was promised: level, k, minors
@@ -79,10 +79,10 @@ for cell, by in pairs(delta) do
   end
 end
 if row ~= '' and row ~= shown then
-  redis.call('SADD', KEYS[3], ARGV[1])
+  redis.call('ZADD', KEYS[3], 0, ARGV[1])
   return 'recorded'
 end
-redis.call('SREM', KEYS[3], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
 if row == '' and shown then
   local said = cjson.decode(shown)
   redis.call('HDEL', KEYS[4], ARGV[1])

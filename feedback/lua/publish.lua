@@ -1,6 +1,6 @@
 -- Shows changes of answers, all at once or not at all.
 -- KEYS[1]  hash of receipt hash → "revision row"
--- KEYS[2]  set of receipt hash: answers that differ from what is shown of them
+-- KEYS[2]  zset of receipt hash, all scored 0: answers that differ from what is shown of them
 -- KEYS[3]  hash of receipt hash → row as it is shown
 -- KEYS[4]  hash of cell → count of the rows in KEYS[3] and KEYS[5]
 -- KEYS[5]  hash of id → {segment, stay, cells}: deleted answers that KEYS[4] still counts
@@ -21,7 +21,7 @@ local rows, gone = {}, {}
 for _ = 1, tonumber(take()) do
   local hash, revision = take(), take()
   local field = redis.call('HGET', KEYS[1], hash)
-  if not field or redis.call('SISMEMBER', KEYS[2], hash) == 0 then
+  if not field or not redis.call('ZSCORE', KEYS[2], hash) then
     return 0
   end
   local at, row = string.match(field, '^(%d+) (.*)$')
@@ -40,7 +40,7 @@ end
 
 for _, shown in ipairs(rows) do
   redis.call('HSET', KEYS[3], shown[1], shown[2])
-  redis.call('SREM', KEYS[2], shown[1])
+  redis.call('ZREM', KEYS[2], shown[1])
 end
 for _, id in ipairs(gone) do
   redis.call('HDEL', KEYS[5], id)
