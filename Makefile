@@ -3,13 +3,14 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # nomsgpack leaves out a codec that Gin would link in; half of the binary's size.
 TAGS := nomsgpack
-# How long each fuzz target runs, how many random histories the soak plays on each store, and how many runs a benchmark gets.
+# How long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, and how many runs a benchmark gets.
 FUZZTIME ?= 10m
 HISTORIES ?= 100000
+SUBMISSIONS ?= 10000
 COUNT ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build deps test lint soak fuzz bench dashboards
+.PHONY: help run build deps test lint soak load fuzz bench dashboards
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
@@ -35,6 +36,9 @@ lint: ## check the format, vet, and run the pinned golangci-lint (its first buil
 
 soak: deps ## play HISTORIES random histories (100000) on both stores; a quarter of an hour on two cores
 	go test -tags $(TAGS) -timeout 6h -v -run RandomHistories ./attendance -histories $(HISTORIES)
+
+load: deps ## let SUBMISSIONS people answer at once (10000), on redis-server; a fifth of them on the embedded store
+	go test -tags $(TAGS) -v -run AnswersUnderLoad ./cmd/jauge -submissions $(SUBMISSIONS)
 
 fuzz: ## run each fuzz target for FUZZTIME (10m)
 	@set -e; targets=$$(grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | grep -v '^./e2e/' | sed -E 's|^(.*)/[^/]+:[0-9]+:func (Fuzz.*)|\1 \2|'); \

@@ -178,12 +178,19 @@ func personalOf(t *testing.T, bodies map[string][][]byte) []string {
 func leakService(t *testing.T, c *Config, log *bytes.Buffer) service {
 	t.Helper()
 	c.DataDir, c.OrganiserToken, c.SecretKey = t.TempDir(), token, key
+	v := openService(t, c, log)
+	t.Cleanup(v.stores.close)
+	return v
+}
+
+// openService opens the service as it is configured; the caller closes its stores.
+func openService(t *testing.T, c *Config, log *bytes.Buffer) service {
+	t.Helper()
 	now := func() time.Time { return leakNow }
 	s, err := openStores(c, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.close)
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if err := s.prepare(t.Context(), c, logger); err != nil {
 		t.Fatal(err)
