@@ -133,9 +133,6 @@ func (d Delivery) against(t Target) (answers Answers, lost FieldErrors, reason R
 
 // record submits answers under the delivery's key. Those of a part of a submission leave the others as they are.
 func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answers) error {
-	if err := s.define(ctx, t.Session, t.Survey); err != nil {
-		return err
-	}
 	stay := ""
 	if d.Stay != nil {
 		err := s.journal.Try(ctx, func(ctx context.Context) (err error) {
@@ -150,14 +147,18 @@ func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answer
 		whole := answers
 		if d.Partial {
 			hash, _ := s.receiptHash(t.Session, s.receiptOf(t.Session, d.Key))
-			if old, _, err := s.load(ctx, t.Session, hash); err == nil {
+			if old, _, err := s.tryLoad(ctx, t.Session, hash); err == nil {
 				whole = old.Answers.and(answers)
 			}
 		}
-		_, e, err := s.Prepare(ctx, Submission{
+		sub := Submission{
 			Session: t.Session, Survey: t.Survey, Segment: d.Segment, Lang: d.Lang, Answers: whole, At: d.At, Key: d.Key,
-			Stay: stay, Promise: t.Promise,
-		})
+			Stay: stay, Promise: t.Promise, delivered: true,
+		}
+		_, e, err := s.Prepare(ctx, sub)
+		if d.Partial && err == nil && e.Revision == 0 { // the store is away: the rest may be there
+			e = e.added(sub)
+		}
 		return e, err
 	})
 }

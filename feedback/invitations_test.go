@@ -166,7 +166,7 @@ func TestInvitationsGoThroughTheJournal(t *testing.T) {
 		away, waiting := open(gone, journal.Beside)
 		mustSubmit(t, away, invitedSubmission(tokens[2], "form:three"))
 		late := mustInvite(t, away, "", 1)[0]
-		if waiting.Pending() != 3 {
+		if waiting.Pending() != 4 { // the claim, the answer and the definition that it answers, the late invitation
 			t.Errorf("%d wait", waiting.Pending())
 		}
 		s.UseJournal(waiting)

@@ -109,7 +109,7 @@ func (c *change) move(before, now *gone) {
 func (g *gone) group(cell string) string {
 	wave := ""
 	if parts := strings.Split(cell, "|"); len(parts) > 2 {
-		_, wave, _ = strings.Cut(parts[2], "@")
+		wave = waveOf(parts[2])
 	}
 	return g.Segment + "|" + g.Stay + "|" + wave
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"strconv"
 	"strings"
 )
 
@@ -36,8 +37,12 @@ func (s *Store) receiptOf(session, key string) string {
 	return grouped(s.mac("receipt", session, key)[:receiptBytes])
 }
 
-// receiptHash returns what the store knows of a receipt code, 32 hexadecimal digits; ok is false for what is no code.
+// receiptHash returns what the store knows of a receipt, a code or three words: 32 hexadecimal digits; ok is false for what
+// is neither.
 func (s *Store) receiptHash(session, receipt string) (hash string, ok bool) {
+	if p, ok := s.lexicon.parse(receipt); ok {
+		return s.wordsHash(session, p), true
+	}
 	code := typed.Replace(strings.ToUpper(receipt))
 	if len(code) != receiptLength {
 		return "", false
@@ -47,6 +52,10 @@ func (s *Store) receiptHash(session, receipt string) (hash string, ok bool) {
 		return "", false
 	}
 	return hex.EncodeToString(s.mac("receipt-hash", session, string(b))[:16]), true
+}
+
+func (s *Store) wordsHash(session string, p places) string {
+	return hex.EncodeToString(s.mac("words-hash", session, strconv.FormatUint(uint64(p), 10))[:16])
 }
 
 // mac is HMAC-SHA256 under the secret key. The parts are ids but for the last, so a zero byte keeps them apart.

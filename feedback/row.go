@@ -15,7 +15,8 @@ type Row struct {
 	Segment string    `json:"segment,omitempty"`
 	Stay    string    `json:"stay,omitempty"` // Stayed, Left or empty: not known
 	Lang    string    `json:"lang,omitempty"`
-	At      time.Time `json:"at"` // of the first submission, UTC, truncated to the hour
+	At      time.Time `json:"at"`             // of the first submission, UTC, truncated to the hour
+	Form    string    `json:"form,omitempty"` // under three words: what named the submission, hashed, as others may draw the same
 	Answers Answers   `json:"answers"`
 	Cells   []string  `json:"cells"` // the tallies that it counts in
 }

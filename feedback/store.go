@@ -26,11 +26,14 @@ type Store struct {
 	secret []byte
 	now    func() time.Time
 
+	lexicon lexicon
+
 	journal *journal.Journal // nil: nothing is journaled
 
 	// Where the journal is what survives a restart, it has to say of each answer whether it was shown: what is shown, or
 	// taken from what is shown, is written while no answer is.
 	writing sync.RWMutex
+	defined sync.Map // the keys of the definitions that the journal is known to have
 
 	// names says which words of a text are names, see UseNames; nil: none is known.
 	names func(ctx context.Context, session string, words []string) (map[string]bool, error)
@@ -42,18 +45,19 @@ func New(rdb redis.UniversalClient, prefix string, secret []byte, now func() tim
 	if len(secret) < 32 {
 		return nil, errors.New("feedback: the secret key is shorter than 32 bytes")
 	}
-	return &Store{rdb: rdb, prefix: prefix, secret: secret, now: now}, nil
+	return &Store{rdb: rdb, prefix: prefix, secret: secret, now: now, lexicon: newLexicon()}, nil
 }
 
 // The kinds of the package's journal entries. What is of one answer is a mark, under its receipt hash: in the order of the
 // entries it would stand beside what its author did at that moment.
 const (
-	entryAnswer = "feedback.answer"
-	entryAside  = "feedback.aside"
-	entryShown  = "feedback.shown" // replayed after the answers: by the order of their names
-	entryGone   = "feedback.shown.gone"
-	entryInvite = "feedback.invite"
-	entryUse    = "feedback.invite.used" // replayed after the invitations
+	entryAnswer  = "feedback.answer"
+	entryAside   = "feedback.aside"
+	entryShown   = "feedback.shown" // replayed after the answers: by the order of their names
+	entryGone    = "feedback.shown.gone"
+	entryVersion = "feedback.version"
+	entryInvite  = "feedback.invite"
+	entryUse     = "feedback.invite.used" // replayed after the invitations
 )
 
 // UseJournal lets every write go through a journal; call it before the first one.
@@ -63,11 +67,11 @@ func (s *Store) UseJournal(j *journal.Journal) {
 		_, err := s.Apply(ctx, e)
 		return err
 	})
-	journal.Handle(j, entryDefinition, s.applyDefinition)
 	journal.Handle(j, entryAside, s.applyAside)
 	journal.Handle(j, entryShown, s.restoreShown)
 	journal.Handle(j, entryGone, s.restoreGone)
 	journal.Handle(j, entryModeration, s.applyModeration)
+	journal.Handle(j, entryVersion, s.define)
 	journal.Handle(j, entryInvite, s.restoreInvite)
 	journal.Handle(j, entryUse, s.restoreUse)
 }
@@ -114,6 +118,13 @@ type Submission struct {
 	Promise Promise // what the person was told before the first question
 
 	Invitation string // the token that the person was invited by; empty: none. It gives the segment
+
+	// Of a survey whose waves are linked: the wave that the answers are of, whose name is at the end of their questions' ids,
+	// and the receipt that the person brings from an earlier one. The answers join those under it.
+	Wave  string
+	Token string
+
+	delivered bool // by a form tool, which shows no receipt: nobody could bring it along
 }
 
 // Entry is one write. A journal keeps it as JSON.
@@ -124,6 +135,13 @@ type Entry struct {
 	Row         *Row     `json:"row,omitempty"`     // nil: deletion
 	Gone        string   `json:"gone,omitempty"`    // of a deletion: under which id the figures that show the answer are kept
 	Promise     *Promise `json:"promise,omitempty"` // of a submission
+
+	// The answers join those that are there, in the place of what was said in the same wave; Survey is what they answer.
+	Add    bool    `json:"add,omitempty"`
+	Wave   string  `json:"wave,omitempty"`
+	Survey *Survey `json:"survey,omitempty"`
+
+	asked *Survey // what Row answers; nil after a restart: the journal keeps it once, by its version
 }
 
 // Outcome says what became of an entry.
@@ -137,9 +155,9 @@ const (
 	Deleted    Outcome = "deleted"    // the answer was deleted, and nothing brings it back
 )
 
-// Prepare builds the entry of a submission, and the receipt code to show once. With a Key it looks up what is there; should
-// the store be away, it succeeds all the same. It returns ErrEmpty, ErrSegment, or ErrDeleted when the answer of that Key
-// was deleted.
+// Prepare builds the entry of a submission, and the receipt to show once. With a Key or a Token it looks up what is there;
+// should the store be away, it succeeds all the same. It returns ErrEmpty, ErrSegment, ErrDeleted when the answer of that Key
+// or Token was deleted, or ErrNotFound when there never was one of that Token.
 func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e Entry, err error) {
 	if len(sub.Answers) == 0 {
 		return "", Entry{}, ErrEmpty
@@ -147,34 +165,58 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	if sub.Segment != "" && !ids.MatchString(sub.Segment) {
 		return "", Entry{}, ErrSegment
 	}
-	at := sub.At
-	if at.IsZero() {
-		at = s.now()
+	if sub.At.IsZero() {
+		sub.At = s.now()
 	}
 	sub.Answers = s.redact(ctx, sub.Session, sub.Survey, sub.Answers)
-	row := sub.row(sub.Stay, at)
+	switch linked := s.links(ctx, sub); {
+	case linked && sub.Token != "":
+		e, err = s.prepareWave(ctx, sub)
+		return sub.Token, e, err
+	case linked:
+		receipt, e, err = s.prepareLinked(ctx, sub)
+		if !errors.Is(err, journal.ErrAway) {
+			return receipt, e, err
+		}
+	}
 	if sub.Key == "" {
 		receipt = newReceipt()
 		hash, _ := s.receiptHash(sub.Session, receipt)
-		return receipt, Entry{Session: sub.Session, ReceiptHash: hash, Revision: 1, Row: row, Promise: &sub.Promise}, nil
+		return receipt, sub.entry(hash, 1), nil
 	}
 	receipt = s.receiptOf(sub.Session, sub.Key)
 	hash, _ := s.receiptHash(sub.Session, receipt)
-	e = Entry{Session: sub.Session, ReceiptHash: hash, Row: row, Promise: &sub.Promise}
-	err = s.journal.Try(ctx, func(ctx context.Context) error {
-		old, revision, err := s.load(ctx, sub.Session, hash)
-		if err == nil {
-			e.Revision, e.Row = revision+1, sub.row(cmp.Or(old.Stay, sub.Stay), old.At) // the first time and stay remain
-		}
-		return err
-	})
+	e, err = s.prepareUnder(ctx, sub, hash)
+	return receipt, e, err
+}
+
+// prepareUnder builds the entry of a submission under a receipt's hash, whatever is there.
+func (s *Store) prepareUnder(ctx context.Context, sub Submission, hash string) (Entry, error) {
+	old, revision, err := s.tryLoad(ctx, sub.Session, hash)
 	switch {
+	case err == nil:
+		return sub.after(hash, old, revision), nil
 	case errors.Is(err, ErrDeleted):
-		return "", Entry{}, err
+		return Entry{}, err
 	case errors.Is(err, ErrNotFound):
-		e.Revision = 1
+		return sub.entry(hash, 1), nil
 	}
-	return receipt, e, nil
+	return sub.entry(hash, 0), nil
+}
+
+func (sub Submission) entry(hash string, revision int) Entry {
+	return Entry{
+		Session: sub.Session, ReceiptHash: hash, Revision: revision, Promise: &sub.Promise,
+		Row: newRow(sub.Survey, sub.Answers, sub.Segment, sub.Stay, sub.Lang, sub.At), asked: sub.Survey,
+	}
+}
+
+// after is the entry of what replaces an answer: the first time, and what was known of the stay then, remain.
+func (sub Submission) after(hash string, old Row, revision int) Entry {
+	sub.At, sub.Stay = old.At, cmp.Or(old.Stay, sub.Stay)
+	e := sub.entry(hash, revision+1)
+	e.Row.Form = old.Form
+	return e
 }
 
 // PrepareChange builds the entry that replaces the answers under a receipt, those of the waves that are answered now;
@@ -189,7 +231,8 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 		return Entry{}, err
 	}
 	row := newRow(survey, s.redact(ctx, session, survey, survey.merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
-	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row}, nil
+	row.Form = old.Form
+	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row, asked: survey}, nil
 }
 
 // PrepareDelete builds the entry that deletes the answer under a receipt. It returns ErrNotFound, ErrDeleted, or the
@@ -210,6 +253,9 @@ var applyScript = redis.NewScript(applySource)
 
 // Apply writes an entry: the answer and every tally, in one script.
 func (s *Store) Apply(ctx context.Context, e Entry) (Outcome, error) {
+	if e.Add {
+		return s.add(ctx, e)
+	}
 	row := ""
 	if e.Row != nil {
 		b, err := json.Marshal(e.Row)
@@ -218,8 +264,13 @@ func (s *Store) Apply(ctx context.Context, e Entry) (Outcome, error) {
 		}
 		row = string(b)
 	}
+	definition, version, err := e.definition()
+	if err != nil {
+		return "", err
+	}
 	level, k, minors := e.Promise.args()
-	outcome, err := applyScript.Run(ctx, s.rdb, s.applyKeys(e.Session), e.ReceiptHash, e.Revision, row, e.Gone, level, k, minors).Text()
+	outcome, err := applyScript.Run(ctx, s.rdb, s.applyKeys(e.Session),
+		e.ReceiptHash, e.Revision, row, e.Gone, level, k, minors, version, definition).Text()
 	if err != nil {
 		return "", fmt.Errorf("feedback: apply: %w", err)
 	}
@@ -229,15 +280,13 @@ func (s *Store) Apply(ctx context.Context, e Entry) (Outcome, error) {
 func (s *Store) applyKeys(session string) []string {
 	return []string{
 		s.rowsKey(session), s.tallyKey(session), s.pendingKey(session), s.shownKey(session), s.goneKey(session), s.promiseKey(session),
+		s.versionsKey(session),
 	}
 }
 
 // Submit is Prepare and Apply, through the journal. It also returns ErrConflict and, with an invitation, which it uses
 // first and gives back when it fails, ErrUninvited and ErrUsed.
 func (s *Store) Submit(ctx context.Context, sub Submission) (receipt string, err error) {
-	if err := s.define(ctx, sub.Session, sub.Survey); err != nil {
-		return "", err
-	}
 	if sub.Invitation != "" {
 		release, err := s.claim(ctx, &sub)
 		if err != nil {
@@ -261,9 +310,6 @@ func (s *Store) Submit(ctx context.Context, sub Submission) (receipt string, err
 
 // Change is PrepareChange and Apply, through the journal. It also returns ErrConflict.
 func (s *Store) Change(ctx context.Context, session, receipt string, survey *Survey, answers Answers, lang string) error {
-	if err := s.define(ctx, session, survey); err != nil {
-		return err
-	}
 	return s.write(ctx, func() (Entry, error) { return s.PrepareChange(ctx, session, receipt, survey, answers, lang) })
 }
 
@@ -295,6 +341,9 @@ func (s *Store) attempt(ctx context.Context, prepare func() (Entry, error)) erro
 			outcome, err = s.Apply(ctx, e)
 			return err
 		})
+		if err == nil && e.asked != nil {
+			s.defined.Store(e.Session+" "+e.Row.Version, true)
+		}
 		switch {
 		case err != nil:
 			return err
@@ -310,8 +359,12 @@ func (s *Store) attempt(ctx context.Context, prepare func() (Entry, error)) erro
 // marks is what the journal keeps of an entry.
 func (s *Store) marks(ctx context.Context, e Entry) ([]journal.Mark, error) {
 	marks := []journal.Mark{{Kind: entryAnswer, Key: e.Session + " " + e.ReceiptHash, Value: e, Rank: e.Revision}}
-	if e.Row != nil || !s.journal.Ahead() {
-		return marks, nil
+	if e.Add { // it takes no other's place
+		marks[0].Key += " " + rand.Text()
+	}
+	definition, err := s.definitionMark(e)
+	if marks = append(marks, definition...); err != nil || e.Row != nil || !s.journal.Ahead() {
+		return marks, err
 	}
 	row, err := s.rdb.HGet(ctx, s.shownKey(e.Session), e.ReceiptHash).Result()
 	if errors.Is(err, redis.Nil) {
@@ -337,6 +390,15 @@ func (s *Store) Get(ctx context.Context, session, receipt string) (Row, error) {
 	return row, err
 }
 
+// tryLoad is load within the patience of a request.
+func (s *Store) tryLoad(ctx context.Context, session, hash string) (row Row, revision int, err error) {
+	err = s.journal.Try(ctx, func(ctx context.Context) (err error) {
+		row, revision, err = s.load(ctx, session, hash)
+		return err
+	})
+	return row, revision, err
+}
+
 // load reads an answer and its revision; what is no receipt has an empty hash and no answer.
 func (s *Store) load(ctx context.Context, session, hash string) (Row, int, error) {
 	field, err := s.rdb.HGet(ctx, s.rowsKey(session), hash).Result()
@@ -355,10 +417,6 @@ func (s *Store) load(ctx context.Context, session, hash string) (Row, int, error
 		return Row{}, 0, fmt.Errorf("feedback: decode an answer: %w", err)
 	}
 	return row, found.revision, nil
-}
-
-func (sub Submission) row(stay string, at time.Time) *Row {
-	return newRow(sub.Survey, sub.Answers, sub.Segment, stay, sub.Lang, at)
 }
 
 // newRow is an answer as it is kept. What the survey asks of the stay comes before what is known of it otherwise.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,6 +84,21 @@ func (l *limiter) name(address, what string) (name [sha256.Size]byte) {
 	mac.Write([]byte(what + "\x00" + address))
 	mac.Sum(name[:0])
 	return name
+}
+
+// receiptQuota bounds how fast one address may try words: two thousand of each three leave a chance to who tries millions.
+var receiptQuota = quota{rate: 10, burst: 300}
+
+// notGuessed limits a handler of a receipt in words; codes are too long to be guessed.
+func (s *server) notGuessed(h handle) handle {
+	return func(c *gin.Context) error {
+		if !strings.ContainsAny(c.Param("receipt"), "0123456789") {
+			if err := s.limit(c, "receipt", receiptQuota); err != nil {
+				return err
+			}
+		}
+		return h(c)
+	}
 }
 
 // limit refuses a request whose address has used up its quota of what, and says when to come again.

@@ -5,6 +5,7 @@
 -- KEYS[4]  hash of receipt hash → row as it is shown
 -- KEYS[5]  hash of id → {segment, stay, cells}: deleted answers that the shown figures still count
 -- KEYS[6]  hash of what was promised: level, k, minors
+-- KEYS[7]  hash of version → definition of the survey, as JSON
 -- ARGV[1]  receipt hash
 -- ARGV[2]  revision; 0: after whatever is there
 -- ARGV[3]  row; empty: delete
@@ -12,6 +13,8 @@
 -- ARGV[5]  level promised with this answer, "anonymous" or "linked"; empty: nothing new is promised
 -- ARGV[6]  minimum group promised
 -- ARGV[7]  "1": the answers are of minors
+-- ARGV[8]  version of the survey that is answered
+-- ARGV[9]  its definition; empty: it is not at hand
 -- RETURNS  "recorded", "duplicate", "superseded" or "deleted"
 -- Invariants: each field of KEYS[2] is the number of rows in KEYS[1] that list it in their cells. KEYS[3] holds those
 -- whose rows in KEYS[1] and KEYS[4] are not the same. What was promised is only ever tightened.
@@ -67,6 +70,9 @@ if ARGV[5] ~= '' then
   if ARGV[7] == '1' then
     redis.call('HSET', KEYS[6], 'minors', '1')
   end
+end
+if ARGV[9] ~= '' then
+  redis.call('HSETNX', KEYS[7], ARGV[8], ARGV[9])
 end
 if duplicate then
   return 'duplicate'

@@ -1,0 +1,259 @@
+package feedback
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/journal"
+	"jauge/internal/redistest"
+)
+
+// waves is a question asked before and after, as a survey with waves lists its items.
+func waves() *Survey {
+	q := func(wave, pair string) Question {
+		return Question{ID: "wish@" + wave, Kind: Scale, Min: 1, Max: 5, Label: words("Wish"), Pair: pair}
+	}
+	return &Survey{ID: "waves", Title: words("Waves"), Sections: []Section{{Questions: []Question{q("before", "")}}, {Questions: []Question{q("after", "wish@before")}}}}
+}
+
+func wave(name string, wish int) Submission {
+	return Submission{
+		Session: "law", Survey: waves(), Segment: "evry", Lang: "fr", Wave: name, Answers: Answers{"wish@" + name: {fmt.Sprint(wish)}},
+		Promise: Promise{Linked: true, MinimumGroup: k},
+	}
+}
+
+func TestThreeWords(t *testing.T) {
+	t.Parallel()
+	l := newLexicon()
+	for lang, list := range l {
+		if len(list.words) != listLength || len(list.places) != listLength {
+			t.Errorf("%s: %d words, %d without accents", lang, len(list.words), len(list.places))
+		}
+	}
+	p, ok := l.parse("abeille-académie-zoologie")
+	if !ok || l.token(p, "fr") != "abeille-academie-zoologie" || l.token(p, "") != l.token(p, "fr") || !strings.HasSuffix(l.token(p, "en"), "-zoo") {
+		t.Errorf("%s %s", l.token(p, "fr"), l.token(p, "en"))
+	}
+	for _, typed := range []string{" Abeille  ACADÉMIE zoologie ", "abeille, acade\u0301mie, zoologie.", l.token(p, "en")} {
+		if again, ok := l.parse(typed); !ok || again != p {
+			t.Errorf("%q: %v %t", typed, again, ok)
+		}
+	}
+	for _, typed := range []string{"", "abeille-zoologie", "abeille-abeille-abeille-abeille", "abeille-jauge-zoologie", "zoologie-zoo-zebra", "0123-ABCD-11V0-WXYZ"} {
+		if _, ok := l.parse(typed); ok {
+			t.Errorf("%q is taken", typed)
+		}
+	}
+	refused := 0
+	for i := range 2000 {
+		if _, ok := l.draw(bytes.Repeat([]byte{byte(i), byte(i >> 8), 7}, 3)); !ok {
+			refused++
+		}
+	}
+	if refused > 20 {
+		t.Errorf("%d of 2000 draws mean two things", refused)
+	}
+}
+
+func TestWavesAreLinkedByWhatThePersonKeeps(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		first := wave("before", 2)
+		first.Key = "form:one"
+		token := mustSubmit(t, s, first)
+		if strings.Count(token, "-") != 2 || strings.ContainsAny(token, "0123456789") {
+			t.Fatalf("no three words: %s", token)
+		}
+		first.Lang = "en"
+		again := mustSubmit(t, s, first) // a double click, in another language
+		if a, _ := s.receiptHash("law", token); again == token {
+			t.Errorf("%s in English", again)
+		} else if b, _ := s.receiptHash("law", again); a != b {
+			t.Errorf("the form again: %s, not %s", again, token)
+		}
+		later := wave("after", 4)
+		later.Token, later.Segment = strings.ToUpper(strings.ReplaceAll(token, "-", " ")), "elsewhere"
+		mustSubmit(t, s, later)
+		later.Answers = Answers{"wish@after": {"5"}}
+		mustSubmit(t, s, later)
+		row, err := s.Get(ctx, "law", token)
+		if err != nil || row.Segment != "evry" {
+			t.Fatalf("%+v %v", row, err)
+		}
+		if diff := cmp.Diff(Answers{"wish@before": {"2"}, "wish@after": {"5"}}, row.Answers); diff != "" {
+			t.Error(diff)
+		}
+		if err := s.Change(ctx, "law", token, waves(), Answers{"wish@before": {"1"}}, "fr"); err != nil {
+			t.Fatal(err)
+		}
+		row, err = s.Get(ctx, "law", token)
+		if diff := cmp.Diff(Answers{"wish@before": {"1"}, "wish@after": {"5"}}, row.Answers); diff != "" || err != nil {
+			t.Errorf("a change of one wave: %s %v", diff, err)
+		}
+		counts := mustTally(t, s, "law")
+		if counts["waves||||"] != 1 || counts["waves||wish@after|"+waves().Sections[1].Questions[0].pairShape()+"|up"] != 1 {
+			t.Errorf("%v", counts)
+		}
+		nobodys := wave("after", 3)
+		for _, token := range []string{"abeille-abeille-abeille", "x"} {
+			nobodys.Token = token
+			if _, err := s.Submit(ctx, nobodys); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s: %v", token, err)
+			}
+		}
+		if err := s.Delete(ctx, "law", token); err != nil {
+			t.Fatal(err)
+		}
+		for _, sub := range []Submission{later, first} {
+			if _, err := s.Submit(ctx, sub); !errors.Is(err, ErrDeleted) {
+				t.Errorf("after the deletion: %v", err)
+			}
+		}
+		verified(t, s)
+	})
+}
+
+// Words that somebody else has drawn are drawn again, and each form finds its own.
+func TestWordsThatAreTaken(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		mine := wave("before", 2)
+		mine.Key = "form:mine"
+		p, _ := s.placesOf("law", mine.Key, 0)
+		others := mine.entry(s.wordsHash("law", p), 1)
+		if _, err := s.Apply(t.Context(), others); err != nil {
+			t.Fatal(err)
+		}
+		token := mustSubmit(t, s, mine)
+		if hash, _ := s.receiptHash("law", token); hash == others.ReceiptHash {
+			t.Fatal("another's answer was overwritten")
+		}
+		if again := mustSubmit(t, s, mine); again != token || mustTally(t, s, "law")["waves||||"] != 2 {
+			t.Errorf("%s, then %s: %v", token, again, mustTally(t, s, "law"))
+		}
+	})
+}
+
+// Where anonymity was promised to somebody, nothing is linked any more.
+func TestAnonymousBeatsLinked(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		token := mustSubmit(t, s, wave("before", 2))
+		anonymous := wave("before", 3)
+		anonymous.Promise = Promise{MinimumGroup: 7, Minors: true}
+		if receipt := mustSubmit(t, s, anonymous); strings.Count(receipt, "-") != 3 {
+			t.Errorf("an anonymous receipt: %s", receipt)
+		}
+		loose := wave("after", 5)
+		loose.Token, loose.Promise = token, Promise{Linked: true, MinimumGroup: 1}
+		if receipt := mustSubmit(t, s, loose); strings.Count(receipt, "-") != 3 {
+			t.Errorf("a receipt of the second wave: %s", receipt)
+		}
+		if row, err := s.Get(t.Context(), "law", token); err != nil || len(row.Answers) != 1 {
+			t.Errorf("linked all the same: %v %v", row.Answers, err)
+		}
+		got, given, err := s.Promise(t.Context(), "law")
+		if diff := cmp.Diff(Promise{MinimumGroup: 7, Minors: true}, got); diff != "" || !given || err != nil {
+			t.Errorf("%s %t %v", diff, given, err)
+		}
+		if _, given, _ := s.Promise(t.Context(), "cordee"); given {
+			t.Error("something was promised to nobody")
+		}
+	})
+}
+
+// While the store is away, a first wave has a code, a second one is added when the store is back, and so is a part of a
+// form tool's answers; each version's definition comes along.
+func TestWavesWithTheStoreAway(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Away: func(error) bool { return true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
+		defer gone.Close()
+		s, away := newStore(t, rdb, prefix), newStore(t, gone, prefix)
+		token := mustSubmit(t, s, wave("before", 2))
+		r := rooms{}
+		r.open(map[string]string{"r1": "rating", "r7": "agree"})
+		part := filled("k")
+		part.Partial, part.Values = true, map[string]any{"r1": "8"}
+		deliver(t, s, part, r)
+
+		away.UseJournal(j)
+		later := wave("after", 4)
+		later.Token = token
+		mustSubmit(t, away, later)
+		part.Values = map[string]any{"r7": "oui", "r1": "1"}
+		deliver(t, away, part, r)
+		first := wave("before", 1)
+		first.Key = "form:away"
+		code := mustSubmit(t, away, first)
+		if strings.Count(code, "-") != 3 {
+			t.Errorf("a receipt while the store is away: %s", code)
+		}
+		s.UseJournal(j)
+		if err := j.Drain(t.Context(), func(err error) { t.Error(err) }); err != nil {
+			t.Fatal(err)
+		}
+		if again := mustSubmit(t, s, first); again != code {
+			t.Errorf("the form again, with the store back: %s, not %s", again, code)
+		}
+		row, err := s.Get(t.Context(), "law", token)
+		if diff := cmp.Diff(Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
+			t.Errorf("%s %v", diff, err)
+		}
+		if diff := cmp.Diff(Answers{"rating": {"8"}, "agree": {Yes}}, said(t, s, "law", "k")); diff != "" {
+			t.Error(diff)
+		}
+		verified(t, s)
+	})
+}
+
+// The definition of each version that was answered is kept, through the journal too.
+func TestDefinitions(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Ahead})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		s := newStore(t, rdb, prefix)
+		s.UseJournal(j)
+		longer := asked()
+		longer.Sections[0].Questions[1].Max = 7
+		receipt := mustSubmit(t, s, submission(Answers{"rating": {"4"}}))
+		if err := s.Change(t.Context(), "law", receipt, longer, Answers{"rating": {"5"}}, "fr"); err != nil {
+			t.Fatal(err)
+		}
+		for _, when := range []string{"at once", "after a restart"} {
+			for _, want := range []*Survey{asked(), longer} {
+				got, err := s.Definition(t.Context(), "law", want.Version())
+				if diff := cmp.Diff(want, got); diff != "" || err != nil {
+					t.Errorf("%s: %v %s", when, err, diff)
+				}
+			}
+			if _, err := s.Definition(t.Context(), "law", "00000000"); !errors.Is(err, ErrNotFound) {
+				t.Error(err)
+			}
+			if err := rdb.Del(t.Context(), s.versionsKey("law"), s.rowsKey("law"), s.tallyKey("law")).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if err := j.Replay(t.Context(), nil, func(err error) { t.Error(err) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

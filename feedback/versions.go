@@ -1,0 +1,71 @@
+package feedback
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/journal"
+)
+
+// A survey that is changed after answers are in is another version, and answers keep theirs: the definition of each version
+// that was answered is kept with the answers, so that they are shown with the words that they were given to.
+
+// versionsKey is a hash of version → definition as JSON.
+func (s *Store) versionsKey(session string) string { return s.key(session, "versions") }
+
+// Definition returns the survey as it was when it had a version (Row.Version): what was asked, as For returned it.
+// ErrNotFound: nobody has answered that one.
+func (s *Store) Definition(ctx context.Context, session, version string) (*Survey, error) {
+	text, err := s.rdb.HGet(ctx, s.versionsKey(session), version).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("feedback: read a definition: %w", err)
+	}
+	survey := &Survey{}
+	if err := json.Unmarshal([]byte(text), survey); err != nil {
+		return nil, fmt.Errorf("feedback: decode a definition: %w", err)
+	}
+	return survey, nil
+}
+
+// definition is what an entry's row answers, as JSON; empty: not at hand.
+func (e Entry) definition() (text, version string, err error) {
+	if e.asked == nil || e.Row == nil {
+		return "", "", nil
+	}
+	b, err := json.Marshal(e.asked)
+	if err != nil {
+		return "", "", fmt.Errorf("feedback: encode a definition: %w", err)
+	}
+	return string(b), e.Row.Version, nil
+}
+
+// definitionEntry is what a journal keeps of a definition.
+type definitionEntry struct {
+	Session    string          `json:"session"`
+	Version    string          `json:"version"`
+	Definition json.RawMessage `json:"definition"`
+}
+
+// definitionMark is the definition for the journal, unless it is known to have it.
+func (s *Store) definitionMark(e Entry) ([]journal.Mark, error) {
+	text, version, err := e.definition()
+	if err != nil || text == "" {
+		return nil, err
+	}
+	key := e.Session + " " + version
+	if _, known := s.defined.Load(key); known && s.journal.Ahead() {
+		return nil, nil
+	}
+	return []journal.Mark{{Kind: entryVersion, Key: key, Value: definitionEntry{e.Session, version, json.RawMessage(text)}}}, nil
+}
+
+func (s *Store) define(ctx context.Context, e definitionEntry) error {
+	return s.rdb.HSetNX(ctx, s.versionsKey(e.Session), e.Version, string(e.Definition)).Err()
+}
