@@ -87,7 +87,7 @@ var (
 		"Persons who gave this answer to this question; absent for a group too small to be shown.",
 		"session", "question", "choice")
 	score = desc("jauge_feedback_score", "",
-		"Mean answer to a scale question; absent for a group too small to be shown.", "session", "question")
+		"Mean answer to a scale or number question; absent for a group too small to be shown.", "session", "question")
 	nps = desc("jauge_feedback_nps", "",
 		"Net promoter score, from -100 to 100: percentage of 9 and 10 less percentage of 0 to 6; "+
 			"absent for a group too small to be shown.", "session", "question")
