@@ -3,12 +3,16 @@
 // the answers, corrected in the same script by the difference between the old answer and the new one, and can be
 // recomputed from the answers at any time.
 //
-// The story in files: survey.go (what is asked), waves.go (when) and validate.go (the mistakes of both), answers.go and
-// parse.go (what people say, and what is wrong with it), receipt.go (the code in their hands), row.go (one answer and the cells it counts in), store.go
-// with lua/apply.lua (answers in, tallies corrected), recount.go (tallies checked), results.go with view.go, suppress.go and
-// stats.go (figures out, nothing about fewer than the minimum group). What people write: scrub.go (what is taken out of it)
-// and texts.go with lua/moderate.lua (what is shown of it). export.go is all of it as tables. What webhooks bring: delivery.go (from a room to a
-// survey), foreign.go (the words of form tools), aside.go with lua/aside.lua (what cannot be used yet).
+// The story in files: survey.go (what is asked), waves.go (when), validate.go (the mistakes of both) and bank.go (ready ones);
+// answers.go and parse.go (what people say, and what is wrong with it); draft.go with lua/draft.lua (what is half said);
+// receipt.go and words.go (the code in their hands), linked.go (several answers of one person, if they were told so),
+// promise.go (what they were told), versions.go (what they were asked), invitations.go with lua/claim.lua (who may answer);
+// row.go (one answer and the cells it counts in), store.go with lua/apply.lua (answers in, tallies corrected), recount.go
+// (tallies checked); publication.go with lua/publish.lua (changes shown together or not at all), results.go with view.go,
+// suppress.go and stats.go (figures out, nothing about fewer than the minimum group), export.go (all of it as tables). What
+// people write: scrub.go (what is taken out of it) and texts.go with lua/moderate.lua (what is shown of it). What webhooks
+// bring: delivery.go (from a room to a survey), foreign.go (the words of form tools), aside.go with lua/aside.lua (what
+// cannot be used yet).
 package feedback
 
 import (

@@ -84,7 +84,7 @@ var (
 	respondents = desc("jauge_feedback_respondents", "",
 		"Persons with a submitted answer.", "session")
 	choices = desc("jauge_feedback_choices", "",
-		"Persons who gave this answer to this question; absent for a group too small to be shown.",
+		"Persons who gave this answer to this question, as far as answers are shown; absent for a group too small to be shown.",
 		"session", "question", "choice")
 	score = desc("jauge_feedback_score", "",
 		"Mean answer to a scale or number question; absent for a group too small to be shown.", "session", "question")
