@@ -4,7 +4,8 @@
 // recomputed from the answers at any time.
 //
 // The story in files: survey.go (what is asked), waves.go (when), validate.go (the mistakes of both) and bank.go (ready ones);
-// answers.go and parse.go (what people say, and what is wrong with it); draft.go with lua/draft.lua (what is half said);
+// answers.go and parse.go (what people say, and what is wrong with it); draft.go with lua/draft.lua and lua/progress.lua (what is
+// half said, and where people stop);
 // receipt.go and words.go (the code in their hands), linked.go (several answers of one person, if they were told so),
 // promise.go (what they were told), versions.go (what they were asked), invitations.go with lua/claim.lua (who may answer);
 // row.go (one answer and the cells it counts in), store.go with lua/apply.lua (answers in, tallies corrected), recount.go
@@ -52,8 +53,12 @@ var (
 	ErrDeleted  = errors.New("the answer with this receipt was deleted")       // and cannot come back
 	ErrEmpty    = errors.New("nothing was answered")                           // such a submission would count a respondent who said nothing
 	ErrConflict = errors.New("the answer is being changed by another request") // try again
+	ErrReused   = errors.New("the key was used for other answers")             // which are changed through their receipt
 	ErrSegment  = errors.New("the segment is not an id")                       // the caller checks that the session has it
 )
+
+// errRepeated says that a submission was kept before, as it is.
+var errRepeated = errors.New("the submission was kept before")
 
 var (
 	// ids are what questions, choice values, surveys, sections, waves and segments are called: short, and safe in keys,

@@ -79,7 +79,8 @@ func (s *Store) prepareLinked(ctx context.Context, sub Submission) (token string
 		hash, _ := s.receiptHash(sub.Session, code)
 		switch old, revision, err := s.tryLoad(ctx, sub.Session, hash); {
 		case err == nil:
-			return code, sub.after(hash, old, revision), nil
+			e, err := sub.again(hash, old, revision)
+			return code, e, err
 		case errors.Is(err, ErrDeleted):
 			return "", Entry{}, err
 		}
@@ -97,7 +98,8 @@ func (s *Store) prepareLinked(ctx context.Context, sub Submission) (token string
 			e.Row.Form = form
 			return token, e, nil
 		case err == nil && form != "" && old.Form == form:
-			return token, sub.after(hash, old, revision), nil
+			e, err := sub.again(hash, old, revision)
+			return token, e, err
 		case errors.Is(err, ErrDeleted) && form != "":
 			return "", Entry{}, err
 		case err != nil && !errors.Is(err, ErrDeleted):
@@ -122,7 +124,7 @@ func (s *Store) add(ctx context.Context, e Entry) (Outcome, error) {
 			}
 			whole.Revision = revision + 1
 			whole.Row = newRow(e.Survey, before.and(e.Row.Answers), old.Segment, old.Stay, e.Row.Lang, old.At)
-			whole.Row.Form = old.Form
+			whole.Row.Form, whole.Row.Sent = old.Form, old.Sent
 		case errors.Is(err, ErrDeleted):
 			return Deleted, nil
 		case !errors.Is(err, ErrNotFound):

@@ -19,6 +19,9 @@ type Row struct {
 	Form    string    `json:"form,omitempty"` // under three words: what named the submission, hashed, as others may draw the same
 	Answers Answers   `json:"answers"`
 	Cells   []string  `json:"cells"` // the tallies that it counts in
+
+	// Sent is a keyed hash of what was first submitted, if that was to happen once; see Submission.Once.
+	Sent string `json:"sent,omitempty"`
 }
 
 // Whether a person stayed to the end.

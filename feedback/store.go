@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,6 +75,8 @@ func (s *Store) UseJournal(j *journal.Journal) {
 	journal.Handle(j, entryVersion, s.define)
 	journal.Handle(j, entryInvite, s.restoreInvite)
 	journal.Handle(j, entryUse, s.restoreUse)
+	journal.Handle(j, entryDraft, s.applyDraft)
+	journal.Handle(j, entryProgress, s.applyProgress)
 }
 
 // shared lets answers be written, each beside others; alone waits for them and keeps new ones away. Both return how to end.
@@ -113,6 +116,9 @@ type Submission struct {
 	// Key names this submission, so that a repetition is an edit and not a second answer; empty: none. It begins with its
 	// origin ("form:", "typeform-main:"), and what follows is hard to guess, because it opens the answer.
 	Key string
+	// Once makes a repetition under the Key change nothing: the same answers again are the same answer, others ErrReused.
+	Once bool
+	sent string // with Once: the answers' fingerprint, see Row.Sent
 
 	Stay    string  // whether the person stayed to the end: see Row; empty: not known
 	Promise Promise // what the person was told before the first question
@@ -157,7 +163,8 @@ const (
 
 // Prepare builds the entry of a submission, and the receipt to show once. With a Key or a Token it looks up what is there;
 // should the store be away, it succeeds all the same. It returns ErrEmpty, ErrSegment, ErrDeleted when the answer of that Key
-// or Token was deleted, or ErrNotFound when there never was one of that Token.
+// or Token was deleted, ErrNotFound when there never was one of that Token, or ErrReused; for a repetition of a Submission
+// that is Once there is nothing to write, and Submit says so.
 func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e Entry, err error) {
 	if len(sub.Answers) == 0 {
 		return "", Entry{}, ErrEmpty
@@ -167,6 +174,11 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	}
 	if sub.At.IsZero() {
 		sub.At = s.now()
+	}
+	if sub.Once {
+		if sub.sent, err = s.fingerprint(sub); err != nil {
+			return "", Entry{}, err
+		}
 	}
 	sub.Answers = s.redact(ctx, sub.Session, sub.Survey, sub.Answers)
 	switch linked := s.links(ctx, sub); {
@@ -195,27 +207,46 @@ func (s *Store) prepareUnder(ctx context.Context, sub Submission, hash string) (
 	old, revision, err := s.tryLoad(ctx, sub.Session, hash)
 	switch {
 	case err == nil:
-		return sub.after(hash, old, revision), nil
+		return sub.again(hash, old, revision)
 	case errors.Is(err, ErrDeleted):
 		return Entry{}, err
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound), sub.Once: // with Once, also while the store is away: whatever was there first stays
 		return sub.entry(hash, 1), nil
 	}
 	return sub.entry(hash, 0), nil
 }
 
-func (sub Submission) entry(hash string, revision int) Entry {
-	return Entry{
-		Session: sub.Session, ReceiptHash: hash, Revision: revision, Promise: &sub.Promise,
-		Row: newRow(sub.Survey, sub.Answers, sub.Segment, sub.Stay, sub.Lang, sub.At), asked: sub.Survey,
+// fingerprint tells whether a program sends the same answers again, whatever became of them since.
+func (s *Store) fingerprint(sub Submission) (string, error) {
+	text, err := json.Marshal([]any{sub.Answers, sub.Segment, sub.Lang})
+	if err != nil {
+		return "", fmt.Errorf("feedback: encode answers: %w", err)
 	}
+	return hex.EncodeToString(s.mac("once", sub.Session, string(text))[:16]), nil
+}
+
+// again is the entry of a submission whose Key was used before: an edit, or nothing at all.
+func (sub Submission) again(hash string, old Row, revision int) (Entry, error) {
+	switch {
+	case sub.Once && old.Sent != sub.sent:
+		return Entry{}, ErrReused
+	case sub.Once:
+		return Entry{}, errRepeated
+	}
+	return sub.after(hash, old, revision), nil
+}
+
+func (sub Submission) entry(hash string, revision int) Entry {
+	row := newRow(sub.Survey, sub.Answers, sub.Segment, sub.Stay, sub.Lang, sub.At)
+	row.Sent = sub.sent
+	return Entry{Session: sub.Session, ReceiptHash: hash, Revision: revision, Promise: &sub.Promise, Row: row, asked: sub.Survey}
 }
 
 // after is the entry of what replaces an answer: the first time, and what was known of the stay then, remain.
 func (sub Submission) after(hash string, old Row, revision int) Entry {
 	sub.At, sub.Stay = old.At, cmp.Or(old.Stay, sub.Stay)
 	e := sub.entry(hash, revision+1)
-	e.Row.Form = old.Form
+	e.Row.Form, e.Row.Sent = old.Form, old.Sent
 	return e
 }
 
@@ -231,7 +262,7 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 		return Entry{}, err
 	}
 	row := newRow(survey, s.redact(ctx, session, survey, survey.merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
-	row.Form = old.Form
+	row.Form, row.Sent = old.Form, old.Sent
 	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row, asked: survey}, nil
 }
 
@@ -302,7 +333,7 @@ func (s *Store) Submit(ctx context.Context, sub Submission) (receipt string, err
 		receipt, e, err = s.Prepare(ctx, sub)
 		return e, err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errRepeated) {
 		return "", err
 	}
 	return receipt, nil

@@ -59,13 +59,16 @@ type entry struct {
 	Kind string          `json:"kind"`
 	Data json.RawMessage `json:"data"`
 	Rank int             `json:"rank,omitempty"` // of a mark
+
+	Final bool `json:"final,omitempty"`
 }
 
 // Mark is an entry that is kept under a key.
 type Mark struct {
 	Kind, Key string
-	Value     any // nil: what is kept there is forgotten
-	Rank      int // 0: takes the place of whatever is kept; else only of a lower rank
+	Value     any  // nil: what is kept there is forgotten
+	Rank      int  // 0: takes the place of whatever is kept; else only of a lower rank
+	Final     bool // only another final one takes its place
 }
 
 // Open opens the log in a directory, which is made if need be. A second process on the same directory gets an error, and
@@ -272,7 +275,7 @@ func Compact(dir string) error {
 }
 
 func (j *Journal) write(kind string, value any) error {
-	text, err := encode(kind, value, 0)
+	text, err := encode(kind, value, 0, false)
 	if err != nil {
 		return err
 	}
@@ -285,7 +288,7 @@ func (j *Journal) mark(marks []Mark) error {
 	texts := make([][]byte, len(marks))
 	for i, m := range marks {
 		var err error
-		if texts[i], err = encode(m.Kind, m.Value, m.Rank); err != nil {
+		if texts[i], err = encode(m.Kind, m.Value, m.Rank, m.Final); err != nil {
 			return err
 		}
 	}
@@ -317,10 +320,47 @@ func (j *Journal) mark(marks []Mark) error {
 	return j.written(more, err)
 }
 
+// Revise replaces the marks of a kind by what revise makes of them, final from then on; nil leaves one as it is.
+func (j *Journal) Revise(kind string, revise func(data json.RawMessage) any) error {
+	if j == nil {
+		return nil
+	}
+	err := j.db.Update(func(tx *bbolt.Tx) error {
+		revised := map[string][]byte{}
+		prefix := []byte(kind + "\x00")
+		c := tx.Bucket(marked).Cursor()
+		for k, text := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, text = c.Next() {
+			var e entry
+			if err := json.Unmarshal(text, &e); err != nil {
+				return err
+			}
+			if value := revise(e.Data); value != nil {
+				text, err := encode(kind, value, e.Rank, true)
+				if err != nil {
+					return err
+				}
+				revised[string(k)] = text
+			}
+		}
+		var err error
+		for k, text := range revised { // not while the cursor walks
+			err = errors.Join(err, tx.Bucket(marked).Put([]byte(k), text))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
 // replaces says whether the mark takes the place of what is kept under its key.
 func (m Mark) replaces(kept []byte) bool {
 	var e entry
-	return m.Rank == 0 || json.Unmarshal(kept, &e) != nil || e.Rank < m.Rank
+	if json.Unmarshal(kept, &e) != nil {
+		return true
+	}
+	return (m.Final || !e.Final) && (m.Rank == 0 || e.Rank < m.Rank)
 }
 
 // written notes how many more entries wait for the store, if that is what they do.
@@ -334,12 +374,12 @@ func (j *Journal) written(more int, err error) error {
 	return nil
 }
 
-func encode(kind string, value any, rank int) ([]byte, error) {
+func encode(kind string, value any, rank int, final bool) ([]byte, error) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	text, err := json.Marshal(entry{kind, data, rank})
+	text, err := json.Marshal(entry{kind, data, rank, final})
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}

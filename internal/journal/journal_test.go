@@ -3,10 +3,12 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -285,4 +287,48 @@ func TestOnceKeepsTheFirstValue(t *testing.T) {
 			t.Errorf("%q %v", kept, err)
 		}
 	}
+}
+
+// TestFinalMarksStay: what is over is replaced by nothing but another end.
+func TestFinalMarksStay(t *testing.T) {
+	t.Parallel()
+	j := openJournal(t, t.TempDir(), Ahead)
+	keep := func(key, value string, final bool) {
+		t.Helper()
+		err := j.Keep(t.Context(), []Mark{{Kind: "state", Key: key, Value: value, Final: final}}, func(context.Context) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	Handle(j, "state", func(_ context.Context, v string) error { got = append(got, v); return nil })
+	replayed := func(want ...string) {
+		t.Helper()
+		got = nil
+		if err := j.Replay(t.Context(), nil, func(err error) { t.Error(err) }); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v, not %v", got, want)
+		}
+	}
+	keep("b", "old", false)
+	keep("b", "new", false)
+	keep("a", "final", true)
+	keep("a", "late", false)
+	keep("c", "first", false)
+	keep("c", "last", true)
+	keep("c", "very last", true)
+	replayed("final", "new", "very last")
+	err := j.Revise("state", func(data json.RawMessage) any {
+		if string(data) == `"new"` {
+			return "revised"
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep("b", "after its end", false)
+	replayed("final", "revised", "very last")
 }
