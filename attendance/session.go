@@ -19,6 +19,8 @@ type Session struct {
 	Segments []Segment `yaml:"segments,omitempty" json:"segments,omitempty"`
 	Invited  int       `yaml:"invited,omitempty" json:"invited,omitempty"`
 
+	Notice *Notice `yaml:"notice,omitempty" json:"notice,omitempty"` // nil: the pages say what holds everywhere
+
 	// Questions maps what form tools call their questions to those of the survey; empty: left out on purpose.
 	Questions map[string]string `yaml:"questions,omitempty" json:"questions,omitempty"`
 }
@@ -33,6 +35,14 @@ type Room struct {
 type Segment struct {
 	ID    string    `yaml:"id" json:"id"`
 	Title text.Text `yaml:"title" json:"title"`
+}
+
+// Notice is what the session's privacy notice says of who asks, and why.
+type Notice struct {
+	Controller string    `yaml:"controller,omitempty" json:"controller,omitempty"`   // who is responsible
+	Purpose    text.Text `yaml:"purpose,omitempty" json:"purpose,omitempty"`         // what the answers are for
+	LegalBasis text.Text `yaml:"legal_basis,omitempty" json:"legal_basis,omitempty"` // as GDPR, article 6, lists them
+	Contact    string    `yaml:"contact,omitempty" json:"contact,omitempty"`         // an e-mail address, or where to write
 }
 
 // Series groups sessions that are compared with each other.

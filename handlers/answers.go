@@ -176,7 +176,7 @@ func (s *server) changeAnswer(c *gin.Context) error {
 	case "change":
 		return s.beginChange(c, f)
 	}
-	return s.step(c, f, func(answers feedback.Answers) error {
+	return s.step(c, f, func(f form, answers feedback.Answers) error {
 		if err := s.change(c, a, answers, s.langs.of(c.Request).Tag); err != nil {
 			return err
 		}
@@ -204,6 +204,9 @@ func (s *server) changeJSON(c *gin.Context, a asked) error {
 	body, answers, err := s.readAnswers(c, a)
 	if err != nil || answers == nil {
 		return err
+	}
+	if body.Key != "" {
+		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"A change has no key.", map[string]string{"key": "is for new answers only"}})
 	}
 	if err := s.change(c, a, answers, body.Lang); err != nil {
 		return err

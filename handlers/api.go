@@ -278,7 +278,21 @@ func (s *server) getFeedback(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, results)
+	session, err := s.Attendance.Session(c.Request.Context(), results.Session)
+	if err != nil {
+		return err
+	}
+	progress, err := s.Feedback.Progress(c.Request.Context(), session.ID, s.survey(session), s.MinimumGroup)
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, feedbackJSON{results, progress})
+}
+
+// feedbackJSON is what was answered, and where people stopped.
+type feedbackJSON struct {
+	feedback.Results
+	Progress []feedback.ItemProgress `json:"progress"`
 }
 
 // seriesObject is a series with its sessions, by planned start.

@@ -1,7 +1,10 @@
 package handlers
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,7 +56,7 @@ func (s *server) asked(c *gin.Context) (asked, error) {
 	return a, nil
 }
 
-// surveyPage handles GET /feedback/{session}: the survey's first page.
+// surveyPage handles GET /feedback/{session}: the survey's first page, or, with ?resume=, the page of a draft.
 func (s *server) surveyPage(c *gin.Context) error {
 	a, err := s.asked(c)
 	if err != nil {
@@ -66,11 +69,69 @@ func (s *server) surveyPage(c *gin.Context) error {
 	if !hasSegment(a.session, segment) {
 		return &failure{status: http.StatusNotFound, code: "no_survey", detail: "This session has no such segment."}
 	}
-	said := url.Values{"token": {rand.Text()}, "segment": {segment}, "invite": {c.Query("invite")}}
-	return s.renderSurvey(c, http.StatusOK, form{asked: a, said: said})
+	f := form{asked: a, said: url.Values{"segment": {segment}, "invite": {c.Query("invite")}}}
+	switch {
+	case c.Query("kiosk") != "" && c.Query("sent") != "":
+		return s.kioskThanks(c, f)
+	case c.Query("kiosk") != "":
+		f.said["kiosk"], f.said["token"] = []string{"1"}, []string{rand.Text()}
+		return s.renderSurvey(c, http.StatusOK, f)
+	case c.Query("resume") != "":
+		return s.guarded(func(c *gin.Context) error { return s.resume(c, f) })(c)
+	}
+	// Kept by the browser, and looked at again when it is asked for: so that the back button finds what was picked on it.
+	c.Header("Cache-Control", "private, no-cache")
+	return s.renderSurvey(c, http.StatusOK, s.blank(f))
 }
 
-// submit handles POST /feedback/{session}: a page of the form, or all answers as JSON.
+// blank gives a form the names under which it is sent and resumed. The second opens the first, never the other way
+// round, and is of no use once the form is sent: an address may be passed on, the answer's key must not.
+func (s *server) blank(f form) form {
+	f.said = maps.Clone(f.said)
+	f.said.Set("resume", rand.Text())
+	f.said.Set("token", s.formToken(f.session.ID, f.said.Get("resume")))
+	return f
+}
+
+// formToken is the token of the form that an address resumes.
+func (s *server) formToken(session, resume string) string {
+	mac := hmac.New(sha256.New, s.Key)
+	mac.Write([]byte("form\x00" + session + "\x00" + resume))
+	return base32.StdEncoding.EncodeToString(mac.Sum(nil))[:26]
+}
+
+// resume shows the page of a draft that the address names, or the one that its person was at.
+func (s *server) resume(c *gin.Context, f form) error {
+	resume := c.Query("resume")
+	token := s.formToken(f.session.ID, resume)
+	draft, err := s.Feedback.Draft(c.Request.Context(), f.session.ID, token)
+	switch {
+	case errors.Is(err, feedback.ErrSent):
+		title := f.session.Title.In(s.langs.of(c.Request).Tag)
+		return s.renderTitled(c, http.StatusOK, "sent", title, sentView{Title: title, Action: "/feedback/" + f.session.ID})
+	case errors.Is(err, feedback.ErrNotFound) || !tokens.MatchString(resume):
+		s.missed(c)
+		return s.renderNoted(c, http.StatusOK, s.blank(f), "survey.no_draft")
+	case err != nil:
+		return unavailable(err)
+	}
+	for field, values := range draft.Form {
+		if f.survey.Has(field) { // it may have changed since
+			f.said[field] = values
+		}
+	}
+	f.said["resume"], f.said["token"], f.said["page"] = []string{resume}, []string{token}, []string{draft.Page}
+	if _, known := f.survey.Page(c.Query("page")); known {
+		f.said.Set("page", c.Query("page"))
+	}
+	f.kept = true
+	return s.renderSurvey(c, http.StatusOK, f)
+}
+
+// sentView is what stands at a draft's address once the form is sent.
+type sentView struct{ Title, Action string }
+
+// submit handles POST /feedback/{session}: a page of the form, or all answers as JSON, or a receipt code to open.
 func (s *server) submit(c *gin.Context) error {
 	a, err := s.asked(c)
 	if err != nil {
@@ -83,20 +144,87 @@ func (s *server) submit(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if receipt := strings.TrimSpace(f.said.Get("receipt")); f.said.Get("do") == "open" && receipt != "" {
+		c.Redirect(http.StatusSeeOther, answerPath(a.session.ID, url.PathEscape(receipt)))
+		return nil
+	}
 	if !hasSegment(a.session, f.said.Get("segment")) {
 		return badRequest("This session has no such segment.")
 	}
-	return s.step(c, f, func(answers feedback.Answers) error {
-		receipt, err := s.send(c.Request.Context(), feedback.Submission{
-			Session: a.session.ID, Survey: a.whole, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
-			Answers: answers, Key: formKey(f.said.Get("token")), Promise: a.promise, Invitation: f.said.Get("invite"),
-		})
-		if err != nil {
-			return err
-		}
-		s.redirect(c, answerPath(a.session.ID, receipt), "thanks")
+	if f, err = s.recall(c, f); err != nil {
+		return err
+	}
+	if f.over {
+		c.Redirect(http.StatusSeeOther, f.address(chosenLang(c.Request), ""))
 		return nil
+	}
+	return s.step(c, f, func(f form, answers feedback.Answers) error { return s.sendForm(c, f, answers) })
+}
+
+// recall adds to a page that was sent what is known of its form: what its draft holds, or what was sent already, so that
+// the back button leads to a change of it. In a kiosk the next person is at it by then, and begins anew.
+func (s *server) recall(c *gin.Context, f form) (form, error) {
+	ctx := c.Request.Context()
+	sending := f.page() == len(f.pages())-1 && f.said.Get("do") != "back"
+	key := formKey(f.said.Get("token"))
+	if f.kiosk() {
+		if !sending && key != "" {
+			_, _, err := s.Feedback.Sent(ctx, f.session.ID, key)
+			f.over = err == nil || errors.Is(err, feedback.ErrDeleted)
+		}
+		return f, nil
+	}
+	if resume := f.said.Get("resume"); !tokens.MatchString(resume) || s.formToken(f.session.ID, resume) != f.said.Get("token") {
+		return f, nil
+	}
+	draft, err := s.Feedback.Draft(ctx, f.session.ID, f.said.Get("token"))
+	switch {
+	case err == nil:
+		f.kept, f.seen = true, draft.Seen
+		return f.with(draft.Form), nil
+	case errors.Is(err, feedback.ErrNotFound):
+		f.kept = true
+	case errors.Is(err, feedback.ErrSent) && sending:
+		f.kept = true
+	case errors.Is(err, feedback.ErrSent):
+		receipt, row, err := s.Feedback.Sent(ctx, f.session.ID, key)
+		if errors.Is(err, feedback.ErrDeleted) {
+			return f, err
+		}
+		if err == nil {
+			f.receipt = receipt
+			f = f.with(f.survey.Form(row.Answers))
+			f.said.Del("token") // a change is named by its receipt
+			f.said.Del("resume")
+			return f, nil
+		}
+	default:
+		s.Log.WarnContext(ctx, "draft not read", "request", requestID(c), "cause", err)
+	}
+	return f, nil
+}
+
+// sendForm submits a form's answers, and leads to the page that says so.
+func (s *server) sendForm(c *gin.Context, f form, answers feedback.Answers) error {
+	ctx := c.Request.Context()
+	receipt, err := s.send(ctx, feedback.Submission{
+		Session: f.session.ID, Survey: f.whole, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
+		Answers: answers, Key: formKey(f.said.Get("token")), Promise: f.promise, Invitation: f.said.Get("invite"),
 	})
+	if err != nil {
+		return err
+	}
+	if f.kiosk() {
+		c.Redirect(http.StatusSeeOther, f.address(chosenLang(c.Request), "sent"))
+		return nil
+	}
+	if f.kept {
+		if err := s.Feedback.FinishDraft(ctx, f.session.ID, f.said.Get("token"), f.survey, f.draft()); err != nil {
+			s.Log.ErrorContext(ctx, "draft not dropped", "request", requestID(c), "cause", err)
+		}
+	}
+	s.redirect(c, answerPath(f.session.ID, receipt), "thanks")
+	return nil
 }
 
 // tokens are as rand.Text makes them: long enough that nobody guesses one and opens another's answer.
@@ -129,6 +257,7 @@ type submissionJSON struct {
 	Lang    string         `json:"lang"`
 	Segment string         `json:"segment"`
 	Wave    string         `json:"wave,omitempty"` // empty: the one that is open
+	Key     string         `json:"key,omitempty"`  // or the header Idempotency-Key
 
 	Invitation string `json:"invitation,omitempty"`
 }
@@ -144,12 +273,21 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 	if err != nil || answers == nil {
 		return err
 	}
-	receipt, err := s.send(c.Request.Context(), feedback.Submission{
+	submission := feedback.Submission{
 		Session: a.session.ID, Survey: a.whole, Segment: body.Segment, Lang: body.Lang, Answers: answers, Promise: a.promise,
-		Invitation: body.Invitation,
-	})
-	if errors.Is(err, feedback.ErrEmpty) {
+		Invitation: body.Invitation, Once: body.Key != "",
+	}
+	if submission.Once {
+		submission.Key = "api:" + body.Key
+	}
+	receipt, err := s.send(c.Request.Context(), submission)
+	switch {
+	case errors.Is(err, feedback.ErrEmpty):
 		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"Nothing was answered.", map[string]string{}})
+	case errors.Is(err, feedback.ErrReused):
+		return respond(c, http.StatusUnprocessableEntity, invalidJSON{
+			"This key was used for other answers. They are changed through their receipt.", map[string]string{"key": "was used for other answers"},
+		})
 	}
 	if err != nil {
 		return err
@@ -188,6 +326,9 @@ func (s *server) readAnswers(c *gin.Context, a asked) (submissionJSON, feedback.
 	if body.Lang != "" && s.langs.byTag(body.Lang) == nil {
 		fields["lang"] = "not a language of this service"
 	}
+	if wrong := body.readKey(c); wrong != "" {
+		fields["key"] = wrong
+	}
 	if len(fields) > 0 {
 		s.Metrics.Submission(a.session.ID, "invalid")
 		return body, nil, respond(c, http.StatusUnprocessableEntity, invalidJSON{"The answers do not fit the survey.", fields})
@@ -195,12 +336,105 @@ func (s *server) readAnswers(c *gin.Context, a asked) (submissionJSON, feedback.
 	return body, answers, nil
 }
 
-// form is a survey half-way: everything said so far, as form fields. Every page carries what the others hold, so nothing
-// is kept on the server before it is sent.
+// keys are what programs call a submission with: long enough that nobody guesses one.
+var keys = regexp.MustCompile(`^[\x20-\x7e]{16,255}$`)
+
+// readKey takes the idempotency key from the header, a string as RFC 9651 quotes it or as it is
+// (draft-ietf-httpapi-idempotency-key-header), or from the body, and says what is wrong with it; "": nothing.
+func (b *submissionJSON) readKey(c *gin.Context) (wrong string) {
+	if header := c.GetHeader("Idempotency-Key"); header != "" {
+		if quoted, ok := strings.CutPrefix(header, `"`); ok {
+			header = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(strings.TrimSuffix(quoted, `"`))
+		}
+		if b.Key != "" && b.Key != header {
+			return "differs from the header Idempotency-Key"
+		}
+		b.Key = header
+	}
+	if b.Key != "" && !keys.MatchString(b.Key) {
+		return "must be 16 to 255 characters of ASCII"
+	}
+	return ""
+}
+
+// form is a survey half-way: everything said so far, as form fields. Every page carries what the others hold, so that
+// nothing is lost while the store is away.
 type form struct {
 	asked
-	said    url.Values // the fields of all questions, and page, token, segment
+	said    url.Values // the fields of all questions, and page and carriedFields
 	receipt string     // of the answer being changed; empty: a new one
+	kept    bool       // pages are kept as a draft
+	seen    []string   // the pages that the draft has shown
+	over    bool       // in a kiosk: it was sent, and must not be shown to the next person
+}
+
+// carriedFields are a form's own: what names it, and how it was opened.
+var carriedFields = []string{"token", "resume", "segment", "kiosk", "invite"}
+
+func (f form) kiosk() bool { return f.said.Get("kiosk") != "" }
+
+// page is the number of the page that the form is at, from 0.
+func (f form) page() int {
+	return max(0, slices.IndexFunc(f.pages(), func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
+}
+
+// with adds what is known of the other pages. A page that was sent from the browser's history may carry less, or older.
+func (f form) with(known url.Values) form {
+	here := f.pages()[f.page()]
+	f.said = maps.Clone(f.said)
+	for field, values := range known {
+		if !here.Has(field) && f.survey.Has(field) {
+			f.said[field] = values
+		}
+	}
+	return f
+}
+
+// draft is what is kept of the form: the questions' fields, with those of this page that were left out, and the pages
+// that were shown.
+func (f form) draft() feedback.Draft {
+	pages, here := f.survey.Pages(), f.pages()[f.page()]
+	d := feedback.Draft{Form: url.Values{}, Page: here.ID, Seen: slices.Clone(f.seen)}
+	for _, page := range pages {
+		shown := page.ID == d.Page || slices.Contains(f.seen, page.ID)
+		for field, values := range f.said {
+			if page.Has(field) {
+				d.Form[field], shown = values, true
+			}
+		}
+		if shown && !slices.Contains(d.Seen, page.ID) {
+			d.Seen = append(d.Seen, page.ID)
+		}
+	}
+	for _, q := range here.Items() {
+		for _, name := range q.Fields() {
+			if _, said := d.Form[name]; !said {
+				d.Form[name] = []string{}
+			}
+		}
+	}
+	return d
+}
+
+// address is where a form is opened again: its draft, or, in a kiosk, a new one, or the thanks for one that was sent.
+func (f form) address(lang, done string) string {
+	query := url.Values{}
+	opened := map[string]string{"lang": lang, "wave": f.wave}
+	for _, name := range []string{"segment", "kiosk", "invite"} {
+		opened[name] = f.said.Get(name)
+	}
+	for name, value := range opened {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if done != "" {
+		query.Set(done, "1")
+	}
+	if !f.kiosk() {
+		query.Set("resume", f.said.Get("resume"))
+	}
+	return "/feedback/" + f.session.ID + "?" + query.Encode()
 }
 
 // readForm reads a submitted page.
@@ -227,17 +461,17 @@ func (s *server) readForm(c *gin.Context, a asked) (form, error) {
 }
 
 // step takes one submitted page: back to the one before, on to the next, or, after the last one, finish.
-func (s *server) step(c *gin.Context, f form, finish func(feedback.Answers) error) error {
-	pages := f.pages()
-	at := max(0, slices.IndexFunc(pages, func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
+func (s *server) step(c *gin.Context, f form, finish func(form, feedback.Answers) error) error {
+	pages, at := f.pages(), f.page()
+	f = f.at(at)
 	if f.said.Get("do") == "back" {
-		return s.renderSurvey(c, http.StatusOK, f.at(max(0, at-1)))
+		return s.turn(c, f, max(0, at-1))
 	}
 	if _, mistakes := feedback.ParseForm(f.survey, f.said, pages[at].ID); len(mistakes) > 0 {
-		return s.renderMistakes(c, f.at(at), mistakes)
+		return s.renderMistakes(c, f, mistakes)
 	}
 	if at < len(pages)-1 {
-		return s.renderSurvey(c, http.StatusOK, f.at(at+1))
+		return s.turn(c, f, at+1)
 	}
 	answers, mistakes := feedback.ParseForm(f.survey, f.said)
 	if len(mistakes) > 0 { // of an earlier page: the fields it carries were changed on the way
@@ -246,7 +480,29 @@ func (s *server) step(c *gin.Context, f form, finish func(feedback.Answers) erro
 		})
 		return s.renderMistakes(c, f.at(max(0, first)), mistakes)
 	}
-	return s.finished(c, f.at(at), finish(answers))
+	return s.finished(c, f, finish(f, answers))
+}
+
+// turn leads to another page of the form. Where a draft is kept, that page has an address of its own, so that a reload,
+// the back button, a lost connection and a bookmark all find what was said; else it is shown at once, and carries it.
+func (s *server) turn(c *gin.Context, f form, to int) error {
+	next := f.at(to)
+	if !f.kept || f.receipt != "" {
+		return s.renderSurvey(c, http.StatusOK, next)
+	}
+	draft := f.draft()
+	draft.Page = next.said.Get("page")
+	if !slices.Contains(draft.Seen, draft.Page) {
+		draft.Seen = append(draft.Seen, draft.Page)
+	}
+	err := s.Feedback.SaveDraft(c.Request.Context(), f.session.ID, f.said.Get("token"), f.survey, draft)
+	if err != nil {
+		s.Log.WarnContext(c.Request.Context(), "draft not kept", "request", requestID(c), "cause", err)
+		next.kept = false
+		return s.renderSurvey(c, http.StatusOK, next)
+	}
+	c.Redirect(http.StatusSeeOther, f.address(chosenLang(c.Request), "")+"&page="+url.QueryEscape(draft.Page))
+	return nil
 }
 
 // finished shows the last page again, with everything that was said, when it could not be kept.
@@ -265,6 +521,16 @@ func (s *server) finished(c *gin.Context, f form, err error) error {
 		return renderErr
 	}
 	v.Notice = notice
+	return s.renderTitled(c, status, "survey", v.PageTitle, v)
+}
+
+// renderNoted shows the form's page with a sentence about it.
+func (s *server) renderNoted(c *gin.Context, status int, f form, note string) error {
+	v, err := s.surveyView(c, f, nil)
+	if err != nil {
+		return err
+	}
+	v.Note = note
 	return s.renderTitled(c, status, "survey", v.PageTitle, v)
 }
 

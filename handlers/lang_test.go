@@ -108,7 +108,10 @@ func TestMessagesAreUsed(t *testing.T) {
 	code := sources.String()
 	for id := range messages(t, "fr") {
 		group, last, _ := strings.Cut(id, ".")
-		composed := map[string]string{"error": `"error.`, "mistake": `"mistake."`, "state": `"state.%s"`, "choice": `"choice."`, "aside": `"aside.%s"`, "total": `"total.%s"`, "texts": `"texts.%s"`}[group]
+		composed := map[string]string{
+			"error": `"error.`, "mistake": `"mistake."`, "state": `"state.%s"`, "choice": `"choice."`, "aside": `"aside.%s"`, "total": `"total.%s"`,
+			"texts": `"texts.%s"`, "anonymity": `"anonymity.%s`,
+		}[group]
 		if strings.Contains(code, `"`+id+`"`) || composed != "" && strings.Contains(code, composed) {
 			continue
 		}

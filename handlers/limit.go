@@ -5,16 +5,18 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"math"
 	"net/http"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"golang.org/x/time/rate"
+
+	"jauge/feedback"
 )
 
 // quota is how often one address may do something: burst at once, and rate a second from then on.
@@ -60,6 +62,14 @@ func (l *limiter) wait(address, what string, q quota, now time.Time) time.Durati
 	return delay
 }
 
+// left is how long until there is a token for doing what from address; it takes none.
+func (l *limiter) left(address, what string, q quota, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	missing := 1 - l.bucket(l.name(address, what), q).TokensAt(now)
+	return time.Duration(max(0, missing) / float64(q.rate) * float64(time.Second))
+}
+
 // bucket is called with mu held. When there are too many, the one that was not used for the longest time is dropped.
 func (l *limiter) bucket(name [sha256.Size]byte, q quota) *rate.Limiter {
 	if e, ok := l.buckets[name]; ok {
@@ -86,27 +96,39 @@ func (l *limiter) name(address, what string) (name [sha256.Size]byte) {
 	return name
 }
 
-// receiptQuota bounds how fast one address may try words: two thousand of each three leave a chance to who tries millions.
-var receiptQuota = quota{rate: 10, burst: 300}
-
-// notGuessed limits a handler of a receipt in words; codes are too long to be guessed.
-func (s *server) notGuessed(h handle) handle {
-	return func(c *gin.Context) error {
-		if !strings.ContainsAny(c.Param("receipt"), "0123456789") {
-			if err := s.limit(c, "receipt", receiptQuota); err != nil {
-				return err
-			}
-		}
-		return h(c)
-	}
-}
-
 // limit refuses a request whose address has used up its quota of what, and says when to come again.
 func (s *server) limit(c *gin.Context, what string, q quota) error {
 	wait := s.limiter.wait(c.ClientIP(), what, q, s.Wall())
 	if wait == 0 {
 		return nil
 	}
+	return tooMany(c, wait, "too_many", "Too many requests come from this address. Please wait.")
+}
+
+func tooMany(c *gin.Context, wait time.Duration, code, detail string) error {
 	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	return &failure{status: http.StatusTooManyRequests, code: "too_many", detail: "Too many requests come from this address. Please wait."}
+	return &failure{status: http.StatusTooManyRequests, code: code, detail: detail}
+}
+
+// missQuota is how often one address may name a receipt, or a form to resume, that is none: a school that types codes
+// wrongly has room, whoever tries codes out does not get far: not even with three words, of which there are 2^33.
+var missQuota = quota{rate: 30.0 / 60, burst: 30}
+
+const miss = "miss"
+
+// missed notes that the request named what is not there.
+func (s *server) missed(c *gin.Context) { s.limiter.wait(c.ClientIP(), miss, missQuota, s.Wall()) }
+
+// guarded refuses an address that was wrong too often, before anything is looked up for it.
+func (s *server) guarded(h handle) handle {
+	return func(c *gin.Context) error {
+		if wait := s.limiter.left(c.ClientIP(), miss, missQuota, s.Wall()); wait > 0 {
+			return tooMany(c, wait, "too_many_codes", "Too many wrong codes come from this address. Please wait.")
+		}
+		err := h(c)
+		if errors.Is(err, feedback.ErrNotFound) {
+			s.missed(c)
+		}
+		return err
+	}
 }

@@ -149,6 +149,10 @@ func programme() []attendance.Session {
 		{
 			ID: "eleves", Series: "cycle", Title: text.Text{"fr": "Les élèves", "en": "The pupils"}, Minors: true, Survey: "vocation",
 			StartsAt: start.AddDate(0, 0, 1), EndsAt: start.AddDate(0, 0, 1).Add(time.Hour),
+			Notice: &attendance.Notice{
+				Controller: "Les Amis de la diplomatie", Purpose: text.Text{"fr": "Préparer la suite du cycle.", "en": "To prepare the rest of the cycle."},
+				LegalBasis: text.Text{"fr": "L'intérêt légitime", "en": "Legitimate interests"}, Contact: "donnees@amis.example",
+			},
 			Rooms: []attendance.Room{{Source: "slow", ID: "class"}},
 		},
 		{

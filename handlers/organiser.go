@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/attendance"
+	"jauge/feedback"
 )
 
 // sessionView is a session as the organiser's pages show it.
@@ -20,7 +21,9 @@ type sessionView struct {
 	Since      string // when it started or ended; empty: not yet
 	PeakAt     string
 	Survey     string // the address of its survey; empty: none
+	Kiosk      string // the same for a device that people share
 	Segments   []segmentView
+	Progress   []progressView // on the session's own page
 	SeriesName string
 	Curve      *curve
 	Trend      *trend
@@ -62,7 +65,13 @@ func (v sessionView) Totals() []totalView {
 	return []totalView{{attendance.FromPlatform, *v.Reported}, {attendance.FromMarks, *v.Measured}}
 }
 
-type segmentView struct{ Title, Survey string }
+type segmentView struct{ Title, Survey, Kiosk string }
+
+// progressView is how many forms came to a question, and how many answered it; nil: hidden.
+type progressView struct {
+	Question       string
+	Seen, Answered *int
+}
 
 // trend is how many more (or fewer) are present than some minutes ago.
 type trend struct {
@@ -98,8 +107,9 @@ func (s *server) sessionView(l *lang, st status) sessionView {
 		return v
 	}
 	v.Survey = s.link("feedback", session.ID)
+	v.Kiosk = v.Survey + "?kiosk=1"
 	for _, segment := range session.Segments {
-		v.Segments = append(v.Segments, segmentView{segment.Title.In(l.Tag), v.Survey + "?segment=" + segment.ID})
+		v.Segments = append(v.Segments, segmentView{segment.Title.In(l.Tag), v.Survey + "?segment=" + segment.ID, v.Kiosk + "&segment=" + segment.ID})
 	}
 	return v
 }
@@ -192,10 +202,31 @@ func (s *server) sessionPage(c *gin.Context) error {
 		return err
 	}
 	v.Rows = v.Answers != nil && v.Answers.Respondents >= 2*s.MinimumGroup && !v.Session.Minors
+	if v.Progress, err = s.progress(c, v.Session); err != nil {
+		return err
+	}
 	if s.isOrganiser(c) {
 		v.ReadOnly = s.link("sessions", v.Session.ID) + "?" + viewerParameter + "=" + s.grant(v.Session.ID, viewerTime)
 	}
 	return s.renderTitled(c, http.StatusOK, "session", v.Title, v)
+}
+
+// progress reads where people stop in a session's survey; none without one, or before enough forms were begun.
+func (s *server) progress(c *gin.Context, session attendance.Session) ([]progressView, error) {
+	survey := s.survey(session)
+	if survey == nil {
+		return nil, nil
+	}
+	items, err := s.Feedback.Progress(c.Request.Context(), session.ID, survey, s.MinimumGroup)
+	if err != nil || !slices.ContainsFunc(items, func(p feedback.ItemProgress) bool { return p.Seen != nil }) {
+		return nil, err
+	}
+	views := make([]progressView, len(items))
+	for i, p := range items {
+		q, _ := survey.Question(p.Question)
+		views[i] = progressView{q.Label.In(s.langs.of(c.Request).Tag), p.Seen, p.Answered}
+	}
+	return views, nil
 }
 
 // liveFragment handles GET /sessions/{id}/live: the part of the page that the script replaces while the session runs.

@@ -23,6 +23,8 @@ var volatile = []struct {
 	stable  string
 }{
 	{regexp.MustCompile(`name="token" value="[A-Z2-7]{26}"`), `name="token" value="TOKEN"`},
+	{regexp.MustCompile(`name="resume" value="[A-Z2-7]{26}"`), `name="resume" value="RESUME"`},
+	{regexp.MustCompile(`resume=[A-Z2-7]{26}`), `resume=RESUME`},
 	{regexp.MustCompile(`name="id" value="[A-Z2-7]{26}"`), `name="id" value="ID"`},
 	{regexp.MustCompile(`([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}`), "RECE-IPTR-ECEI-PT00"},
 	{regexp.MustCompile(`[a-z2-7]{16}</p>`), "request</p>"},
@@ -83,6 +85,14 @@ func TestPages(t *testing.T) {
 		{"survey-1-mistake.html", call{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "q.known": {"no"}}}, 422},
 		{"survey-2.html", call{method: "POST", path: "/feedback/metier", form: first}, 200},
 		{"survey-minors.html", call{path: "/feedback/eleves"}, 200},
+		{"survey-draft-unknown.html", call{path: "/feedback/metier?resume=x"}, 200},
+		{"survey-resumed.html", call{path: s.draft(false)}, 200},
+		{"sent.html", call{path: s.draft(true)}, 200},
+		{"kiosk-1.html", call{path: "/feedback/metier?kiosk=1"}, 200},
+		{"kiosk-2.en.html", call{method: "POST", path: "/feedback/metier", form: with(first, "kiosk", "1", "lang", "en")}, 200},
+		{"kiosk-thanks.html", call{path: "/feedback/metier?kiosk=1&sent=1"}, 200},
+		{"notice.html", call{path: "/feedback/metier/notice"}, 200},
+		{"notice-minors.en.html", call{path: "/feedback/eleves/notice?lang=en"}, 200},
 		{"survey-change.html", call{method: "POST", path: answers, form: url.Values{"do": {"change"}}}, 200},
 		{"answer-thanks.html", call{path: answers + "?thanks=1"}, 200},
 		{"answer-deleted.html", call{method: "POST", path: answers, form: url.Values{"do": {"delete"}}}, 200},
@@ -103,4 +113,15 @@ func TestPages(t *testing.T) {
 	s.at(start.Add(65 * time.Minute))
 	golden(t, "session-ended.html", s.get("/sessions/metier"))
 	golden(t, "live-ended.en.html", s.get("/sessions/metier/live?lang=en"))
+}
+
+// draft begins a form and returns the address that resumes it; sent: it is sent since.
+func (s *site) draft(sent bool) string {
+	b := s.visit("/feedback/metier")
+	b.send("q.before", "2")
+	address := b.address
+	if sent {
+		b.send("q.now", "4")
+	}
+	return address
 }

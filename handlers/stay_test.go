@@ -55,19 +55,3 @@ func TestAnswersKnowWhoStayedAndNotWho(t *testing.T) {
 		}
 	})
 }
-
-// Words are few enough to be tried: who tries many is slowed down, whatever they find.
-func TestReceiptsInWordsAreNotGuessed(t *testing.T) {
-	t.Parallel()
-	s := one(t)
-	codes := map[int]int{}
-	for range receiptQuota.burst + 1 {
-		codes[s.do(call{path: "/feedback/metier/answers/abeille-abeille-abeille"}).Code]++
-	}
-	if diff := cmp.Diff(map[int]int{http.StatusNotFound: receiptQuota.burst, http.StatusTooManyRequests: 1}, codes); diff != "" {
-		t.Error(diff)
-	}
-	if w := s.do(call{path: "/feedback/metier/answers/0123-ABCD-11V0-WXYZ"}); w.Code != http.StatusNotFound {
-		t.Errorf("a code: %d", w.Code)
-	}
-}

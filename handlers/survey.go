@@ -31,6 +31,14 @@ type surveyView struct {
 	Notice       string // a message's id: why nothing was kept
 	Action       string // where the form is sent
 	Changing     bool
+
+	Note      string // a message's id: what there is to know about the form
+	Anonymity string // the level, see anonymityOf
+	Personal  bool   // the link was given to one person
+	Terms     string // the address of the privacy notice
+	Draft     string // the address that resumes the form; empty: nothing is kept yet
+	Days      int    // how long that is; 0: nothing is kept before it is sent
+	Restart   string // in a kiosk, the address of a new form
 }
 
 // phrase is a text of the organiser's; Lang is set when it is in another language than the page, because it was not
@@ -143,8 +151,7 @@ func (s *server) renderMistakes(c *gin.Context, f form, mistakes feedback.FieldE
 // surveyView lays out the page that the form is at.
 func (s *server) surveyView(c *gin.Context, f form, mistakes feedback.FieldErrors) (surveyView, error) {
 	l := s.langs.of(c.Request)
-	pages := f.pages()
-	at := max(0, slices.IndexFunc(pages, func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
+	pages, at := f.pages(), f.page()
 	title := l.say(f.session.Title)
 	v := surveyView{
 		Title: title.Text, TitleLang: title.Lang, Wave: l.wave(f.whole, f.wave), Minutes: f.survey.Minutes, MinimumGroup: f.promise.MinimumGroup,
@@ -161,6 +168,7 @@ func (s *server) surveyView(c *gin.Context, f form, mistakes feedback.FieldError
 	if f.receipt != "" {
 		v.Action = answerPath(f.session.ID, f.receipt)
 	}
+	s.explain(c, f, &v)
 	if at == 0 && len(mistakes) == 0 {
 		v.Intro, v.Advice = l.say(f.survey.Intro), l.say(f.survey.Notice)
 	}
@@ -212,7 +220,7 @@ func (f form) carried(page feedback.Section, lang string) []field {
 	if f.wave != "" {
 		fields = append(fields, field{"wave", f.wave})
 	}
-	for _, name := range []string{"token", "segment", "invite"} {
+	for _, name := range carriedFields {
 		if value := f.said.Get(name); value != "" {
 			fields = append(fields, field{name, value})
 		}

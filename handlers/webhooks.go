@@ -237,7 +237,7 @@ func outcome(err error) string {
 	case errors.Is(err, feedback.ErrEmpty):
 		return "empty"
 	case errors.Is(err, feedback.ErrDeleted), errors.Is(err, feedback.ErrNotFound), errors.Is(err, feedback.ErrSegment),
-		errors.Is(err, feedback.ErrUninvited), errors.Is(err, feedback.ErrUsed):
+		errors.Is(err, feedback.ErrUninvited), errors.Is(err, feedback.ErrUsed), errors.Is(err, feedback.ErrReused):
 		return "invalid"
 	}
 	return "failed"

@@ -225,15 +225,17 @@ const (
 	drainEvery   = 500 * time.Millisecond
 	reclaimEvery = 5 * time.Second
 	silenceEvery = 10 * time.Second
+	expireEvery  = time.Hour
 	hearAgain    = 3 * attendance.BeatEvery // what beacons get to be heard after a start, or after Redis was away
 )
 
 // tend does what no request waits for, until ctx ends: it drains the journal when Redis is back, brings the sessions in
-// if Redis was away at start, counts what was put aside and can be used by now, and closes the beacons that fell silent.
+// if Redis was away at start, counts what was put aside and can be used by now, drops the drafts that are over, and closes
+// the beacons that fell silent.
 func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
-	reclaimed, silence := time.Now(), time.Now().Add(hearAgain)
+	reclaimed, silence, expired := time.Now(), time.Now().Add(hearAgain), time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -251,6 +253,12 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 		s.drain(ctx, log) // before silence is judged: heartbeats may wait there
 		if time.Now().After(silence) {
 			silence = time.Now().Add(s.closeSilent(ctx, log))
+		}
+		if time.Since(expired) > expireEvery {
+			expired = time.Now()
+			if err := s.feedback.ExpireDrafts(); err != nil {
+				log.Error("drafts that are over", "error", err)
+			}
 		}
 		if time.Since(reclaimed) < reclaimEvery {
 			continue

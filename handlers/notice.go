@@ -1,0 +1,95 @@
+package handlers
+
+import (
+	"net/http"
+	"net/mail"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/attendance"
+	"jauge/feedback"
+)
+
+// What people are told before they answer: how anonymous they are, what is kept of a form that is not sent, and the
+// privacy notice of the session.
+
+// level names what is promised of a person's answers, as messages do.
+func (a asked) level() string {
+	if a.promise.Linked {
+		return "linked"
+	}
+	return "anonymous"
+}
+
+// draftDays is how long a draft is kept, as pages say it.
+const draftDays = int(feedback.DraftFor / (24 * time.Hour))
+
+// explain fills in what a page of a new form says about it.
+func (s *server) explain(c *gin.Context, f form, v *surveyView) {
+	v.Anonymity, v.Personal = f.level(), f.said.Get("invite") != ""
+	v.Terms = "/feedback/" + f.session.ID + "/notice"
+	lang := chosenLang(c.Request)
+	switch {
+	case f.receipt != "":
+	case f.kiosk():
+		v.Restart = f.address(lang, "")
+	case v.Of > 1 && f.said.Get("resume") != "":
+		v.Days = draftDays
+		if f.kept {
+			v.Draft = s.PublicURL.String() + f.address(lang, "")
+		}
+	}
+}
+
+// noticeView is a session's privacy notice.
+type noticeView struct {
+	Title        string // of the session
+	Controller   string
+	Purpose      string
+	LegalBasis   string
+	Contact      string
+	Mail         bool // the contact is an e-mail address
+	Minors       bool
+	Anonymity    string
+	MinimumGroup int
+	Days         int
+	Survey       string // its address
+}
+
+// noticePage handles GET /feedback/{session}/notice.
+func (s *server) noticePage(c *gin.Context) error {
+	a, err := s.asked(c)
+	if err != nil {
+		return err
+	}
+	l, n := s.langs.of(c.Request), a.session.Notice
+	if n == nil {
+		n = &attendance.Notice{}
+	}
+	address, err := mail.ParseAddress(n.Contact)
+	return s.render(c, http.StatusOK, "notice", "notice.title", noticeView{
+		Title: a.session.Title.In(l.Tag), Controller: n.Controller, Purpose: n.Purpose.In(l.Tag), LegalBasis: n.LegalBasis.In(l.Tag),
+		Contact: n.Contact, Mail: err == nil && address.Address == n.Contact, Minors: a.promise.Minors,
+		Anonymity: a.level(), MinimumGroup: a.promise.MinimumGroup, Days: draftDays, Survey: "/feedback/" + a.session.ID,
+	})
+}
+
+// kioskView thanks somebody who leaves the device to the next person.
+type kioskView struct {
+	Title   string
+	Again   string // the address of a new form
+	Seconds int
+}
+
+// kioskSeconds is how long the thanks stand on a shared device before it shows a new form.
+const kioskSeconds = 20
+
+// kioskThanks thanks without a receipt: whoever comes next would read it.
+func (s *server) kioskThanks(c *gin.Context, f form) error {
+	f.said.Set("kiosk", "1")
+	v := kioskView{Title: f.session.Title.In(s.langs.of(c.Request).Tag), Again: f.address(chosenLang(c.Request), ""), Seconds: kioskSeconds}
+	c.Header("Refresh", strconv.Itoa(kioskSeconds)+"; url="+v.Again)
+	return s.renderTitled(c, http.StatusOK, "kiosk", v.Title, v)
+}
