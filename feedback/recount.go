@@ -67,40 +67,35 @@ type books struct {
 }
 
 func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b books, err error) {
-	rows, err := tx.HGetAll(ctx, s.rowsKey(session)).Result()
+	var rows, tallied, shown, shownTallied *redis.MapStringStringCmd
+	var deleted, pending *redis.StringSliceCmd
+	_, err = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
+		rows, tallied = p.HGetAll(ctx, s.rowsKey(session)), p.HGetAll(ctx, s.tallyKey(session))
+		shown, shownTallied = p.HGetAll(ctx, s.shownKey(session)), p.HGetAll(ctx, s.shownTallyKey(session))
+		deleted, pending = p.HVals(ctx, s.goneKey(session)), p.ZRange(ctx, s.pendingKey(session), 0, -1)
+		return nil
+	})
 	if err != nil {
 		return b, err
 	}
-	shown, err := tx.HGetAll(ctx, s.shownKey(session)).Result()
-	if err != nil {
+	if b.tally, err = readTally(tallied); err != nil {
 		return b, err
 	}
-	deleted, err := tx.HVals(ctx, s.goneKey(session)).Result()
-	if err != nil {
-		return b, err
-	}
-	pending, err := tx.ZRange(ctx, s.pendingKey(session), 0, -1).Result()
-	if err != nil {
-		return b, err
-	}
-	if b.tally, err = readTally(tx.HGetAll(ctx, s.tallyKey(session))); err != nil {
-		return b, err
-	}
-	if b.shownTally, err = readTally(tx.HGetAll(ctx, s.shownTallyKey(session))); err != nil {
+	if b.shownTally, err = readTally(shownTallied); err != nil {
 		return b, err
 	}
 	b.counted, b.shownCounted, b.pending, b.waiting = tally{}, tally{}, tally{}, tally{}
-	for hash, field := range rows {
+	for hash, field := range rows.Val() {
 		row := parseStored(field).row
-		if row != "" && row != shown[hash] {
+		if row != "" && row != shown.Val()[hash] {
 			b.waiting[waitingCell+hash] = 1
 		}
 		err = errors.Join(err, b.counted.add(row))
 	}
-	for _, hash := range pending {
+	for _, hash := range pending.Val() {
 		b.pending[waitingCell+hash] = 1
 	}
-	for _, text := range slices.AppendSeq(deleted, maps.Values(shown)) {
+	for _, text := range slices.AppendSeq(deleted.Val(), maps.Values(shown.Val())) {
 		err = errors.Join(err, b.shownCounted.add(text))
 	}
 	return b, err
