@@ -416,17 +416,25 @@ func (f form) draft() feedback.Draft {
 	return d
 }
 
-// address is where a form is opened again: its draft, or, in a kiosk, a new one, or the thanks for one that was sent.
-func (f form) address(lang, done string) string {
+// opened is the query that a blank form like this one is opened with.
+func (f form) opened() url.Values {
 	query := url.Values{}
-	opened := map[string]string{"lang": lang, "wave": f.wave}
-	for _, name := range []string{"segment", "kiosk", "invite"} {
-		opened[name] = f.said.Get(name)
+	if f.wave != "" {
+		query.Set("wave", f.wave)
 	}
-	for name, value := range opened {
-		if value != "" {
+	for _, name := range []string{"segment", "kiosk", "invite"} {
+		if value := f.said.Get(name); value != "" {
 			query.Set(name, value)
 		}
+	}
+	return query
+}
+
+// address is where a form is opened again: its draft, or, in a kiosk, a new one, or the thanks for one that was sent.
+func (f form) address(lang, done string) string {
+	query := f.opened()
+	if lang != "" {
+		query.Set("lang", lang)
 	}
 	if done != "" {
 		query.Set(done, "1")

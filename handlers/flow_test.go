@@ -120,7 +120,7 @@ func TestPagesAreKept(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *site) {
 		b := s.visit("/feedback/metier?segment=lycee&lang=en")
-		b.shows("Each page that you send"[1:], "anonymous answers", `href="/feedback/metier/notice?lang=en"`)
+		b.shows("Each page that you send"[1:], "anonymous answers", `href="/feedback/metier/notice?segment=lycee&amp;lang=en"`)
 		first, old := b.address, b.page
 		b.send("q.before", "2", "q.known", "yes")
 		second := b.address
@@ -335,6 +335,10 @@ func TestKiosk(t *testing.T) {
 		b := s.visit("/feedback/metier?kiosk=1&segment=lycee")
 		b.shows("Cet appareil est partagé", `autocomplete="off"`)
 		b.hides(`name="resume"`, "Reprendre", "gardée")
+		notice := s.do(call{path: "/feedback/metier/notice?kiosk=1&segment=lycee"}).Body.String()
+		if b.shows(`href="/feedback/metier/notice?kiosk=1&amp;segment=lycee"`); !strings.Contains(notice, `href="/feedback/metier?kiosk=1&amp;segment=lycee"`) {
+			t.Error("the notice leads out of the kiosk")
+		}
 		first := b.form("q.before", "2")
 		b.post(first)
 		b.shows("Page 2 sur 2", `name="q.before" value="2"`, `href="/feedback/metier?kiosk=1&amp;segment=lycee"`)

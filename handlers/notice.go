@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"net/mail"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -29,7 +30,7 @@ const draftDays = int(feedback.DraftFor / (24 * time.Hour))
 // explain fills in what a page of a new form says about it.
 func (s *server) explain(c *gin.Context, f form, v *surveyView) {
 	v.Anonymity, v.Personal = f.level(), f.said.Get("invite") != ""
-	v.Terms = "/feedback/" + f.session.ID + "/notice"
+	v.Terms = withQuery("/feedback/"+f.session.ID+"/notice", f.opened())
 	lang := chosenLang(c.Request)
 	switch {
 	case f.receipt != "":
@@ -68,12 +69,20 @@ func (s *server) noticePage(c *gin.Context) error {
 	if n == nil {
 		n = &attendance.Notice{}
 	}
+	f := form{said: url.Values{"segment": {c.Query("segment")}, "kiosk": {c.Query("kiosk")}}}
 	address, err := mail.ParseAddress(n.Contact)
 	return s.render(c, http.StatusOK, "notice", "notice.title", noticeView{
 		Title: a.session.Title.In(l.Tag), Controller: n.Controller, Purpose: n.Purpose.In(l.Tag), LegalBasis: n.LegalBasis.In(l.Tag),
 		Contact: n.Contact, Mail: err == nil && address.Address == n.Contact, Minors: a.promise.Minors,
-		Anonymity: a.level(), MinimumGroup: a.promise.MinimumGroup, Days: draftDays, Survey: "/feedback/" + a.session.ID,
+		Anonymity: a.level(), MinimumGroup: a.promise.MinimumGroup, Days: draftDays, Survey: withQuery("/feedback/"+a.session.ID, f.opened()),
 	})
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
 }
 
 // kioskView thanks somebody who leaves the device to the next person.
