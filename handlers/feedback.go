@@ -84,8 +84,8 @@ func (s *server) surveyPage(c *gin.Context) error {
 	return s.renderSurvey(c, http.StatusOK, s.blank(f))
 }
 
-// blank gives a form the names under which it is sent and resumed. The second opens the first, never the other way
-// round, and is of no use once the form is sent: an address may be passed on, the answer's key must not.
+// blank gives a form its two names: the token under which it is sent, which opens the answer and stands in no address, and
+// the one under which an address resumes it. Only this service finds the first by the second, and only until it is sent.
 func (s *server) blank(f form) form {
 	f.said = maps.Clone(f.said)
 	f.said.Set("resume", rand.Text())

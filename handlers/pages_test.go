@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"flag"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -85,14 +86,6 @@ func TestPages(t *testing.T) {
 		{"survey-1-mistake.html", call{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "q.known": {"no"}}}, 422},
 		{"survey-2.html", call{method: "POST", path: "/feedback/metier", form: first}, 200},
 		{"survey-minors.html", call{path: "/feedback/eleves"}, 200},
-		{"survey-draft-unknown.html", call{path: "/feedback/metier?resume=x"}, 200},
-		{"survey-resumed.html", call{path: s.draft(false)}, 200},
-		{"sent.html", call{path: s.draft(true)}, 200},
-		{"kiosk-1.html", call{path: "/feedback/metier?kiosk=1"}, 200},
-		{"kiosk-2.en.html", call{method: "POST", path: "/feedback/metier", form: with(first, "kiosk", "1", "lang", "en")}, 200},
-		{"kiosk-thanks.html", call{path: "/feedback/metier?kiosk=1&sent=1"}, 200},
-		{"notice.html", call{path: "/feedback/metier/notice"}, 200},
-		{"notice-minors.en.html", call{path: "/feedback/eleves/notice?lang=en"}, 200},
 		{"survey-change.html", call{method: "POST", path: answers, form: url.Values{"do": {"change"}}}, 200},
 		{"answer-thanks.html", call{path: answers + "?thanks=1"}, 200},
 		{"answer-deleted.html", call{method: "POST", path: answers, form: url.Values{"do": {"delete"}}}, 200},
@@ -113,6 +106,32 @@ func TestPages(t *testing.T) {
 	s.at(start.Add(65 * time.Minute))
 	golden(t, "session-ended.html", s.get("/sessions/metier"))
 	golden(t, "live-ended.en.html", s.get("/sessions/metier/live?lang=en"))
+}
+
+// TestFormPages compares the pages on the way of a form.
+func TestFormPages(t *testing.T) {
+	t.Parallel()
+	s := one(t)
+	first := url.Values{"page": {"1"}, "q.before": {"2"}, "q.known": {"no"}, "do": {"next"}, "kiosk": {"1"}, "lang": {"en"}}
+	for _, row := range []struct {
+		name string
+		call call
+	}{
+		{"survey-draft-unknown.html", call{path: "/feedback/metier?resume=x"}},
+		{"survey-resumed.html", call{path: s.draft(false)}},
+		{"sent.html", call{path: s.draft(true)}},
+		{"kiosk-1.html", call{path: "/feedback/metier?kiosk=1"}},
+		{"kiosk-2.en.html", call{method: "POST", path: "/feedback/metier", form: first}},
+		{"kiosk-thanks.html", call{path: "/feedback/metier?kiosk=1&sent=1"}},
+		{"notice.html", call{path: "/feedback/metier/notice"}},
+		{"notice-minors.en.html", call{path: "/feedback/eleves/notice?lang=en"}},
+	} {
+		w := s.do(row.call)
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d", row.name, w.Code)
+		}
+		golden(t, row.name, w)
+	}
 }
 
 // draft begins a form and returns the address that resumes it; sent: it is sent since.
