@@ -13,10 +13,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -26,45 +30,65 @@ import (
 
 const organiserToken = "organiser-token-of-the-tests"
 
-// service is a jauge of its own process on the embedded store, with the example's survey and one session going on.
+// service is a jauge of its own process on the embedded store, with a programme in which everything can be seen.
 type service struct {
 	url    string
 	source platforms.Source
 }
 
+// binary is the service, built once for all tests. TestMain takes it away.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("jauge-e2e-%d", os.Getpid()))
+	build := exec.Command("go", "build", "-tags", "nomsgpack", "-o", path, "./cmd/jauge")
+	build.Dir = ".."
+	out, err := build.CombinedOutput()
+	if err != nil {
+		return path, fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.Remove(path)
+	}
+	os.Exit(code)
+}
+
+// programme is the service's configuration: a session that is going on, the same for minors, one with every kind of
+// question, one that is over, and one without a survey.
+func programme(secret string, now time.Time) string {
+	from, to := now.Add(-30*time.Minute).Format(time.RFC3339), now.Add(30*time.Minute).Format(time.RFC3339)
+	return fmt.Sprintf(`
+sources: [{name: relay, platform: standard, secrets: ["%s"]}]
+series: [{id: cycle, title: {fr: Conversations diplomatiques, en: Diplomatic conversations}}]
+sessions:
+  - {id: talk, series: cycle, title: {fr: "Un métier d'exception !", en: "An exceptional profession!"}, starts_at: %[2]s, ends_at: %[3]s,
+     rooms: [{source: relay, id: hall}], survey: vocation}
+  - {id: school, title: {fr: Trois lycées, en: Three schools}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: school}],
+     survey: vocation, minors: true, segments: [{id: doisneau, title: {fr: Robert Doisneau, en: Robert Doisneau}}]}
+  - {id: kinds, title: {fr: Toutes les questions, en: Every question}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: kinds}], survey: kinds}
+  - {id: over, series: cycle, title: {fr: La Cordée, en: La Cordée}, starts_at: %[4]s, ends_at: %[5]s, rooms: [{source: relay, id: attic}], survey: vocation}
+  - {id: bare, title: {fr: Sans questionnaire, en: Without a survey}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: cellar}]}
+include: surveys/*.yaml
+`, secret, from, to, now.Add(-5*time.Hour).Format(time.RFC3339), now.Add(-4*time.Hour).Format(time.RFC3339))
+}
+
 func startService(t *testing.T) service {
 	t.Helper()
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "jauge")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "nomsgpack", "-o", binary, "./cmd/jauge")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	s := service{source: platforms.Source{Name: "relay", Platform: "standard", Secrets: []string{"whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE="}}}
-	now := time.Now().UTC()
-	config := fmt.Sprintf(`
-sources: [{name: relay, platform: standard, secrets: ["%s"]}]
-sessions:
-  - id: talk
-    title: {fr: "Un métier d'exception !", en: "An exceptional profession!"}
-    starts_at: %s
-    ends_at: %s
-    rooms: [{source: relay, id: hall}]
-    survey: vocation
-include: surveys/*.yaml
-`, s.source.Secrets[0], now.Add(-30*time.Minute).Format(time.RFC3339), now.Add(30*time.Minute).Format(time.RFC3339))
-	survey, err := os.ReadFile("../examples/surveys/vocation.yaml")
+	binary, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string][]byte{"jauge.yaml": []byte(config), "surveys/vocation.yaml": survey} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	dir := t.TempDir()
+	s := service{source: platforms.Source{Name: "relay", Platform: "standard", Secrets: []string{"whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE="}}}
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(dir, "jauge.yaml"), []byte(programme(s.source.Secrets[0], time.Now().UTC())), 0o600),
+		os.CopyFS(filepath.Join(dir, "surveys"), os.DirFS("../examples/surveys")),
+		os.CopyFS(filepath.Join(dir, "surveys"), os.DirFS("testdata/surveys")),
+	); err != nil {
+		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -107,12 +131,18 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// join lets a person into the hall through a signed webhook.
+// join lets a person into the hall a minute ago.
 func (s service) join(t *testing.T, person string) {
 	t.Helper()
-	contentType, body := platforms.Dialects["standard"].Encode(attendance.Event{
+	s.event(t, attendance.Event{
 		Kind: attendance.Joined, Room: "hall", Attendee: person, Connection: "tab of " + person, At: time.Now().Add(-time.Minute),
 	})
+}
+
+// event delivers an event through a signed webhook.
+func (s service) event(t *testing.T, e attendance.Event) {
+	t.Helper()
+	contentType, body := platforms.Dialects["standard"].Encode(e)
 	signed := platforms.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {contentType}}, Body: body, Now: time.Now()}
 	platforms.Dialects["standard"].Sign(s.source, &signed)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/webhooks/relay", bytes.NewReader(body))
@@ -130,10 +160,15 @@ func (s service) join(t *testing.T, person string) {
 	}
 }
 
-// respondents is what the API says.
+// respondents is what the API says of the session talk.
 func (s service) respondents(t *testing.T) float64 {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/sessions/talk/feedback", nil)
+	return s.respondentsOf(t, "talk")
+}
+
+func (s service) respondentsOf(t *testing.T, session string) float64 {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/sessions/"+session+"/feedback", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +197,7 @@ type browser struct {
 
 func openBrowser(t *testing.T, width, height int64) browser {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("accept-lang", "fr-FR,fr"))
@@ -192,6 +227,14 @@ func (b browser) js(expression string) string {
 	return s
 }
 
+// run runs a whole script.
+func (b browser) run(what, script string) {
+	b.t.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[chromedp.Void](script)); err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+}
+
 // tabTo presses Tab until the focused element matches the selector.
 func (b browser) tabTo(selector string) {
 	b.t.Helper()
@@ -216,20 +259,48 @@ func (b browser) enter(selector string) {
 	})
 }
 
-// see keeps a screenshot where E2E_SCREENSHOTS says, for people to look at.
+// call runs a command of the browser's protocol in the tab.
+func call[P, R any](b browser, command cdp.Command[P, R], params P) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, command, params); err != nil {
+		b.t.Fatalf("%s: %v", command.Method, err)
+	}
+}
+
+// screenshots is where E2E_SCREENSHOTS says to keep what the pages look like, for people to see; empty: nowhere.
+var screenshots = os.Getenv("E2E_SCREENSHOTS")
+
+// see keeps a picture of the page.
 func (b browser) see(name string) {
 	b.t.Helper()
-	dir := os.Getenv("E2E_SCREENSHOTS")
-	if dir == "" {
+	if screenshots == "" {
 		return
 	}
 	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)); err != nil {
+	b.keep(name+".png", png)
+}
+
+func (b browser) keep(file string, content []byte) {
+	b.t.Helper()
+	if screenshots == "" {
+		return
+	}
+	if err := errors.Join(os.MkdirAll(screenshots, 0o700), os.WriteFile(filepath.Join(screenshots, file), content, 0o600)); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// follow presses Enter on the focused link, in one event as keyboards do: a second one for the character would go to the
+// field that the link leads to, and send its form.
+func (b browser) follow() {
+	b.t.Helper()
+	key := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13}
+	call(b, input.DispatchKeyEvent, key)
+	key.Type, key.Text = input.DispatchKeyEventTypeKeyUp, ""
+	call(b, input.DispatchKeyEvent, key)
 }
 
 // pick focuses the group of a question and chooses by arrow keys, as a keyboard user does.
@@ -242,11 +313,12 @@ func (b browser) pick(question string, steps int) {
 	}
 }
 
-// A phone, a keyboard, French: fill the survey, get the receipt, change the answer.
+// A phone, a keyboard, French, no scripts: fill the survey, get the receipt, change the answer.
 func TestSurveyByKeyboardOnAPhone(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	b := openBrowser(t, 360, 740)
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.do(chromedp.Navigate(s.url + "/feedback/talk"))
 	if lang := b.js("document.documentElement.lang"); lang != "fr" {
 		t.Fatalf("the page is in %q", lang)
@@ -292,6 +364,43 @@ func TestSurveyByKeyboardOnAPhone(t *testing.T) {
 		t.Errorf("after the change: %v respondents", n)
 	}
 	b.see("changed")
+}
+
+// Keyboard only, no scripts: send a survey empty, let the summary lead to every mistake, and mend it there.
+func TestMistakesByKeyboard(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	b := openBrowser(t, 320, 740)
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.do(chromedp.Navigate(s.url + "/feedback/kinds"))
+	b.do(chromedp.KeyEvent(kb.Tab))
+	if b.js("document.activeElement.matches('.skip')") != "true" {
+		t.Error("the first stop does not skip to the content")
+	}
+	b.do(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab))
+	if b.js("document.activeElement.matches('main *')") != "true" {
+		t.Errorf("skipping leads to %s", b.js("document.activeElement.outerHTML"))
+	}
+	b.enter("button.primary")
+	if b.js("document.activeElement.matches('.summary')") != "true" || !strings.HasPrefix(b.js("document.title"), "Erreur : ") {
+		t.Fatalf("after sending nothing, the focus is on %s of %q", b.js("document.activeElement.outerHTML"), b.js("document.title"))
+	}
+	b.see("mistakes")
+	for i, last := 1, b.js("document.querySelectorAll('.summary li').length"); fmt.Sprint(i-1) != last; i++ {
+		link := fmt.Sprintf(".summary li:nth-child(%d) a", i)
+		b.tabTo(link)
+		target := b.js(fmt.Sprintf("document.querySelector(%q).hash.slice(1)", link))
+		b.follow()
+		await(t, link+" to lead to its field", func() bool { return b.js("document.activeElement.id") == target })
+		b.do(chromedp.KeyEvent(" ")) // chooses; in a text, writes
+		if b.js("document.activeElement.matches('textarea, [type=text]')") == "true" {
+			b.do(chromedp.KeyEvent("Merci"))
+		}
+	}
+	b.enter("button.primary")
+	if n := s.respondentsOf(t, "kinds"); n != 1 {
+		t.Errorf("%v respondents after the mistakes are mended, on\n%s", n, b.js("document.body.innerText"))
+	}
 }
 
 // said is the answer shown under the question whose wording has these words; scales show their number first.

@@ -76,7 +76,7 @@ func TestPrometheusScrapesTheCounts(t *testing.T) {
 		`max without (instance) (jauge_session_live{session="talk"})`:             "1",
 		`sum(jauge_events_total{source="relay",kind="joined",result="recorded"})`: "4",
 		`jauge_redis_up`: "1",
-		`count(jauge_session_info{capability="live"})`: "1",
+		`count(jauge_session_info{session="talk",capability="live"})`: "1",
 	} {
 		await(t, expression+" = "+want, func() bool { return query(t, prometheus, expression) == want })
 	}

@@ -214,7 +214,7 @@ func TestAnswerOfAnOldVersion(t *testing.T) {
 func TestFallbackIsMarked(t *testing.T) {
 	t.Parallel()
 	s := one(t, withKinds)
-	marked := `<span lang="fr">C&#39;est utile</span>`
+	marked := `<span lang="fr" dir="ltr">C&#39;est utile</span>`
 	for path, want := range map[string]bool{"/feedback/metier?lang=en": true, "/feedback/metier?lang=fr": false} {
 		page := s.do(call{path: path}).Body.String()
 		if strings.Contains(page, marked) != want || !strings.Contains(page, "C&#39;est utile") {

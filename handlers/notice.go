@@ -69,7 +69,7 @@ func (s *server) noticePage(c *gin.Context) error {
 	if n == nil {
 		n = &attendance.Notice{}
 	}
-	f := form{said: url.Values{"segment": {c.Query("segment")}, "kiosk": {c.Query("kiosk")}}}
+	f := form{asked: a, said: url.Values{"segment": {c.Query("segment")}, "kiosk": {c.Query("kiosk")}, "invite": {c.Query("invite")}}}
 	address, err := mail.ParseAddress(n.Contact)
 	return s.render(c, http.StatusOK, "notice", "notice.title", noticeView{
 		Title: a.session.Title.In(l.Tag), Controller: n.Controller, Purpose: n.Purpose.In(l.Tag), LegalBasis: n.LegalBasis.In(l.Tag),

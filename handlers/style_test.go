@@ -90,7 +90,7 @@ func TestContrast(t *testing.T) {
 		}{
 			{"ink", "paper", 4.5}, {"quiet", "paper", 4.5}, {"accent", "paper", 4.5}, {"on-accent", "accent", 4.5},
 			{"well", "paper", 4.5}, {"caution", "paper", 4.5}, {"wrong", "paper", 4.5},
-			{"edge", "paper", 3}, {"now", "paper", 3},
+			{"edge", "paper", 3}, {"now", "paper", 3}, {"before", "paper", 3},
 		} {
 			if colours[pair.front] == "" || colours[pair.back] == "" {
 				t.Fatalf("%s lacks %s or %s", scheme, pair.front, pair.back)

@@ -45,6 +45,9 @@ type surveyView struct {
 // written in that one.
 type phrase struct{ Text, Lang string }
 
+// Dir is the direction in which the phrase is written, when Lang is set.
+func (p phrase) Dir() string { return text.Direction(p.Lang) }
+
 func (l *lang) say(t text.Text) phrase {
 	p := phrase{Text: t.In(l.Tag)}
 	if spoken := t.Spoken(l.Tag); spoken != l.Tag {
