@@ -12,14 +12,7 @@ import (
 // Where people were told so, the answers that they give in several waves are kept together, in one row under the receipt
 // that they bring along. Nothing but that receipt links them.
 
-// wave is the wave that answers are of: what follows the @ of their questions' ids. Answers are given to one wave at a time.
-func (a Answers) wave() string {
-	for id := range a {
-		return waveOf(id)
-	}
-	return ""
-}
-
+// waveOf is the wave that an item is asked in: what follows the @ of its id.
 func waveOf(question string) string {
 	_, wave, _ := strings.Cut(question, "@")
 	return wave

@@ -124,6 +124,7 @@ func (s *stores) build(c *Config, prefix string, now func() time.Time) (err erro
 		return err
 	}
 	s.feedback.UseJournal(s.journal)
+	s.feedback.UseNames(s.attendance.NamesIn)
 	return nil
 }
 
