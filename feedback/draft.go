@@ -237,6 +237,11 @@ type ItemProgress struct {
 // Progress is where the forms of a session got to, sent or not, by question in the survey's order. Nothing about fewer
 // than k forms comes out: neither a figure, nor what changed between two readings.
 func (s *Store) Progress(ctx context.Context, session string, survey *Survey, k int) ([]ItemProgress, error) {
+	promise, _, err := s.Promise(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	survey, k = survey.For(promise.Minors), max(k, promise.MinimumGroup)
 	reply, err := progressScript.Run(ctx, s.rdb, s.progressKeys(session), k).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read progress: %w", err)

@@ -274,15 +274,11 @@ func (s *server) results(c *gin.Context) (status, feedback.Results, error) {
 
 // getFeedback handles GET /api/v1/sessions/{id}/feedback.
 func (s *server) getFeedback(c *gin.Context) error {
-	_, results, err := s.results(c)
+	st, results, err := s.results(c)
 	if err != nil {
 		return err
 	}
-	session, err := s.Attendance.Session(c.Request.Context(), results.Session)
-	if err != nil {
-		return err
-	}
-	progress, err := s.Feedback.Progress(c.Request.Context(), session.ID, s.survey(session), s.MinimumGroup)
+	progress, err := s.Feedback.Progress(c.Request.Context(), st.Session.ID, s.survey(st.Session), s.MinimumGroup)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (s *server) answersTable(c *gin.Context) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	if a.session.Minors {
+	if a.promise.Minors {
 		return table{}, &failure{status: http.StatusForbidden, code: "minors", detail: "Answers of minors are shown in groups only."}
 	}
 	rows, err := s.Feedback.Rows(c.Request.Context(), a.session.ID, a.whole, segmentIDs(a.session), s.MinimumGroup)

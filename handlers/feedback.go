@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -44,16 +45,22 @@ func (s *server) asked(c *gin.Context) (asked, error) {
 	if survey == nil {
 		return asked{}, none
 	}
-	promise := feedback.Promise{Linked: survey.Linked(), MinimumGroup: s.MinimumGroup, Minors: session.Minors}
-	// With the store away, the configuration has to do: what was promised is kept when the answer comes to the store.
-	if before, given, err := s.Feedback.Promise(c.Request.Context(), session.ID); err == nil && given {
-		promise = promise.Tighten(before)
-	}
+	promise := s.promised(c.Request.Context(), session, survey)
 	a, ok := asked{session: session, whole: survey.For(promise.Minors), promise: promise}.in(c.Query("wave"), s)
 	if !ok {
 		return asked{}, noWave()
 	}
 	return a, nil
+}
+
+// promised is what holds for a session's answers: what was promised to those who gave some, or more. With the store away,
+// the configuration has to do: what was promised is kept when the answer comes to the store.
+func (s *server) promised(ctx context.Context, session attendance.Session, survey *feedback.Survey) feedback.Promise {
+	promise := feedback.Promise{Linked: survey.Linked(), MinimumGroup: s.MinimumGroup, Minors: session.Minors}
+	if before, given, err := s.Feedback.Promise(ctx, session.ID); err == nil && given {
+		promise = promise.Tighten(before)
+	}
+	return promise
 }
 
 // surveyPage handles GET /feedback/{session}: the survey's first page, or, with ?resume=, the page of a draft.

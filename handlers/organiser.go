@@ -201,7 +201,10 @@ func (s *server) sessionPage(c *gin.Context) error {
 	if v.Texts, err = s.sessionTexts(c, v.Session); err != nil {
 		return err
 	}
-	v.Rows = v.Answers != nil && v.Answers.Respondents >= 2*s.MinimumGroup && !v.Session.Minors
+	if survey := s.survey(v.Session); survey != nil && v.Answers != nil {
+		promise := s.promised(c.Request.Context(), v.Session, survey)
+		v.Rows = v.Answers.Respondents >= 2*promise.MinimumGroup && !promise.Minors
+	}
 	if v.Progress, err = s.progress(c, v.Session); err != nil {
 		return err
 	}
@@ -217,6 +220,7 @@ func (s *server) progress(c *gin.Context, session attendance.Session) ([]progres
 	if survey == nil {
 		return nil, nil
 	}
+	survey = survey.For(s.promised(c.Request.Context(), session, survey).Minors)
 	items, err := s.Feedback.Progress(c.Request.Context(), session.ID, survey, s.MinimumGroup)
 	if err != nil || !slices.ContainsFunc(items, func(p feedback.ItemProgress) bool { return p.Seen != nil }) {
 		return nil, err

@@ -23,7 +23,8 @@ func (s *server) organised(c *gin.Context) (asked, error) {
 	if survey == nil {
 		return asked{}, notFound("This session has no survey.")
 	}
-	return asked{session: session, whole: survey}, nil
+	promise := s.promised(c.Request.Context(), session, survey)
+	return asked{session: session, whole: survey.For(promise.Minors), promise: promise}, nil
 }
 
 func segmentIDs(session attendance.Session) []string {

@@ -144,7 +144,7 @@ func (a *attacked) shown() string {
 	if err := json.Unmarshal([]byte(feedback), &r); err != nil {
 		a.t.Fatal(err)
 	}
-	feedback = strings.Replace(feedback, fmt.Sprintf(`"respondents":%d`, r.Respondents), "", 1)
+	feedback = strings.Replace(feedback, fmt.Sprintf(`"respondents":%d,"response_rate"`, r.Respondents), "", 1)
 	text := feedback + "\n" + a.get("/api/v1/sessions/talk/feedback.csv") + "\n" + apart.ReplaceAllString(a.get("/sessions/talk"), "")
 	var metrics []string
 	for line := range strings.Lines(scraped(a.service)) {
