@@ -20,6 +20,25 @@ type Results struct {
 	Questions    []QuestionResult `json:"questions"`
 	Pairs        []PairResult     `json:"pairs"`
 	Segments     []SegmentResult  `json:"segments"`
+	Stay         []SegmentResult  `json:"stay"`         // of those who are known to have "stayed" to the end or "left" before
+	Compared     []Comparison     `json:"compared"`     // every two segments, and those who stayed with those who left
+	NonResponse  *NonResponse     `json:"non_response"` // see WithAttended
+}
+
+// Comparison is the difference between two groups of different people: of those who said yes, or one of a scale's two
+// highest values, the share in A less the share in B, from -1 to 1. They differ when its interval leaves 0 out.
+type Comparison struct {
+	Question   string `json:"question"`
+	A          string `json:"a"`
+	B          string `json:"b"`
+	Difference Share  `json:"difference"`
+}
+
+// NonResponse sets those who answered against all who attended, by what is known of both: the share who stayed to the
+// end. Of respondents, N are those of whom it is known.
+type NonResponse struct {
+	Respondents Rate `json:"respondents"`
+	Attended    Rate `json:"attended"`
 }
 
 // VersionResult is how many answered one version of the survey; nil when hidden. Answers to a question whose words alone
@@ -191,10 +210,21 @@ func (s *Store) read(ctx context.Context, surveys map[string]*Survey, minimumGro
 }
 
 // WithAttended fills in the response rate: respondents ÷ persons who attended. It stays nil when nobody is known to have
-// attended, or fewer than answered (a link that was passed on).
-func (r Results) WithAttended(attended int) Results {
-	if attended > 0 && r.Respondents <= attended {
-		r.ResponseRate = &Rate{Share: wilson(r.Respondents, attended), N: attended}
+// attended, or fewer than answered (a link that was passed on). Of those who attended, completed stayed to the end; that
+// of respondents is told if the figures of those who stayed and of those who left are.
+func (r Results) WithAttended(attended, completed int) Results {
+	if attended == 0 || r.Respondents > attended {
+		return r
+	}
+	r.ResponseRate = &Rate{Share: wilson(r.Respondents, attended), N: attended}
+	if len(r.Stay) == 0 {
+		return r
+	}
+	if stayed, left := r.Stay[0].Respondents, r.Stay[1].Respondents; stayed != nil && left != nil {
+		r.NonResponse = &NonResponse{
+			Respondents: Rate{Share: wilson(*stayed, *stayed+*left), N: *stayed + *left},
+			Attended:    Rate{Share: wilson(completed, attended), N: attended},
+		}
 	}
 	return r
 }

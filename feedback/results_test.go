@@ -24,7 +24,7 @@ func TestResultsGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := json.MarshalIndent(r.WithAttended(46), "", "  ")
+		got, err := json.MarshalIndent(r.WithAttended(46, 30), "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,12 +109,70 @@ func TestWithAttended(t *testing.T) {
 	t.Parallel()
 	for attended, want := range map[int]string{46: "0.6087 (0.4646–0.7361) of 46", 0: "nil", 27: "nil"} {
 		got := "nil"
-		if r := (Results{Respondents: 28}).WithAttended(attended).ResponseRate; r != nil {
+		if r := (Results{Respondents: 28}).WithAttended(attended, 0).ResponseRate; r != nil {
 			got = fmt.Sprintf("%.4f (%.4f–%.4f) of %d", r.Value, r.Low, r.High, r.N)
 		}
 		if got != want {
 			t.Errorf("28 of %d: %s, not %s", attended, got, want)
 		}
+	}
+}
+
+// TestStayers: 12 who stayed and 10 who left, in a survey that asks; the difference between them is Newcombe's, and those
+// who answered stand beside all who attended.
+func TestStayers(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		survey := asks()
+		survey.Sections = append(survey.Sections, Section{Questions: []Question{{ID: "stayed", Kind: YesNo, Stay: true, Label: words("Stayed")}}})
+		submit := func(stayed, before string, n int) {
+			for range n {
+				mustSubmit(t, s, Submission{Session: "law", Survey: survey, Answers: Answers{"before": {before}, "stayed": {stayed}}})
+			}
+		}
+		submit(Yes, Yes, 9)
+		submit(Yes, No, 3)
+		submit(No, Yes, 3)
+		submit(No, No, 7)
+		r, err := s.Results(t.Context(), "law", survey, nil, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = r.WithAttended(40, 30)
+		if r.Stay[0].ID != Stayed || *r.Stay[0].Respondents != 12 || r.Stay[1].ID != Left || *r.Stay[1].Respondents != 10 {
+			t.Errorf("%+v", r.Stay)
+		}
+		want := []Comparison{{Question: "before", A: Stayed, B: Left, Difference: difference(9, 12, 3, 10)}}
+		if diff := cmp.Diff(want, r.Compared); diff != "" {
+			t.Error(diff)
+		}
+		if n := r.NonResponse; n.Respondents != (Rate{wilson(12, 22), 22}) || n.Attended != (Rate{wilson(30, 40), 40}) {
+			t.Errorf("%+v", n)
+		}
+		submit(No, Yes, k-1) // they wait
+		if again, err := s.Results(t.Context(), "law", survey, nil, k); err != nil || !cmp.Equal(again.Stay, r.Stay) {
+			t.Errorf("%+v, %v", again.Stay, err)
+		}
+	})
+}
+
+// Of fewer than the minimum group who left, neither they nor, by subtraction from the whole, those who stayed are told.
+func TestFewLeavers(t *testing.T) {
+	t.Parallel()
+	tallied := tally{}
+	survey := asks()
+	for i := range 14 {
+		stay := Stayed
+		if i < k-1 {
+			stay = Left
+		}
+		for _, key := range cells(survey, "", stay, Answers{"before": {[]string{Yes, No}[i%2]}}) {
+			tallied[key]++
+		}
+	}
+	r := tallied.results("law", survey, nil, k).WithAttended(20, 10)
+	if !r.Stay[0].Suppressed || !r.Stay[1].Suppressed || r.Stay[0].Questions[0].N != nil || len(r.Compared) > 0 || r.NonResponse != nil {
+		t.Errorf("%+v, %+v, %+v", r.Stay, r.Compared, r.NonResponse)
 	}
 }
 

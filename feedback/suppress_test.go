@@ -127,7 +127,8 @@ func TestSuppressedIsNull(t *testing.T) {
 	}
 	rest := `"questions":[` + question("before") + `,` + question("now") + `],"pairs":[{"before":"before","now":"now","matched":null,"match_rate":null,"up":null,"same":null,"down":null,"gain":null,"margin":null,"p":null,"suppressed":true}]`
 	want := `{"session":"law","survey":"s","version":"` + asks().Version() + `","versions":[{"version":"` + asks().Version() + `","respondents":null}],"respondents":4,"response_rate":null,` + rest +
-		`,"segments":[{"id":"a","respondents":null,"suppressed":true,` + rest + `}]}`
+		`,"segments":[{"id":"a","respondents":null,"suppressed":true,` + rest + `}],"stay":[{"id":"stayed","respondents":null,"suppressed":true,` + rest +
+		`},{"id":"left","respondents":null,"suppressed":true,` + rest + `}],"compared":[],"non_response":null}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}

@@ -12,7 +12,8 @@ import (
 type view struct {
 	tally  tally
 	survey *Survey
-	names  []string // "" for the whole session, then its segments
+	all    []Question
+	names  []string // "" for the whole session, then the groups that divide it: its segments, or those who stayed or left
 	open   []bool   // by name: whether anything of it may be shown
 	k      int
 }
@@ -25,53 +26,86 @@ type part struct {
 
 // results derives everything that is shown from the tallies of one session.
 func (t tally) results(session string, survey *Survey, segments []string, k int) Results {
-	v := view{tally: t, survey: survey, names: append([]string{""}, segments...), open: make([]bool, len(segments)+1), k: k}
-	for i := range v.open {
-		v.open[i] = true
-	}
+	v := view{tally: t, survey: survey, all: survey.All(), k: k}
+	audiences := v.among(segments)
 	r := Results{
-		Session: session, Survey: survey.ID, Version: survey.Version(), Versions: v.versions(),
-		Questions: []QuestionResult{}, Pairs: []PairResult{}, Segments: make([]SegmentResult, len(segments)),
+		Session: session, Survey: survey.ID, Version: survey.Version(), Versions: v.versions(), Respondents: v.respondents("").n,
+		Questions: audiences[0].Questions, Pairs: audiences[0].Pairs, Segments: audiences[1:],
+		Stay: v.among([]string{":" + Stayed, ":" + Left})[1:],
 	}
-	heads := v.parts(v.respondents)
-	r.Respondents = heads[0].n
-	for i, id := range segments {
-		head := heads[i+1]
-		v.open[i+1] = head.show
-		r.Segments[i] = SegmentResult{ID: id, Suppressed: !head.show, Questions: []QuestionResult{}, Pairs: []PairResult{}}
-		if head.show {
-			r.Segments[i].Respondents = &head.n
-		}
+	for i := range r.Stay {
+		r.Stay[i].ID = r.Stay[i].ID[1:]
 	}
-	all := survey.All()
-	for _, q := range all {
-		v.addQuestion(&r, all, q)
-	}
+	r.Compared = append(v.compare(r.Segments), v.compare(r.Stay)...)
 	return r
 }
 
-// addQuestion appends a question's figures, and those of its pair, to the whole and to each segment.
-func (v view) addQuestion(r *Results, all []Question, q Question) {
-	parts := v.parts(func(segment string) group { return v.question(segment, q) })
-	r.Questions = append(r.Questions, q.result(parts[0]))
-	for i := range r.Segments {
-		r.Segments[i].Questions = append(r.Segments[i].Questions, q.result(parts[i+1]))
+// among reads the whole session, which comes first, and some groups that divide it.
+func (v view) among(names []string) []SegmentResult {
+	v.names, v.open = append([]string{""}, names...), make([]bool, len(names)+1)
+	for i := range v.open {
+		v.open[i] = true
 	}
-	at := slices.IndexFunc(all, func(before Question) bool { return before.ID == q.Pair })
+	results := make([]SegmentResult, len(v.names))
+	for i, head := range v.parts(v.respondents) {
+		v.open[i] = head.show
+		results[i] = SegmentResult{ID: v.names[i], Suppressed: !head.show, Questions: []QuestionResult{}, Pairs: []PairResult{}}
+		if head.show {
+			results[i].Respondents = &head.n
+		}
+	}
+	for _, q := range v.all {
+		v.addQuestion(results, q)
+	}
+	return results
+}
+
+// addQuestion appends a question's figures, and those of its pair, to each group's.
+func (v view) addQuestion(results []SegmentResult, q Question) {
+	for i, p := range v.parts(func(segment string) group { return v.question(segment, q) }) {
+		results[i].Questions = append(results[i].Questions, q.result(p))
+	}
+	at := slices.IndexFunc(v.all, func(before Question) bool { return before.ID == q.Pair })
 	if at < 0 {
 		return
 	}
-	parts = v.parts(func(segment string) group { return v.pair(segment, q) })
-	either := func(i int) int {
-		return v.question(v.names[i], all[at]).n + v.question(v.names[i], q).n - parts[i].n
-	}
-	r.Pairs = append(r.Pairs, q.pairResult(parts[0], either(0)))
-	for i := range r.Segments {
-		r.Segments[i].Pairs = append(r.Segments[i].Pairs, q.pairResult(parts[i+1], either(i+1)))
+	for i, p := range v.parts(func(segment string) group { return v.pair(segment, q) }) {
+		either := v.question(v.names[i], v.all[at]).n + v.question(v.names[i], q).n - p.n
+		results[i].Pairs = append(results[i].Pairs, q.pairResult(p, either))
 	}
 }
 
-// parts reads the same of the whole session and of each segment, and decides what is shown.
+// compare sets every two groups side by side, in the questions whose answers are summed up by a share.
+func (v view) compare(groups []SegmentResult) []Comparison {
+	compared := []Comparison{}
+	for i, q := range v.all {
+		for a := range groups {
+			for b := a + 1; b < len(groups); b++ {
+				x1, n1, ok1 := q.favourable(groups[a].Questions[i])
+				x2, n2, ok2 := q.favourable(groups[b].Questions[i])
+				if ok1 && ok2 {
+					compared = append(compared, Comparison{Question: q.ID, A: groups[a].ID, B: groups[b].ID, Difference: difference(x1, n1, x2, n2)})
+				}
+			}
+		}
+	}
+	return compared
+}
+
+// favourable counts those who said yes, or one of a scale's two highest values; false: hidden, not of such a
+// question, or of the one that makes the groups.
+func (q Question) favourable(r QuestionResult) (x, n int, ok bool) {
+	top := map[Kind]int{YesNo: 1, Scale: 2}[q.Kind]
+	if r.Suppressed || top == 0 || q.Stay {
+		return 0, 0, false
+	}
+	for _, choice := range r.Choices[len(r.Choices)-top:] {
+		x += *choice.Count
+	}
+	return x, *r.N, true
+}
+
+// parts reads the same of the whole session and of each group, and decides what is shown.
 func (v view) parts(read func(segment string) group) []part {
 	groups := make([]group, len(v.names))
 	for i, name := range v.names {

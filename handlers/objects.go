@@ -126,12 +126,12 @@ func (s *server) summary(ctx context.Context, f attendance.Figures) (*attendance
 	return &summary, nil
 }
 
-// withRate relates the respondents to those who attended, if that is known.
+// withRate relates those who answered to those who attended, if that is known.
 func withRate(r feedback.Results, summary *attendance.Summary) feedback.Results {
 	if summary == nil {
 		return r
 	}
-	return r.WithAttended(summary.Attended)
+	return r.WithAttended(summary.Attended, summary.Completed)
 }
 
 func (st status) object() sessionObject {
