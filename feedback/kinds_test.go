@@ -436,7 +436,7 @@ func TestResultsOfKinds(t *testing.T) {
 	s := every()
 	var people []Answers
 	for i := range 12 { // ages 10, 17, 24 … 87; four rank two choices, eight all of them; nine of twelve agree
-		a := Answers{"age@after": {fmt.Sprint(10 + 7*i)}, "best@after": {"talk", "film", "quiz", "tour"}}
+		a := Answers{"interest@before": {"3"}, "age@after": {fmt.Sprint(10 + 7*i)}, "best@after": {"talk", "film", "quiz", "tour"}}
 		if i < 4 {
 			a["best@after"] = Value{"quiz", "talk"}
 		}

@@ -15,6 +15,7 @@ type Results struct {
 	Survey       string           `json:"survey"`
 	Version      string           `json:"version"`
 	Versions     []VersionResult  `json:"versions"`    // the present one first
+	Waves        []WaveResult     `json:"waves"`       // empty: it is asked once
 	Respondents  int              `json:"respondents"` // persons with an answer; exempt from the minimum group
 	ResponseRate *Rate            `json:"response_rate"`
 	Questions    []QuestionResult `json:"questions"`
@@ -41,6 +42,12 @@ type NonResponse struct {
 	Attended    Rate `json:"attended"`
 }
 
+// WaveResult is how many answered in one wave; nil when hidden.
+type WaveResult struct {
+	ID          string `json:"id"`
+	Respondents *int   `json:"respondents"`
+}
+
 // VersionResult is how many answered one version of the survey; nil when hidden. Answers to a question whose words alone
 // were changed are counted together, which is why it is said that there were several.
 type VersionResult struct {
@@ -61,7 +68,7 @@ type SegmentResult struct {
 type QuestionResult struct {
 	ID         string         `json:"id"`
 	Kind       Kind           `json:"kind"`
-	N          *int           `json:"n"` // persons who answered it; of a consent, all who answered the survey
+	N          *int           `json:"n"` // persons who answered it; of a consent, all who answered the survey, in its wave
 	Suppressed bool           `json:"suppressed"`
 	Choices    []ChoiceResult `json:"choices"` // every value of Question.Values, in order, of a number ranges; empty for a text
 	Mean       *float64       `json:"mean"`    // scale, number

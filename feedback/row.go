@@ -1,6 +1,7 @@
 package feedback
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,8 +38,8 @@ const (
 type cell struct {
 	survey   string
 	segment  string // "": the whole session; ":stayed" and ":left": those who did, segments have no colon
-	question string // "": the respondents
-	shape    string // Question.shape, or pairShape; of the respondents, "" or versionShape
+	question string // "": the respondents; "@wave": those of a wave
+	shape    string // Question.shape, or pairShape; of the respondents, "" or versionShape; of a wave's, waveShape
 	value    string // "": everybody who answered the question
 }
 
@@ -55,6 +56,9 @@ const (
 
 // pairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
 func (q Question) pairShape() string { return "pair:" + q.Pair + ":" + q.shape() }
+
+// waveShape is the shape of the cell of those who answered in a wave.
+const waveShape = "wave"
 
 // versionShape is the shape of the cell of those who answered a version.
 func versionShape(version string) string { return "version:" + version }
@@ -103,6 +107,11 @@ func (s *Survey) counted(answers Answers) []cell {
 		}
 		if before, ok := answers[q.Pair]; ok {
 			counted = append(counted, cell{question: q.ID, shape: q.pairShape(), value: q.moved(before, v)})
+		}
+	}
+	for _, wave := range s.Waves {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(answers)), func(id string) bool { return waveOf(id) == wave.ID }) {
+			counted = append(counted, cell{question: "@" + wave.ID, shape: waveShape})
 		}
 	}
 	for i := range counted {

@@ -126,7 +126,7 @@ func TestSuppressedIsNull(t *testing.T) {
 		return `{"id":"` + id + `","kind":"yesno","n":null,"suppressed":true,"choices":[{"value":"no","count":null,"share":null},{"value":"yes","count":null,"share":null}],"mean":null,"median":null,"top_two":null,"nps":null,"texts":null}`
 	}
 	rest := `"questions":[` + question("before") + `,` + question("now") + `],"pairs":[{"before":"before","now":"now","matched":null,"match_rate":null,"up":null,"same":null,"down":null,"gain":null,"margin":null,"p":null,"suppressed":true}]`
-	want := `{"session":"law","survey":"s","version":"` + asks().Version() + `","versions":[{"version":"` + asks().Version() + `","respondents":null}],"respondents":4,"response_rate":null,` + rest +
+	want := `{"session":"law","survey":"s","version":"` + asks().Version() + `","versions":[{"version":"` + asks().Version() + `","respondents":null}],"waves":[],"respondents":4,"response_rate":null,` + rest +
 		`,"segments":[{"id":"a","respondents":null,"suppressed":true,` + rest + `}],"stay":[{"id":"stayed","respondents":null,"suppressed":true,` + rest +
 		`},{"id":"left","respondents":null,"suppressed":true,` + rest + `}],"compared":[],"non_response":null}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

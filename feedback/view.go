@@ -29,7 +29,7 @@ func (t tally) results(session string, survey *Survey, segments []string, k int)
 	v := view{tally: t, survey: survey, all: survey.All(), k: k}
 	audiences := v.among(segments)
 	r := Results{
-		Session: session, Survey: survey.ID, Version: survey.Version(), Versions: v.versions(), Respondents: v.respondents("").n,
+		Session: session, Survey: survey.ID, Version: survey.Version(), Versions: v.versions(), Waves: v.waves(), Respondents: v.respondents("").n,
 		Questions: audiences[0].Questions, Pairs: audiences[0].Pairs, Segments: audiences[1:],
 		Stay: v.among([]string{":" + Stayed, ":" + Left})[1:],
 	}
@@ -150,13 +150,34 @@ func (v view) respondents(segment string) group {
 	return group{n: v.tally[cell{survey: v.survey.ID, segment: segment}.key()]}
 }
 
+// asked reads how many of a group answered in a wave; "": in a survey without waves.
+func (v view) asked(segment, wave string) group {
+	if wave == "" {
+		return v.respondents(segment)
+	}
+	return group{n: v.tally[cell{survey: v.survey.ID, segment: segment, question: "@" + wave, shape: waveShape}.key()]}
+}
+
+// waves reads how many answered in each wave. As the whole is told, so would be those who did not.
+func (v view) waves() []WaveResult {
+	results := make([]WaveResult, len(v.survey.Waves))
+	for i, wave := range v.survey.Waves {
+		answered := v.asked("", wave.ID)
+		results[i].ID = wave.ID
+		if visible(v.respondents(""), []group{answered}, []bool{true}, v.k)[0] {
+			results[i].Respondents = &answered.n
+		}
+	}
+	return results
+}
+
 // question reads what a group answered to an item.
 func (v view) question(segment string, q Question) group {
 	c := cell{survey: v.survey.ID, segment: segment, question: q.ID, shape: q.shape()}
 	g := group{n: v.tally[c.key()], picks: v.picks(c, q.Values())}
 	switch q.Kind {
 	case Consent: // those who did not tick the box have said something, too
-		g.n = v.respondents(segment).n
+		g.n = v.asked(segment, waveOf(q.ID)).n
 	case Number:
 		g.detail = g.picks
 		g.picks = make([]int, len(q.bins()))

@@ -3,10 +3,12 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"jauge/attendance"
 	"jauge/feedback"
 )
 
@@ -16,18 +18,32 @@ type resultsView struct {
 	Session      string // its id
 	Answers      feedback.Results
 	MinimumGroup int
+	Earlier      bool // some answered an earlier wording
 	Questions    []resultView
 	Pairs        []changeView
+	Stayed       string // the share of those who stayed, among those who answered and among all; empty: not known of both
+	StayedOfAll  string
 }
 
-// resultView is one question's answers: a bar for each value, the figure that sums them up, and that figure by audience.
+// resultView is one question's answers: a bar for each value, the figure that sums them up, and that figure by group.
 type resultView struct {
+	Wave       string // begins with this question; empty: the same as of the question before
 	Label      string
 	Suppressed bool
 	N          int
 	Bars       []barView
+	Ranked     bool // bars have ranks
 	Headline   string
 	Groups     []groupView
+	Compared   []comparisonView
+	Texts      []string // approved ones
+}
+
+// comparisonView is the difference between two groups.
+type comparisonView struct {
+	A, B       string
+	Difference string
+	Differ     bool // the interval leaves 0 out
 }
 
 // barView is one value, its share of those who answered, and the interval of that share.
@@ -36,6 +52,7 @@ type barView struct {
 	Count    int
 	Share    feedback.Share
 	Interval string
+	Rank     string // the mean rank of a choice; empty: it has none
 }
 
 // Width is the share as a length from 0 to 100, Low and High are the ends of its interval.
@@ -58,7 +75,8 @@ type groupView struct {
 
 // changeView is what changed between two questions.
 type changeView struct {
-	Before, Now     string // their labels
+	Question        string // of the same one in two waves, its label
+	Before, Now     string // the labels of two questions, or the titles of two waves
 	Suppressed      bool
 	Matched         int
 	Rate            float64
@@ -77,38 +95,99 @@ func (s *server) resultsPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	session, survey := st.Session, s.survey(st.Session)
-	v := resultsView{Title: session.Title.In(l.Tag), Session: session.ID, Answers: results, MinimumGroup: s.MinimumGroup}
-	titles := map[string]string{}
-	for _, segment := range session.Segments {
-		titles[segment.ID] = segment.Title.In(l.Tag)
+	survey := s.survey(st.Session)
+	promise := s.promised(c.Request.Context(), st.Session, survey)
+	survey = survey.For(promise.Minors)
+	v := resultsView{
+		Title: st.Session.Title.In(l.Tag), Session: st.Session.ID, Answers: results, MinimumGroup: promise.MinimumGroup,
+		Earlier: len(results.Versions) > 1,
 	}
-	for i, r := range results.Questions {
-		q, _ := survey.Question(r.ID)
-		if len(q.Values()) == 0 { // words are not counted
-			continue
-		}
-		view, err := l.result(q, r)
-		if err != nil {
-			return err
-		}
-		for _, segment := range results.Segments {
-			g := groupView{Title: titles[segment.ID], N: segment.Questions[i].N}
-			if g.Headline, err = l.headline(q, segment.Questions[i]); err != nil {
-				return err
-			}
-			view.Groups = append(view.Groups, g)
-		}
-		v.Questions = append(v.Questions, view)
+	titles, err := l.groups(st.Session)
+	if err != nil {
+		return err
+	}
+	if v.Questions, err = l.results(survey, results, titles); err != nil {
+		return err
 	}
 	for _, p := range results.Pairs {
 		v.Pairs = append(v.Pairs, l.change(survey, p))
 	}
+	if both := results.NonResponse; both != nil {
+		if v.Stayed, err = l.interval(both.Respondents.Share); err != nil {
+			return err
+		}
+		if v.StayedOfAll, err = l.interval(both.Attended.Share); err != nil {
+			return err
+		}
+	}
 	return s.renderTitled(c, http.StatusOK, "results", v.Title, v)
 }
 
+// groups names the groups of a session's answers, by id: its segments, and those who stayed or left.
+func (l *lang) groups(session attendance.Session) (map[string]string, error) {
+	titles := map[string]string{}
+	for _, segment := range session.Segments {
+		titles[segment.ID] = segment.Title.In(l.Tag)
+	}
+	for stay, message := range map[string]string{feedback.Stayed: "results.stayed", feedback.Left: "results.left"} {
+		title, err := l.T(message)
+		if err != nil {
+			return nil, err
+		}
+		titles[stay] = title
+	}
+	return titles, nil
+}
+
+// results lays out the questions. Groups that nothing is shown of are left out.
+func (l *lang) results(survey *feedback.Survey, results feedback.Results, titles map[string]string) ([]resultView, error) {
+	var views []resultView
+	wave := ""
+	for i, r := range results.Questions {
+		q, _ := survey.Question(r.ID)
+		view, err := l.result(q, r)
+		if err != nil {
+			return nil, err
+		}
+		if _, in, _ := strings.Cut(q.ID, "@"); in != wave {
+			wave, view.Wave = in, l.wave(survey, in).Text
+		}
+		for _, group := range slices.Concat(results.Segments, results.Stay) {
+			if view.Headline == "" || group.Questions[i].Suppressed {
+				continue
+			}
+			g := groupView{Title: titles[group.ID], N: group.Questions[i].N}
+			if g.Headline, err = l.headline(q, group.Questions[i]); err != nil {
+				return nil, err
+			}
+			view.Groups = append(view.Groups, g)
+		}
+		if view.Compared, err = l.comparisons(results, q.ID, titles); err != nil {
+			return nil, err
+		}
+		views = append(views, view)
+	}
+	return views, nil
+}
+
+func (l *lang) comparisons(results feedback.Results, question string, titles map[string]string) ([]comparisonView, error) {
+	var views []comparisonView
+	for _, c := range results.Compared {
+		if c.Question != question {
+			continue
+		}
+		d := c.Difference
+		text, err := l.T("results.difference", "Points", l.Signed(100*d.Value, 0), "Low", l.Signed(100*d.Low, 0), "High", l.Signed(100*d.High, 0))
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, comparisonView{titles[c.A], titles[c.B], text, d.Low > 0 || d.High < 0})
+	}
+	return views, nil
+}
+
 func (l *lang) result(q feedback.Question, r feedback.QuestionResult) (resultView, error) {
-	v := resultView{Label: q.Label.In(l.Tag), Suppressed: r.Suppressed}
+	v := resultView{Label: l.label(q), Suppressed: r.Suppressed, Texts: r.Texts, Ranked: q.Kind == feedback.Ranking}
 	if r.Suppressed {
 		return v, nil
 	}
@@ -119,6 +198,9 @@ func (l *lang) result(q feedback.Question, r feedback.QuestionResult) (resultVie
 			return v, err
 		}
 		bar := barView{Label: label.Text, Count: *choice.Count, Share: *choice.Share}
+		if choice.MeanRank != nil {
+			bar.Rank = l.Decimal(*choice.MeanRank, 1)
+		}
 		if bar.Interval, err = l.interval(bar.Share); err != nil {
 			return v, err
 		}
@@ -143,8 +225,10 @@ func (l *lang) headline(q feedback.Question, r feedback.QuestionResult) (string,
 			return "", err
 		}
 		return l.T("results.scale", "Mean", l.Decimal(*r.Mean, 1), "Max", l.Number(q.Max), "Share", share)
-	case q.Kind == feedback.YesNo:
-		share, err := l.interval(*r.Choices[1].Share)
+	case q.Kind == feedback.Number:
+		return l.T("results.number", "Mean", l.Decimal(*r.Mean, 1), "Median", l.Decimal(*r.Median, 1), "Unit", q.Unit.In(l.Tag))
+	case q.Kind == feedback.YesNo || q.Kind == feedback.Consent:
+		share, err := l.interval(*r.Choices[len(r.Choices)-1].Share)
 		if err != nil {
 			return "", err
 		}
@@ -158,10 +242,22 @@ func (l *lang) interval(s feedback.Share) (string, error) {
 	return l.T("results.interval", "Share", l.Percent(s.Value), "Low", l.Percent(s.Low), "High", l.Percent(s.High))
 }
 
+// label is an item's label, that of a matrix's row with the matrix's before it.
+func (l *lang) label(q feedback.Question) string {
+	if of := q.Of.In(l.Tag); of != "" {
+		return of + " – " + q.Label.In(l.Tag)
+	}
+	return q.Label.In(l.Tag)
+}
+
 func (l *lang) change(survey *feedback.Survey, p feedback.PairResult) changeView {
 	before, _ := survey.Question(p.Before)
 	now, _ := survey.Question(p.Now)
-	v := changeView{Before: before.Label.In(l.Tag), Now: now.Label.In(l.Tag), Suppressed: p.Suppressed}
+	v := changeView{Before: l.label(before), Now: l.label(now), Suppressed: p.Suppressed}
+	if _, first, waved := strings.Cut(p.Before, "@"); waved && v.Before == v.Now {
+		_, later, _ := strings.Cut(p.Now, "@")
+		v.Question, v.Before, v.Now = v.Now, l.wave(survey, first).Text, l.wave(survey, later).Text
+	}
 	if p.Suppressed {
 		return v
 	}

@@ -26,3 +26,25 @@ func TestResultsPage(t *testing.T) {
 	golden(t, "results.html", s.get("/sessions/metier/results"))
 	golden(t, "results.en.html", s.get("/sessions/metier/results?lang=en"))
 }
+
+// TestResultsOfKinds: every kind of question, two waves, and those who stayed beside those who left.
+func TestResultsOfKinds(t *testing.T) {
+	t.Parallel()
+	s := after(one(t, withKinds))
+	for i := range 40 {
+		for _, wave := range []string{"before", "after"} {
+			answers := map[string]any{"age": 14 + i%5, "town": "Colombes", "agree": true, "views": map[string]any{"place": 1 + i%3, "use": 1 + (i+1)%3}}
+			if wave == "after" {
+				answers = map[string]any{
+					"views": map[string]any{"place": 1 + (i+i/20)%3, "use": 1 + i%3}, "stayed": i%4 != 0, "agree": true,
+					"best": [][]string{{"quiz", "talk"}, {"talk", "quiz"}}[i%2],
+				}
+			}
+			w := s.do(call{method: http.MethodPost, path: "/feedback/metier", json: map[string]any{"answers": answers, "wave": wave}})
+			if w.Code != http.StatusCreated {
+				t.Fatal(wave, w.Code, w.Body)
+			}
+		}
+	}
+	golden(t, "results-kinds.html", s.get("/sessions/metier/results"))
+}
