@@ -15,8 +15,11 @@ type Table struct {
 	Rows   [][]any
 }
 
-// ErrTooFew is the refusal of rows so few that each could be somebody whom the reader knows.
-var ErrTooFew = errors.New("fewer than twice the minimum group have answered")
+// The refusals of rows.
+var (
+	ErrTooFew = errors.New("fewer than twice the minimum group have answered") // each could be somebody whom the reader knows
+	ErrMinors = errors.New("answers of minors are shown in groups only")
+)
 
 // Table is a line per question and value, of everybody (whose segment is empty) and of each segment; what is hidden is nil.
 func (r Results) Table() Table {
@@ -44,7 +47,8 @@ func (t *Table) add(segment string, questions []QuestionResult) {
 // several values in one cell apart by a bar. No time, language or receipt is in it. Whatever Results hides of these
 // segments cannot be worked out from it: a segment that is hidden has no name, a question that is hidden is empty in all
 // rows, or in those of the segment; so is the "now" question of a pair that is hidden. Of texts only those that are approved
-// are in it. It returns ErrTooFew when fewer than 2 × minimumGroup have answered. The caller gives no rows of minors.
+// are in it. It returns ErrTooFew when fewer than 2 × minimumGroup have answered, and ErrMinors for what minors were asked, whatever
+// they are called now.
 func (s *Store) Rows(ctx context.Context, session string, survey *Survey, segments []string, minimumGroup int) (Table, error) {
 	results, err := s.Results(ctx, session, survey, segments, minimumGroup)
 	if err != nil {
@@ -54,7 +58,10 @@ func (s *Store) Rows(ctx context.Context, session string, survey *Survey, segmen
 	if err != nil {
 		return Table{}, err
 	}
-	survey, minimumGroup = survey.For(promise.Minors), max(minimumGroup, promise.MinimumGroup)
+	if promise.Minors {
+		return Table{}, ErrMinors
+	}
+	minimumGroup = max(minimumGroup, promise.MinimumGroup)
 	rows, err := s.Published(ctx, session, minimumGroup)
 	if err != nil {
 		return Table{}, err

@@ -383,6 +383,11 @@ func TestCellsOfKinds(t *testing.T) {
 		for _, cell := range test.want {
 			want = append(want, "every|"+cell)
 		}
+		for _, wave := range s.waves() {
+			if slices.ContainsFunc(test.want, func(cell string) bool { return strings.Contains(cell, "@"+wave+"|") }) {
+				want = append(want, "every||@"+wave+"|wave|")
+			}
+		}
 		if diff := cmp.Diff(append(want, version), cells(s, "", "", test.answers)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}

@@ -28,6 +28,7 @@ type resultsView struct {
 // resultView is one question's answers: a bar for each value, the figure that sums them up, and that figure by group.
 type resultView struct {
 	Wave       string // begins with this question; empty: the same as of the question before
+	InWave     *int   // how many answered in it; nil: hidden
 	Label      string
 	Suppressed bool
 	N          int
@@ -151,6 +152,7 @@ func (l *lang) results(survey *feedback.Survey, results feedback.Results, titles
 		}
 		if _, in, _ := strings.Cut(q.ID, "@"); in != wave {
 			wave, view.Wave = in, l.wave(survey, in).Text
+			view.InWave = results.Waves[slices.IndexFunc(results.Waves, func(w feedback.WaveResult) bool { return w.ID == in })].Respondents
 		}
 		for _, group := range slices.Concat(results.Segments, results.Stay) {
 			if view.Headline == "" || group.Questions[i].Suppressed {

@@ -75,6 +75,9 @@ if ARGV[9] ~= '' then
   redis.call('HSETNX', KEYS[7], ARGV[8], ARGV[9])
 end
 if duplicate then
+  if revision > old_revision then -- as the journal has it, or the next change would not outrank it there
+    redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', revision) .. ' ' .. row)
+  end
   return 'duplicate'
 end
 
