@@ -260,10 +260,10 @@ func (s *Store) Progress(ctx context.Context, session string, survey *Survey, k 
 			return nil, err
 		}
 	}
-	all := []ItemProgress{}
+	all, conditions := []ItemProgress{}, survey.conditions()
 	for _, q := range survey.All() {
 		p := ItemProgress{Question: q.ID}
-		if n := shown[q.ID+seen]; n >= k {
+		if n := shown[q.ID+seen]; n >= k && !tells(conditions[q.ID], n, shown, k) {
 			p.Seen = &n
 			if a := shown[q.ID+answered]; a >= k {
 				p.Answered = &a
@@ -272,6 +272,14 @@ func (s *Store) Progress(ctx context.Context, session string, survey *Survey, k 
 		all = append(all, p)
 	}
 	return all, nil
+}
+
+// tells says whether how many came to a question gives away what nobody, everybody or too few answered to one that it
+// depends on.
+func tells(conditions []string, n int, shown map[string]int, k int) bool {
+	return slices.ContainsFunc(conditions, func(id string) bool {
+		return !group{n: shown[id+answered], picks: []int{n}}.enough(k)
+	})
 }
 
 // applyProgress puts back what was last published, after a restart. Drafts that had changed since wait for as many more.

@@ -124,6 +124,23 @@ func (s *Survey) All() []Question {
 	return all
 }
 
+// conditions lists the items that each item's being asked depends on.
+func (s *Survey) conditions() map[string][]string {
+	on := map[string][]string{}
+	for _, wave := range s.waves() {
+		for _, p := range s.In(wave).Pages() {
+			for _, q := range p.Items() {
+				for _, c := range []*Condition{p.ShowIf, q.ShowIf} {
+					if c != nil {
+						on[q.ID] = append(on[q.ID], c.Question)
+					}
+				}
+			}
+		}
+	}
+	return on
+}
+
 // Question returns the item with this id.
 func (s *Survey) Question(id string) (Question, bool) {
 	all := s.All()

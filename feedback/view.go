@@ -13,9 +13,12 @@ type view struct {
 	tally  tally
 	survey *Survey
 	all    []Question
-	names  []string // "" for the whole session, then the groups that divide it: its segments, or those who stayed or left
-	open   []bool   // by name: whether anything of it may be shown
-	k      int
+
+	conditions map[string][]string // by item: those that it depends on
+
+	names []string // "" for the whole session, then the groups that divide it: its segments, or those who stayed or left
+	open  []bool   // by name: whether anything of it may be shown
+	k     int
 }
 
 // part is what one group answered, and whether that may be shown.
@@ -26,18 +29,35 @@ type part struct {
 
 // results derives everything that is shown from the tallies of one session.
 func (t tally) results(session string, survey *Survey, segments []string, k int) Results {
-	v := view{tally: t, survey: survey, all: survey.All(), k: k}
-	audiences := v.among(segments)
+	v := view{tally: t, survey: survey, all: survey.All(), conditions: survey.conditions(), k: k}
+	audiences := v.among(v.everySegment(segments))
 	r := Results{
 		Session: session, Survey: survey.ID, Version: survey.Version(), Versions: v.versions(), Waves: v.waves(), Respondents: v.respondents("").n,
-		Questions: audiences[0].Questions, Pairs: audiences[0].Pairs, Segments: audiences[1:],
+		Questions: audiences[0].Questions, Pairs: audiences[0].Pairs, Segments: make([]SegmentResult, len(segments)),
 		Stay: v.among([]string{":" + Stayed, ":" + Left})[1:],
+	}
+	for i, id := range segments {
+		r.Segments[i] = audiences[1+slices.IndexFunc(audiences[1:], func(a SegmentResult) bool { return a.ID == id })]
 	}
 	for i := range r.Stay {
 		r.Stay[i].ID = r.Stay[i].ID[1:]
 	}
 	r.Compared = append(v.compare(r.Segments), v.compare(r.Stay)...)
 	return r
+}
+
+// everySegment adds those that somebody answered in and that are not asked for, because the session does not have them any
+// more, and sorts them: what is hidden must depend neither on which ones it has now nor on their order.
+func (v view) everySegment(asked []string) []string {
+	all := slices.Clone(asked)
+	for _, key := range slices.Sorted(maps.Keys(v.tally)) {
+		parts := strings.Split(key, "|")
+		if parts[0] == v.survey.ID && parts[1] != "" && parts[1][0] != ':' && strings.Join(parts[2:], "") == "" && !slices.Contains(all, parts[1]) {
+			all = append(all, parts[1])
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // among reads the whole session, which comes first, and some groups that divide it.
@@ -62,7 +82,9 @@ func (v view) among(names []string) []SegmentResult {
 
 // addQuestion appends a question's figures, and those of its pair, to each group's.
 func (v view) addQuestion(results []SegmentResult, q Question) {
+	hide := v.hidden(results, q)
 	for i, p := range v.parts(func(segment string) group { return v.question(segment, q) }) {
+		p.show = p.show && !hide[i]
 		results[i].Questions = append(results[i].Questions, q.result(p))
 	}
 	at := slices.IndexFunc(v.all, func(before Question) bool { return before.ID == q.Pair })
@@ -70,9 +92,30 @@ func (v view) addQuestion(results []SegmentResult, q Question) {
 		return
 	}
 	for i, p := range v.parts(func(segment string) group { return v.pair(segment, q) }) {
+		p.show = p.show && !hide[i]
 		either := v.question(v.names[i], v.all[at]).n + v.question(v.names[i], q).n - p.n
 		results[i].Pairs = append(results[i].Pairs, q.pairResult(p, either))
 	}
+}
+
+// hidden says of which groups a question must not be shown because one that it depends on is not: how many were asked
+// would tell what was answered there. Of one group it could be worked out from the others.
+func (v view) hidden(results []SegmentResult, q Question) []bool {
+	hide := make([]bool, len(results))
+	for _, id := range v.conditions[q.ID] {
+		at := slices.IndexFunc(v.all, func(before Question) bool { return before.ID == id })
+		from := len(hide)
+		if slices.ContainsFunc(results[1:], func(r SegmentResult) bool { return !r.Suppressed && r.Questions[at].Suppressed }) {
+			from = 1
+		}
+		if results[0].Questions[at].Suppressed {
+			from = 0
+		}
+		for i := from; i < len(hide); i++ {
+			hide[i] = true
+		}
+	}
+	return hide
 }
 
 // compare sets every two groups side by side, in the questions whose answers are summed up by a share.
