@@ -153,7 +153,7 @@ func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answer
 		}
 		sub := Submission{
 			Session: t.Session, Survey: t.Survey, Segment: d.Segment, Lang: d.Lang, Answers: whole, At: d.At, Key: d.Key,
-			Stay: stay, Promise: t.Promise, delivered: true,
+			Stay: stay, Promise: t.Promise, Unlinked: true,
 		}
 		_, e, err := s.Prepare(ctx, sub)
 		if d.Partial && err == nil && e.Revision == 0 { // the store is away: the rest may be there

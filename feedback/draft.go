@@ -297,11 +297,3 @@ func (s *Store) applyProgress(ctx context.Context, e progressEntry) error {
 	}
 	return nil
 }
-
-// Sent returns the answer that was sent under a submission's key, and its receipt. It returns ErrNotFound, ErrDeleted, or
-// the store's error.
-func (s *Store) Sent(ctx context.Context, session, key string) (receipt string, row Row, err error) {
-	receipt = s.receiptOf(session, key)
-	row, err = s.Get(ctx, session, receipt)
-	return receipt, row, err
-}

@@ -122,6 +122,117 @@ func TestWavesAreLinkedByWhatThePersonKeeps(t *testing.T) {
 	})
 }
 
+// The answer that was sent under a key is found under three words, in the language that they were shown in.
+func TestSentUnderThreeWords(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		for _, lang := range []string{"fr", "en"} {
+			sub := wave("before", 2)
+			sub.Key, sub.Lang = "form:"+lang, lang
+			p, _ := s.placesOf("law", sub.Key, 0)
+			if _, err := s.Apply(t.Context(), sub.entry(s.wordsHash("law", p), 1)); err != nil { // taken by another
+				t.Fatal(err)
+			}
+			if _, _, err := s.Sent(t.Context(), "law", sub.Key); !errors.Is(err, ErrNotFound) {
+				t.Errorf("not sent yet: %v", err)
+			}
+			token := mustSubmit(t, s, sub)
+			receipt, row, err := s.Sent(t.Context(), "law", sub.Key)
+			if receipt != token || err != nil || row.Answers["wish@before"].String() != "2" {
+				t.Errorf("%s, not %s: %v %v", receipt, token, row, err)
+			}
+			if err := s.Delete(t.Context(), "law", token); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.Sent(t.Context(), "law", sub.Key); !errors.Is(err, ErrDeleted) {
+				t.Errorf("after the deletion: %v", err)
+			}
+		}
+	})
+}
+
+func TestReceiptAsItWasShown(t *testing.T) {
+	t.Parallel()
+	s := &Store{lexicon: newLexicon()}
+	for typed, want := range map[string]string{
+		" Abeille  ACADÉMIE zoologie ": "abeille-academie-zoologie true", "7m2k ovxq-9rtb-h4ez": "7M2K-0VXQ-9RTB-H4EZ false", "x": " false", "": " false",
+	} {
+		receipt, words := s.Receipt(typed)
+		if got := fmt.Sprintf("%s %t", receipt, words); got != want {
+			t.Errorf("%q: %s", typed, got)
+		}
+	}
+}
+
+// What joins once under a key stays, also when it comes while the store is away; a form that was sent without a token is
+// the same answer when it comes with one.
+func TestJoiningOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		nowhere := redis.NewClient(&redis.Options{Network: "unix", Addr: "/nowhere", MaxRetries: -1, DialerRetries: 1})
+		t.Cleanup(func() { _ = nowhere.Close() })
+		token := mustSubmit(t, s, wave("before", 2))
+		later := wave("after", 4)
+		later.Token, later.Key, later.Once = token, "api:0123456789abcdef", true
+		other := later
+		other.Answers = Answers{"wish@after": {"1"}}
+		away := newStore(t, nowhere, s.prefix)
+		for _, sub := range []Submission{later, other, later} {
+			_, e, err := away.Prepare(t.Context(), sub)
+			if err != nil || !e.Add {
+				t.Fatal(e, err)
+			}
+			if _, err := s.Apply(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if receipt := mustSubmit(t, s, later); receipt != token {
+			t.Errorf("again: %s, not %s", receipt, token)
+		}
+		if _, err := s.Submit(t.Context(), other); !errors.Is(err, ErrReused) {
+			t.Errorf("others: %v", err)
+		}
+		row, err := s.Get(t.Context(), "law", token)
+		if diff := cmp.Diff(Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
+			t.Errorf("%s %v", diff, err)
+		}
+
+		alone := wave("after", 3)
+		alone.Key = "form:alone"
+		receipt := mustSubmit(t, s, alone)
+		alone.Token = token
+		if again := mustSubmit(t, s, alone); again != receipt || mustTally(t, s, "law")["waves||||"] != 2 {
+			t.Errorf("%s, then %s: %v", receipt, again, mustTally(t, s, "law"))
+		}
+		if err := s.Delete(t.Context(), "law", receipt); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Submit(t.Context(), alone); !errors.Is(err, ErrDeleted) {
+			t.Errorf("after the deletion: %v", err)
+		}
+		verified(t, s)
+	})
+}
+
+// On a shared device nothing is linked, and three words, which could be tried, open nothing.
+func TestUnlinked(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		token := mustSubmit(t, s, wave("before", 2))
+		shared := wave("after", 4)
+		shared.Unlinked, shared.Token = true, token
+		if receipt := mustSubmit(t, s, shared); strings.Count(receipt, "-") != 3 {
+			t.Errorf("a receipt of a shared device: %s", receipt)
+		}
+		if mustTally(t, s, "law")["waves||||"] != 2 {
+			t.Error("it was linked")
+		}
+		if promise, _, _ := s.Promise(t.Context(), "law"); !promise.Linked {
+			t.Error("the others are not linked any more")
+		}
+	})
+}
+
 // Words that somebody else has drawn are drawn again, and each form finds its own.
 func TestWordsThatAreTaken(t *testing.T) {
 	t.Parallel()

@@ -37,21 +37,39 @@ func (s *Store) receiptOf(session, key string) string {
 	return grouped(s.mac("receipt", session, key)[:receiptBytes])
 }
 
+// Receipt writes a receipt as it was shown, whatever was typed: three words in their language, without accents, or a code in
+// its groups; words says which. It is empty for what is neither; whether there is such an answer is not looked up.
+func (s *Store) Receipt(typed string) (receipt string, words bool) {
+	if _, ok := s.lexicon.parse(typed); ok {
+		return strings.Join(split(typed), "-"), true
+	}
+	b, ok := decodeCode(typed)
+	if !ok {
+		return "", false
+	}
+	return grouped(b), false
+}
+
 // receiptHash returns what the store knows of a receipt, a code or three words: 32 hexadecimal digits; ok is false for what
 // is neither.
 func (s *Store) receiptHash(session, receipt string) (hash string, ok bool) {
 	if p, ok := s.lexicon.parse(receipt); ok {
 		return s.wordsHash(session, p), true
 	}
-	code := typed.Replace(strings.ToUpper(receipt))
-	if len(code) != receiptLength {
-		return "", false
-	}
-	b, err := crockford.DecodeString(code)
-	if err != nil {
+	b, ok := decodeCode(receipt)
+	if !ok {
 		return "", false
 	}
 	return hex.EncodeToString(s.mac("receipt-hash", session, string(b))[:16]), true
+}
+
+func decodeCode(code string) (b []byte, ok bool) {
+	code = typed.Replace(strings.ToUpper(code))
+	if len(code) != receiptLength {
+		return nil, false
+	}
+	b, err := crockford.DecodeString(code)
+	return b, err == nil
 }
 
 func (s *Store) wordsHash(session string, p places) string {

@@ -23,6 +23,9 @@ type Row struct {
 
 	// Sent is a keyed hash of what was first submitted, if that was to happen once; see Submission.Once.
 	Sent string `json:"sent,omitempty"`
+
+	// Joined is the same of what joined the answer later, by wave, behind a keyed hash of the submission's key.
+	Joined map[string]string `json:"joined,omitempty"`
 }
 
 // Whether a person stayed to the end.

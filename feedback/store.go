@@ -130,7 +130,9 @@ type Submission struct {
 	Wave  string
 	Token string
 
-	delivered bool // by a form tool, which shows no receipt: nobody could bring it along
+	// Unlinked keeps the answers by themselves whatever was promised, under a code: nobody sees a receipt to bring along, as
+	// on a shared device, or in a form tool.
+	Unlinked bool
 }
 
 // Entry is one write. A journal keeps it as JSON.
@@ -183,8 +185,7 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	sub.Answers = s.redact(ctx, sub.Session, sub.Survey, sub.Answers)
 	switch linked := s.links(ctx, sub); {
 	case linked && sub.Token != "":
-		e, err = s.prepareWave(ctx, sub)
-		return sub.Token, e, err
+		return s.prepareWave(ctx, sub)
 	case linked:
 		receipt, e, err = s.prepareLinked(ctx, sub)
 		if !errors.Is(err, journal.ErrAway) {
@@ -246,7 +247,7 @@ func (sub Submission) entry(hash string, revision int) Entry {
 func (sub Submission) after(hash string, old Row, revision int) Entry {
 	sub.At, sub.Stay = old.At, cmp.Or(old.Stay, sub.Stay)
 	e := sub.entry(hash, revision+1)
-	e.Row.Form, e.Row.Sent = old.Form, old.Sent
+	e.Row.Form, e.Row.Sent, e.Row.Joined = old.Form, old.Sent, old.Joined
 	return e
 }
 
@@ -262,7 +263,7 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 		return Entry{}, err
 	}
 	row := newRow(survey, s.redact(ctx, session, survey, survey.merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
-	row.Form, row.Sent = old.Form, old.Sent
+	row.Form, row.Sent, row.Joined = old.Form, old.Sent, old.Joined
 	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row, asked: survey}, nil
 }
 

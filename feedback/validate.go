@@ -120,7 +120,7 @@ func (v *validator) waves() {
 		at := fmt.Sprintf("waves[%d]", i)
 		v.unique(at+".id", w.ID, seen)
 		v.text(at+".title", w.Title, true)
-		_, ok := w.openedBy(time.Unix(0, 0), time.Unix(0, 0))
+		_, ok := w.OpensAt(time.Unix(0, 0), time.Unix(0, 0))
 		switch {
 		case i == 0 && w.Opens != "":
 			v.add(at+".opens", "not for the first wave, which is open from the beginning")

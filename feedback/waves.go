@@ -106,7 +106,7 @@ func (q Question) compares() bool {
 func (s *Survey) WaveAt(start, end, now time.Time) string {
 	at := ""
 	for i, w := range s.Waves {
-		opens, ok := w.openedBy(start, end)
+		opens, ok := w.OpensAt(start, end)
 		if i == 0 || ok && !opens.After(now) {
 			at = w.ID
 		}
@@ -114,8 +114,9 @@ func (s *Survey) WaveAt(start, end, now time.Time) string {
 	return at
 }
 
-// openedBy returns when the wave opens; false if Opens is not a moment, or the session has no such time.
-func (w Wave) openedBy(start, end time.Time) (time.Time, bool) {
+// OpensAt returns when the wave opens, by the session's planned start and end; false if Opens is not a moment, as in the
+// first wave, or the session has no such time.
+func (w Wave) OpensAt(start, end time.Time) (time.Time, bool) {
 	base, after := start, strings.TrimPrefix(w.Opens, "start")
 	if strings.HasPrefix(w.Opens, "end") {
 		base, after = end, strings.TrimPrefix(w.Opens, "end")
@@ -130,6 +131,13 @@ func (w Wave) openedBy(start, end time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return base.Add(d), !base.IsZero()
+}
+
+// Answered lists the waves that answers are of, in their order.
+func (s *Survey) Answered(answers Answers) []string {
+	return slices.DeleteFunc(s.waves(), func(wave string) bool {
+		return !slices.ContainsFunc(slices.Collect(maps.Keys(answers)), func(id string) bool { return waveOf(id) == wave })
+	})
 }
 
 // merge is what a person's answers become who answers again: the waves that are answered now replace what was said in

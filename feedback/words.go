@@ -75,7 +75,7 @@ func (l lexicon) token(p places, lang string) string {
 
 // parse reads a token as people type it: any case, with or without accents, with hyphens or spaces.
 func (l lexicon) parse(token string) (places, bool) {
-	words := strings.FieldsFunc(plainLetters(token), func(r rune) bool { return !unicode.IsLetter(r) })
+	words := split(token)
 	if len(words) != tokenWords {
 		return 0, false
 	}
@@ -85,6 +85,11 @@ func (l lexicon) parse(token string) (places, bool) {
 		}
 	}
 	return 0, false
+}
+
+// split gives the words of a token, as the lists have them.
+func split(token string) []string {
+	return strings.FieldsFunc(plainLetters(token), func(r rune) bool { return !unicode.IsLetter(r) })
 }
 
 func (w wordList) parse(words []string) (p places, ok bool) {

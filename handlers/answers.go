@@ -16,10 +16,13 @@ type answerView struct {
 	Title     string
 	TitleLang string // see phrase
 	Receipt   string
+	Words     bool // it is three words
+	Next      *nextView
 	Address   string
 	Action    string
 	Thanks    bool // just sent
 	Changed   bool // just changed
+	Again     bool // came back with the link of an earlier wave, though this one is answered
 	Deleted   bool // just deleted: nothing else is shown
 	Waves     []answerWave
 }
@@ -54,10 +57,14 @@ func (s *server) answerPage(c *gin.Context) error {
 	}
 	l := s.langs.of(c.Request)
 	title := l.say(a.session.Title)
+	receipt, words := s.Feedback.Receipt(c.Param("receipt"))
 	v := answerView{
-		Title: title.Text, TitleLang: title.Lang, Receipt: c.Param("receipt"), Action: c.Request.URL.Path,
-		Address: s.link("feedback", a.session.ID, "answers", c.Param("receipt")),
-		Thanks:  c.Query("thanks") != "", Changed: c.Query("changed") != "",
+		Title: title.Text, TitleLang: title.Lang, Receipt: receipt, Words: words, Action: answerPath(a.session.ID, receipt),
+		Address: s.link("feedback", a.session.ID, "answers", receipt),
+		Thanks:  c.Query("thanks") != "", Changed: c.Query("changed") != "", Again: c.Query("again") != "",
+	}
+	if v.Next, err = s.next(l, a, row, receipt); err != nil {
+		return err
 	}
 	if v.Waves, err = l.answers(survey, row.Answers); err != nil {
 		return err
@@ -204,6 +211,9 @@ func (s *server) changeJSON(c *gin.Context, a asked) error {
 	body, answers, err := s.readAnswers(c, a)
 	if err != nil || answers == nil {
 		return err
+	}
+	if body.Code != "" {
+		return invalidCode(c, "is for new answers only")
 	}
 	if body.Key != "" {
 		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"A change has no key.", map[string]string{"key": "is for new answers only"}})

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -60,6 +61,7 @@ func (s *server) promised(ctx context.Context, session attendance.Session, surve
 	if before, given, err := s.Feedback.Promise(ctx, session.ID); err == nil && given {
 		promise = promise.Tighten(before)
 	}
+	promise.Linked = promise.Linked && !promise.Minors
 	return promise
 }
 
@@ -76,7 +78,10 @@ func (s *server) surveyPage(c *gin.Context) error {
 	if !hasSegment(a.session, segment) {
 		return &failure{status: http.StatusNotFound, code: "no_survey", detail: "This session has no such segment."}
 	}
-	f := form{asked: a, said: url.Values{"segment": {segment}, "invite": {c.Query("invite")}}}
+	f := form{asked: a, said: url.Values{"segment": {segment}, "invite": {c.Query("invite")}, "kiosk": {c.Query("kiosk")}}}
+	if f.takesCode() {
+		f.said.Set("code", c.Query("code"))
+	}
 	switch {
 	case c.Query("kiosk") != "" && c.Query("sent") != "":
 		return s.kioskThanks(c, f)
@@ -85,6 +90,8 @@ func (s *server) surveyPage(c *gin.Context) error {
 		return s.renderSurvey(c, http.StatusOK, f)
 	case c.Query("resume") != "":
 		return s.guarded(func(c *gin.Context) error { return s.resume(c, f) })(c)
+	case c.Query("code") != "" && f.promise.Linked:
+		return s.comeBack(c, f)
 	}
 	// Kept by the browser, and looked at again when it is asked for: so that the back button finds what was picked on it.
 	c.Header("Cache-Control", "private, no-cache")
@@ -114,8 +121,7 @@ func (s *server) resume(c *gin.Context, f form) error {
 	draft, err := s.Feedback.Draft(c.Request.Context(), f.session.ID, token)
 	switch {
 	case errors.Is(err, feedback.ErrSent):
-		title := f.session.Title.In(s.langs.of(c.Request).Tag)
-		return s.renderTitled(c, http.StatusOK, "sent", title, sentView{Title: title, Action: "/feedback/" + f.session.ID})
+		return s.wasSent(c, f)
 	case errors.Is(err, feedback.ErrNotFound) || !tokens.MatchString(resume):
 		s.missed(c)
 		return s.renderNoted(c, http.StatusOK, s.blank(f), "survey.no_draft")
@@ -136,7 +142,16 @@ func (s *server) resume(c *gin.Context, f form) error {
 }
 
 // sentView is what stands at a draft's address once the form is sent.
-type sentView struct{ Title, Action string }
+type sentView struct {
+	Title, Action string
+	Words         bool // what opens the answers is three words
+}
+
+func (s *server) wasSent(c *gin.Context, f form) error {
+	title := f.session.Title.In(s.langs.of(c.Request).Tag)
+	v := sentView{Title: title, Action: "/feedback/" + f.session.ID, Words: f.promise.Linked}
+	return s.renderTitled(c, http.StatusOK, "sent", title, v)
+}
 
 // submit handles POST /feedback/{session}: a page of the form, or all answers as JSON, or a receipt code to open.
 func (s *server) submit(c *gin.Context) error {
@@ -161,9 +176,15 @@ func (s *server) submit(c *gin.Context) error {
 	if f, err = s.recall(c, f); err != nil {
 		return err
 	}
+	if f.lost {
+		return s.wasSent(c, f)
+	}
 	if f.over {
 		c.Redirect(http.StatusSeeOther, f.address(chosenLang(c.Request), ""))
 		return nil
+	}
+	if f, err = s.checkCode(c, f); err != nil {
+		return err
 	}
 	return s.step(c, f, func(f form, answers feedback.Answers) error { return s.sendForm(c, f, answers) })
 }
@@ -191,22 +212,36 @@ func (s *server) recall(c *gin.Context, f form) (form, error) {
 		return f.with(draft.Form), nil
 	case errors.Is(err, feedback.ErrNotFound):
 		f.kept = true
-	case errors.Is(err, feedback.ErrSent) && sending:
-		f.kept = true
 	case errors.Is(err, feedback.ErrSent):
-		receipt, row, err := s.Feedback.Sent(ctx, f.session.ID, key)
-		if errors.Is(err, feedback.ErrDeleted) {
-			return f, err
-		}
-		if err == nil {
-			f.receipt = receipt
-			f = f.with(f.survey.Form(row.Answers))
-			f.said.Del("token") // a change is named by its receipt
-			f.said.Del("resume")
-			return f, nil
-		}
+		return s.recallSent(ctx, f, sending)
 	default:
 		s.Log.WarnContext(ctx, "draft not read", "request", requestID(c), "cause", err)
+	}
+	return f, nil
+}
+
+// recallSent leads what comes again of a form that was sent to its answer: under the form's own key, or, if it joined
+// another, under the code that it carries. When neither finds it, somebody took the code away: nothing tells it any more
+// from a second answer, and none is made.
+func (s *server) recallSent(ctx context.Context, f form, sending bool) (form, error) {
+	receipt, row, err := s.Feedback.Sent(ctx, f.session.ID, formKey(f.said.Get("token")))
+	if code := f.said.Get("code"); errors.Is(err, feedback.ErrNotFound) && code != "" {
+		receipt, _ = s.Feedback.Receipt(code)
+		row, err = s.Feedback.Get(ctx, f.session.ID, code)
+	}
+	switch {
+	case errors.Is(err, feedback.ErrDeleted):
+		return f, err
+	case errors.Is(err, feedback.ErrNotFound):
+		f.lost = f.promise.Linked
+	case sending:
+		f.kept = true
+	case err == nil:
+		f.receipt = receipt
+		f = f.with(f.survey.Form(row.Answers))
+		for _, name := range []string{"token", "resume", "code"} { // a change is named by its receipt
+			f.said.Del(name)
+		}
 	}
 	return f, nil
 }
@@ -217,6 +252,7 @@ func (s *server) sendForm(c *gin.Context, f form, answers feedback.Answers) erro
 	receipt, err := s.send(ctx, feedback.Submission{
 		Session: f.session.ID, Survey: f.whole, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
 		Answers: answers, Key: formKey(f.said.Get("token")), Promise: f.promise, Invitation: f.said.Get("invite"),
+		Wave: f.wave, Token: f.said.Get("code"), Unlinked: f.kiosk(),
 	})
 	if err != nil {
 		return err
@@ -264,6 +300,7 @@ type submissionJSON struct {
 	Lang    string         `json:"lang"`
 	Segment string         `json:"segment"`
 	Wave    string         `json:"wave,omitempty"` // empty: the one that is open
+	Code    string         `json:"code,omitempty"` // the receipt of an earlier wave, of which this is the same person
 	Key     string         `json:"key,omitempty"`  // or the header Idempotency-Key
 
 	Invitation string `json:"invitation,omitempty"`
@@ -282,13 +319,17 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 	}
 	submission := feedback.Submission{
 		Session: a.session.ID, Survey: a.whole, Segment: body.Segment, Lang: body.Lang, Answers: answers, Promise: a.promise,
-		Invitation: body.Invitation, Once: body.Key != "",
+		Invitation: body.Invitation, Once: body.Key != "", Wave: cmp.Or(body.Wave, a.wave), Token: body.Code,
 	}
 	if submission.Once {
 		submission.Key = "api:" + body.Key
 	}
-	receipt, err := s.send(c.Request.Context(), submission)
+	receipt, err := s.sendJSON(c, submission)
 	switch {
+	case body.Code != "" && errors.Is(err, feedback.ErrNotFound):
+		return invalidCode(c, "is the receipt of no answer to this session")
+	case body.Code != "" && errors.Is(err, feedback.ErrDeleted):
+		return invalidCode(c, "is the receipt of an answer that was deleted")
 	case errors.Is(err, feedback.ErrEmpty):
 		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"Nothing was answered.", map[string]string{}})
 	case errors.Is(err, feedback.ErrReused):
@@ -301,6 +342,22 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 	}
 	c.Header("Location", s.link(answerPath(a.session.ID, receipt)))
 	return respond(c, http.StatusCreated, gin.H{"receipt": receipt})
+}
+
+// sendJSON submits a program's answers; those that name an answer that is there, guarded like every receipt.
+func (s *server) sendJSON(c *gin.Context, submission feedback.Submission) (receipt string, err error) {
+	send := func(c *gin.Context) (err error) {
+		receipt, err = s.send(c.Request.Context(), submission)
+		return err
+	}
+	if submission.Token != "" {
+		send = s.guarded(send)
+	}
+	return receipt, send(c)
+}
+
+func invalidCode(c *gin.Context, wrong string) error {
+	return respond(c, http.StatusUnprocessableEntity, invalidJSON{"The code does not fit.", map[string]string{"code": wrong}})
 }
 
 // readAnswers reads and checks a program's answers. Without answers and without an error, the 422 has been written.
@@ -332,6 +389,9 @@ func (s *server) readAnswers(c *gin.Context, a asked) (submissionJSON, feedback.
 	}
 	if body.Lang != "" && s.langs.byTag(body.Lang) == nil {
 		fields["lang"] = "not a language of this service"
+	}
+	if body.Code != "" && (!a.promise.Linked || cmp.Or(body.Wave, a.wave) == a.whole.Waves[0].ID) {
+		fields["code"] = "is for later waves of a survey whose answers are kept together"
 	}
 	if wrong := body.readKey(c); wrong != "" {
 		fields["key"] = wrong
@@ -373,10 +433,12 @@ type form struct {
 	kept    bool       // pages are kept as a draft
 	seen    []string   // the pages that the draft has shown
 	over    bool       // in a kiosk: it was sent, and must not be shown to the next person
+	lost    bool       // it was sent, and its answer is not found
+	wrong   string     // a message's id: what is wrong with its code
 }
 
 // carriedFields are a form's own: what names it, and how it was opened.
-var carriedFields = []string{"token", "resume", "segment", "kiosk", "invite"}
+var carriedFields = []string{"token", "resume", "segment", "kiosk", "invite", "code"}
 
 func (f form) kiosk() bool { return f.said.Get("kiosk") != "" }
 
@@ -429,7 +491,7 @@ func (f form) opened() url.Values {
 	if f.wave != "" {
 		query.Set("wave", f.wave)
 	}
-	for _, name := range []string{"segment", "kiosk", "invite"} {
+	for _, name := range []string{"segment", "kiosk", "invite", "code"} {
 		if value := f.said.Get(name); value != "" {
 			query.Set(name, value)
 		}
@@ -472,7 +534,11 @@ func (s *server) readForm(c *gin.Context, a asked) (form, error) {
 			return form{}, noWave()
 		}
 	}
-	return form{asked: a, said: said}, nil
+	f := form{asked: a, said: said}
+	if !f.takesCode() {
+		said.Del("code")
+	}
+	return f, nil
 }
 
 // step takes one submitted page: back to the one before, on to the next, or, after the last one, finish.
@@ -482,8 +548,11 @@ func (s *server) step(c *gin.Context, f form, finish func(form, feedback.Answers
 	if f.said.Get("do") == "back" {
 		return s.turn(c, f, max(0, at-1))
 	}
-	if _, mistakes := feedback.ParseForm(f.survey, f.said, pages[at].ID); len(mistakes) > 0 {
+	if _, mistakes := feedback.ParseForm(f.survey, f.said, pages[at].ID); len(mistakes) > 0 || f.wrong != "" && at == 0 {
 		return s.renderMistakes(c, f, mistakes)
+	}
+	if f.wrong != "" {
+		return s.renderMistakes(c, f.at(0), nil)
 	}
 	if at < len(pages)-1 {
 		return s.turn(c, f, at+1)
@@ -567,10 +636,17 @@ func (s *server) surveyQR(c *gin.Context) error {
 		return notFound("This session has no such segment.")
 	}
 	address, query := s.link("feedback", a.session.ID), url.Values{}
-	for _, name := range []string{"segment", "wave"} {
+	for _, name := range []string{"segment", "wave", "code"} {
 		if c.Query(name) != "" {
 			query.Set(name, c.Query(name))
 		}
+	}
+	if code := c.Query("code"); code != "" {
+		receipt, _ := s.Feedback.Receipt(code)
+		if receipt == "" {
+			return notFound("This is no receipt.")
+		}
+		query.Set("code", receipt)
 	}
 	if len(query) > 0 {
 		address += "?" + query.Encode()
@@ -579,7 +655,9 @@ func (s *server) surveyQR(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Header("Cache-Control", "public, max-age=3600")
+	if !query.Has("code") { // which opens somebody's answers
+		c.Header("Cache-Control", "public, max-age=3600")
+	}
 	c.Data(http.StatusOK, "image/svg+xml", drawing)
 	return nil
 }

@@ -2,7 +2,7 @@
 // pages, the API and the live stream out. A handler parses, makes one call into attendance or feedback, and writes.
 //
 // The story in files: handlers.go (what it is built from), routes.go (every route with its access rule, and the order
-// of the middleware), then one file per resource: webhooks.go, feedback.go, answers.go, beacon.go, api.go, export.go,
+// of the middleware), then one file per resource: webhooks.go, feedback.go, waves.go, answers.go, beacon.go, api.go, export.go,
 // organiser.go, texts.go, stream.go; and what they share: auth.go, limit.go, errors.go, render.go, lang.go, curve.go.
 package handlers
 

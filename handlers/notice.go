@@ -16,9 +16,9 @@ import (
 // What people are told before they answer: how anonymous they are, what is kept of a form that is not sent, and the
 // privacy notice of the session.
 
-// level names what is promised of a person's answers, as messages do.
-func (a asked) level() string {
-	if a.promise.Linked {
+// level names what is promised of a person's answers, as messages do. Those of a shared device are not linked.
+func (f form) level() string {
+	if f.promise.Linked && !f.kiosk() {
 		return "linked"
 	}
 	return "anonymous"
@@ -30,6 +30,7 @@ const draftDays = int(feedback.DraftFor / (24 * time.Hour))
 // explain fills in what a page of a new form says about it.
 func (s *server) explain(c *gin.Context, f form, v *surveyView) {
 	v.Anonymity, v.Personal = f.level(), f.said.Get("invite") != ""
+	v.Alone = f.kiosk() && f.promise.Linked
 	v.Terms = withQuery("/feedback/"+f.session.ID+"/notice", f.opened())
 	lang := chosenLang(c.Request)
 	switch {
@@ -69,12 +70,12 @@ func (s *server) noticePage(c *gin.Context) error {
 	if n == nil {
 		n = &attendance.Notice{}
 	}
-	f := form{asked: a, said: url.Values{"segment": {c.Query("segment")}, "kiosk": {c.Query("kiosk")}, "invite": {c.Query("invite")}}}
+	f := form{asked: a, said: url.Values{"segment": {c.Query("segment")}, "kiosk": {c.Query("kiosk")}, "invite": {c.Query("invite")}, "code": {c.Query("code")}}}
 	address, err := mail.ParseAddress(n.Contact)
 	return s.render(c, http.StatusOK, "notice", "notice.title", noticeView{
 		Title: a.session.Title.In(l.Tag), Controller: n.Controller, Purpose: n.Purpose.In(l.Tag), LegalBasis: n.LegalBasis.In(l.Tag),
 		Contact: n.Contact, Mail: err == nil && address.Address == n.Contact, Minors: a.promise.Minors,
-		Anonymity: a.level(), MinimumGroup: a.promise.MinimumGroup, Days: draftDays, Survey: withQuery("/feedback/"+a.session.ID, f.opened()),
+		Anonymity: f.level(), MinimumGroup: a.promise.MinimumGroup, Days: draftDays, Survey: withQuery("/feedback/"+a.session.ID, f.opened()),
 	})
 }
 

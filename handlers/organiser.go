@@ -23,6 +23,7 @@ type sessionView struct {
 	Survey     string // the address of its survey; empty: none
 	Kiosk      string // the same for a device that people share
 	Segments   []segmentView
+	Waves      []segmentView  // the links of each wave
 	Progress   []progressView // on the session's own page
 	SeriesName string
 	Curve      *curve
@@ -65,6 +66,7 @@ func (v sessionView) Totals() []totalView {
 	return []totalView{{attendance.FromPlatform, *v.Reported}, {attendance.FromMarks, *v.Measured}}
 }
 
+// segmentView is where a segment, or a wave, answers.
 type segmentView struct{ Title, Survey, Kiosk string }
 
 // progressView is how many forms came to a question, and how many answered it; nil: hidden.
@@ -108,6 +110,9 @@ func (s *server) sessionView(l *lang, st status) sessionView {
 	}
 	v.Survey = s.link("feedback", session.ID)
 	v.Kiosk = v.Survey + "?kiosk=1"
+	for _, wave := range s.survey(session).Waves {
+		v.Waves = append(v.Waves, segmentView{wave.Title.In(l.Tag), v.Survey + "?wave=" + wave.ID, v.Kiosk + "&wave=" + wave.ID})
+	}
 	for _, segment := range session.Segments {
 		v.Segments = append(v.Segments, segmentView{segment.Title.In(l.Tag), v.Survey + "?segment=" + segment.ID, v.Kiosk + "&segment=" + segment.ID})
 	}

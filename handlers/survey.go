@@ -32,6 +32,10 @@ type surveyView struct {
 	Action       string // where the form is sent
 	Changing     bool
 
+	Code  *codeView // on the first page of a later wave
+	Opens string    // when the wave opens, if it has not
+	Alone bool      // in a kiosk: answers are not kept together here, though they are elsewhere
+
 	Note      string // a message's id: what there is to know about the form
 	Anonymity string // the level, see anonymityOf
 	Personal  bool   // the link was given to one person
@@ -172,9 +176,12 @@ func (s *server) surveyView(c *gin.Context, f form, mistakes feedback.FieldError
 		v.Action = answerPath(f.session.ID, f.receipt)
 	}
 	s.explain(c, f, &v)
-	if at == 0 && len(mistakes) == 0 {
-		v.Intro, v.Advice = l.say(f.survey.Intro), l.say(f.survey.Notice)
+	if at == 0 {
+		if err := s.welcome(l, f, &v, len(mistakes) == 0 && f.wrong == ""); err != nil {
+			return v, err
+		}
 	}
+	before := len(v.Mistakes)
 	for _, q := range pages[at].Questions {
 		question, err := l.question(q, f.said, mistakes)
 		if err != nil {
@@ -183,12 +190,28 @@ func (s *server) surveyView(c *gin.Context, f form, mistakes feedback.FieldError
 		v.Questions = append(v.Questions, question)
 		v.Mistakes = append(v.Mistakes, question.mistakes()...)
 	}
-	if len(mistakes) > len(v.Mistakes) {
+	if len(mistakes) > len(v.Mistakes)-before {
 		text, err := l.T("mistake.unknown")
 		v.Mistakes = append(v.Mistakes, mistake{Text: text})
 		return v, err
 	}
 	return v, nil
+}
+
+// welcome fills in what the first page says before the questions.
+func (s *server) welcome(l *lang, f form, v *surveyView, words bool) (err error) {
+	if words {
+		v.Intro, v.Advice = l.say(f.survey.Intro), l.say(f.survey.Notice)
+	}
+	if v.Opens, err = s.opens(l, f.asked, f.wave); err != nil {
+		return err
+	}
+	if v.Code, err = l.codeField(f); err != nil || v.Code == nil || v.Code.Mistake == "" {
+		return err
+	}
+	label, err := l.T("wave.code")
+	v.Mistakes = append(v.Mistakes, mistake{Target: codeTarget, Label: phrase{Text: label}, Text: v.Code.Mistake})
+	return err
 }
 
 // mistakes are the lines that a question has in the summary.
@@ -224,7 +247,7 @@ func (f form) carried(page feedback.Section, lang string) []field {
 		fields = append(fields, field{"wave", f.wave})
 	}
 	for _, name := range carriedFields {
-		if value := f.said.Get(name); value != "" {
+		if value := f.said.Get(name); value != "" && (name != "code" || f.page() > 0) {
 			fields = append(fields, field{name, value})
 		}
 	}
