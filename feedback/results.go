@@ -133,7 +133,7 @@ func (s *Store) Results(ctx context.Context, session string, survey *Survey, seg
 	if err != nil {
 		return Results{}, err
 	}
-	return s.withTexts(ctx, all[session].results(session, survey, segments, minimumGroup), survey, minimumGroup)
+	return s.withTexts(ctx, all[session].results(session, survey, segments, minimumGroup), survey)
 }
 
 // Scrape reads the figures of many sessions, without segments, in a pipeline: surveys by session id in, results by session

@@ -46,6 +46,8 @@ type Text struct {
 	Question string    `json:"question"`
 	Text     string    `json:"text"`
 	State    TextState `json:"state"`
+
+	row string // the receipt hash of its answer
 }
 
 // The refusals of moderation.
@@ -54,7 +56,7 @@ var (
 	ErrDecision = errors.New("the decision is neither approve nor hide")
 )
 
-// moderatedKey is a hash of text id → revision and decision.
+// moderatedKey is a hash of text id → revision, decision, and the receipt hash of the answer that it stands in.
 func (s *Store) moderatedKey(session string) string {
 	return s.prefix + "{" + session + "}:fb:moderated"
 }
@@ -98,7 +100,7 @@ func (s *Store) Texts(ctx context.Context, session string, survey *Survey, minim
 			return nil, err
 		}
 		for i := range texts {
-			_, texts[i].State = parseDecision(decisions[texts[i].ID])
+			texts[i].State = parseDecision(decisions[texts[i].ID]).state()
 		}
 		if len(texts) >= minimumGroup {
 			all = append(all, texts...)
@@ -113,7 +115,7 @@ func (s *Store) textsOf(session string, survey *Survey, q Question, rows map[str
 	var texts []Text
 	for hash, row := range rows {
 		said, ok := row.answerTo(survey, q)
-		if !ok {
+		if !ok || parseStored(now[hash]).row == "" {
 			continue
 		}
 		var current Row
@@ -121,7 +123,7 @@ func (s *Store) textsOf(session string, survey *Survey, q Question, rows map[str
 			return nil, fmt.Errorf("feedback: decode an answer: %w", err)
 		}
 		if slices.Equal(current.Answers[q.ID], said) {
-			texts = append(texts, Text{ID: s.textID(session, hash, q.ID, said.String()), Question: q.ID, Text: said.String()})
+			texts = append(texts, Text{ID: s.textID(session, hash, q.ID, said.String()), Question: q.ID, Text: said.String(), row: hash})
 		}
 	}
 	slices.SortFunc(texts, func(a, b Text) int { return cmp.Compare(a.ID, b.ID) })
@@ -149,9 +151,9 @@ func (s *Store) readable(ctx context.Context, session string, texts []Text) ([]T
 	return texts, nil
 }
 
-// withTexts adds the approved texts to the questions that are shown.
-func (s *Store) withTexts(ctx context.Context, r Results, survey *Survey, minimumGroup int) (Results, error) {
-	texts, err := s.Texts(ctx, r.Session, survey, minimumGroup)
+// withTexts adds the approved texts to the questions that are shown. It reads the answers that hold them, and no others.
+func (s *Store) withTexts(ctx context.Context, r Results, survey *Survey) (Results, error) {
+	texts, err := s.approvedTexts(ctx, r, survey)
 	if err != nil {
 		return Results{}, err
 	}
@@ -162,12 +164,72 @@ func (s *Store) withTexts(ctx context.Context, r Results, survey *Survey, minimu
 		}
 		r.Questions[i].Texts = []string{}
 		for _, t := range texts {
-			if t.Question == q.ID && t.State == Approved {
+			if t.Question == q.ID {
 				r.Questions[i].Texts = append(r.Questions[i].Texts, t.Text)
 			}
 		}
 	}
 	return r, nil
+}
+
+// approvedTexts lists the approved texts that still stand, by id.
+func (s *Store) approvedTexts(ctx context.Context, r Results, survey *Survey) ([]Text, error) {
+	if !slices.ContainsFunc(survey.All(), Question.isText) {
+		return nil, nil
+	}
+	decisions, err := s.rdb.HGetAll(ctx, s.moderatedKey(r.Session)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("feedback: read decisions: %w", err)
+	}
+	var hashes []string
+	for _, field := range decisions {
+		if d := parseDecision(field); d.state() == Approved && !slices.Contains(hashes, d.row) {
+			hashes = append(hashes, d.row)
+		}
+	}
+	rows, now := map[string]Row{}, map[string]string{}
+	for page := range slices.Chunk(hashes, readAtOnce) {
+		if err := s.readAnswers(ctx, r.Session, page, rows, now); err != nil {
+			return nil, err
+		}
+	}
+	var approved []Text
+	for _, q := range survey.All() {
+		if !q.isText() {
+			continue
+		}
+		texts, err := s.textsOf(r.Session, survey, q, rows, now)
+		if err != nil {
+			return nil, err
+		}
+		approved = append(approved, slices.DeleteFunc(texts, func(t Text) bool { return parseDecision(decisions[t.ID]).state() != Approved })...)
+	}
+	return s.readable(ctx, r.Session, approved)
+}
+
+// readAnswers reads answers as they are shown, and as they stand now.
+func (s *Store) readAnswers(ctx context.Context, session string, hashes []string, rows map[string]Row, now map[string]string) error {
+	var shown, stand *redis.SliceCmd
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		shown, stand = p.HMGet(ctx, s.shownKey(session), hashes...), p.HMGet(ctx, s.rowsKey(session), hashes...)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("feedback: read answers: %w", err)
+	}
+	for i, hash := range hashes {
+		text, isShown := shown.Val()[i].(string)
+		field, stands := stand.Val()[i].(string)
+		if !isShown || !stands || parseStored(field).row == "" {
+			continue
+		}
+		var row Row
+		if err := json.Unmarshal([]byte(text), &row); err != nil {
+			return fmt.Errorf("feedback: decode an answer: %w", err)
+		}
+		rows[hash], now[hash] = row, field
+	}
+	return nil
 }
 
 // moderation is the journal's entry of a decision.
@@ -176,21 +238,36 @@ type moderation struct {
 	Text     string   `json:"text"` // its id
 	Revision int      `json:"revision"`
 	Decision Decision `json:"decision"`
+	Row      string   `json:"row"` // the receipt hash of its answer
 }
 
 const entryModeration = "feedback.moderation"
 
-// parseDecision reads a field that moderate.lua wrote, or "".
-func parseDecision(field string) (revision int, state TextState) {
-	number, decision, _ := strings.Cut(field, " ")
-	revision, _ = strconv.Atoi(number)
-	switch Decision(decision) {
-	case Approve:
-		return revision, Approved
-	case Hide:
-		return revision, Hidden
+// decided is a field that moderate.lua wrote; its zero value is none.
+type decided struct {
+	revision int
+	decision Decision
+	row      string
+}
+
+func parseDecision(field string) (d decided) {
+	parts := strings.Fields(field)
+	if len(parts) != 3 {
+		return decided{}
 	}
-	return revision, Pending
+	d.revision, _ = strconv.Atoi(parts[0])
+	d.decision, d.row = Decision(parts[1]), parts[2]
+	return d
+}
+
+func (d decided) state() TextState {
+	switch d.decision {
+	case Approve:
+		return Approved
+	case Hide:
+		return Hidden
+	}
+	return Pending
 }
 
 //go:embed lua/moderate.lua
@@ -199,7 +276,7 @@ var moderateSource string
 var moderateScript = redis.NewScript(moderateSource)
 
 func (s *Store) applyModeration(ctx context.Context, m moderation) error {
-	err := moderateScript.Run(ctx, s.rdb, []string{s.moderatedKey(m.Session)}, m.Text, m.Revision, string(m.Decision)).Err()
+	err := moderateScript.Run(ctx, s.rdb, []string{s.moderatedKey(m.Session)}, m.Text, m.Revision, string(m.Decision), m.Row).Err()
 	if err != nil {
 		return fmt.Errorf("feedback: moderate: %w", err)
 	}
@@ -224,12 +301,11 @@ func (s *Store) Moderate(ctx context.Context, session string, survey *Survey, mi
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return Text{}, fmt.Errorf("feedback: read a decision: %w", err)
 	}
-	revision, _ := parseDecision(field)
-	m := moderation{Session: session, Text: id, Revision: revision + 1, Decision: decision}
+	m := moderation{Session: session, Text: id, Revision: parseDecision(field).revision + 1, Decision: decision, Row: texts[i].row}
 	err = s.journal.Do(ctx, entryModeration, m, func(ctx context.Context) error { return s.applyModeration(ctx, m) })
 	if err != nil {
 		return Text{}, err
 	}
-	_, texts[i].State = parseDecision("1 " + string(decision))
+	texts[i].State = decided{decision: decision}.state()
 	return texts[i], nil
 }

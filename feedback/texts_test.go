@@ -92,7 +92,7 @@ func TestTextsWaitForTheirDecision(t *testing.T) {
 			{"mot 1", Approve, Approved, []string{"mot 1", "mot 2"}},
 		} {
 			got := mustModerate(t, s, texts[step.text].ID, step.decision)
-			if want := (Text{texts[step.text].ID, "comment", step.text, step.state}); got != want || mustTexts(t, s)[step.text] != want {
+			if want := (Text{ID: texts[step.text].ID, Question: "comment", Text: step.text, State: step.state, row: got.row}); got != want || mustTexts(t, s)[step.text] != want {
 				t.Errorf("%+v: %+v, and listed %+v", step, got, mustTexts(t, s)[step.text])
 			}
 			if diff := cmp.Diff(step.shown, shownTexts(t, s)); diff != "" {
@@ -214,8 +214,8 @@ func TestDecisionsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		for i, made := range [][]moderation{
-			{{"law", "t", 1, Approve}, {"law", "t", 2, Hide}, {"law", "t", 2, Approve}},
-			{{"law", "t", 1, Hide}, {"law", "t", 1, Approve}, {"law", "t", 2, Approve}},
+			{{"law", "t", 1, Approve, "r"}, {"law", "t", 2, Hide, "r"}, {"law", "t", 2, Approve, "r"}},
+			{{"law", "t", 1, Hide, "r"}, {"law", "t", 1, Approve, "r"}, {"law", "t", 2, Approve, "r"}},
 		} {
 			for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0, 1, 0, 2}} {
 				for _, at := range order {
@@ -225,8 +225,8 @@ func TestDecisionsInAnyOrder(t *testing.T) {
 				}
 				want := []TextState{Hidden, Approved}[i]
 				field, err := s.rdb.HGet(t.Context(), s.moderatedKey("law"), "t").Result()
-				if _, got := parseDecision(field); err != nil || got != want {
-					t.Errorf("%v in order %v: %s, not %s, %v", made, order, got, want, err)
+				if got := parseDecision(field); err != nil || got.state() != want || got.row != "r" {
+					t.Errorf("%v in order %v: %+v, not %s, %v", made, order, got, want, err)
 				}
 				s.rdb.Del(t.Context(), s.moderatedKey("law"))
 			}

@@ -203,7 +203,7 @@ func (s *server) sessionPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if v.Texts, err = s.sessionTexts(c, v.Session); err != nil {
+	if v.Texts, err = s.sessionTexts(c, v); err != nil {
 		return err
 	}
 	if survey := s.survey(v.Session); survey != nil && v.Answers != nil {

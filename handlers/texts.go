@@ -197,17 +197,23 @@ func (s *server) moderateForm(c *gin.Context) error {
 }
 
 // sessionTexts is what a session's page says of its texts: those that are approved, and how many wait; nil when none is asked
-// or too few have answered.
+// or too few have answered. Of a great many the page of results and that of texts tell.
 type sessionTexts struct {
 	Address  string
 	Waiting  int
 	Approved []textGroup
 }
 
-func (s *server) sessionTexts(c *gin.Context, session attendance.Session) (*sessionTexts, error) {
-	survey := s.survey(session)
-	if survey == nil {
+// mostTexts is from how many respondents on their texts are not all read for the session's page, which is opened often.
+const mostTexts = 1000
+
+func (s *server) sessionTexts(c *gin.Context, of sessionView) (*sessionTexts, error) {
+	session, survey := of.Session, s.survey(of.Session)
+	if survey == nil || of.Answers == nil {
 		return nil, nil
+	}
+	if of.Answers.Respondents > mostTexts {
+		return &sessionTexts{Address: "/sessions/" + session.ID + "/texts"}, nil
 	}
 	texts, err := s.texts(c, asked{session: session, whole: survey})
 	if err != nil || len(texts) == 0 {
