@@ -48,6 +48,8 @@ func (s *Store) prepareWave(ctx context.Context, sub Submission) (receipt string
 		return "", Entry{}, ErrNotFound
 	}
 	receipt, _ = s.Receipt(sub.Token)
+	joined := s.joined(sub)
+	adding := func() Entry { return sub.entry(hash, 0).added(sub).joining(sub.Wave, joined) }
 	if sub.Key != "" {
 		switch sent, at, old, revision, err := s.sent(ctx, sub.Session, sub.Key); {
 		case err == nil:
@@ -55,9 +57,10 @@ func (s *Store) prepareWave(ctx context.Context, sub Submission) (receipt string
 			return sent, e, err
 		case errors.Is(err, ErrDeleted):
 			return "", Entry{}, err
+		case !errors.Is(err, ErrNotFound):
+			return receipt, adding(), nil
 		}
 	}
-	joined := s.joined(sub)
 	old, revision, err := s.tryLoad(ctx, sub.Session, hash)
 	switch {
 	case err == nil:
@@ -72,7 +75,7 @@ func (s *Store) prepareWave(ctx context.Context, sub Submission) (receipt string
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted):
 		return "", Entry{}, err
 	}
-	return receipt, sub.entry(hash, 0).added(sub).joining(sub.Wave, joined), nil
+	return receipt, adding(), nil
 }
 
 // joined is what a row keeps of a submission that is to join it once: hashes of the key and of the answers.

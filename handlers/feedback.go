@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"cmp"
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -213,7 +212,7 @@ func (s *server) recall(c *gin.Context, f form) (form, error) {
 	case errors.Is(err, feedback.ErrNotFound):
 		f.kept = true
 	case errors.Is(err, feedback.ErrSent):
-		return s.recallSent(ctx, f, sending)
+		return s.recallSent(c, f, sending)
 	default:
 		s.Log.WarnContext(ctx, "draft not read", "request", requestID(c), "cause", err)
 	}
@@ -223,11 +222,13 @@ func (s *server) recall(c *gin.Context, f form) (form, error) {
 // recallSent leads what comes again of a form that was sent to its answer: under the form's own key, or, if it joined
 // another, under the code that it carries. When neither finds it, somebody took the code away: nothing tells it any more
 // from a second answer, and none is made.
-func (s *server) recallSent(ctx context.Context, f form, sending bool) (form, error) {
-	receipt, row, err := s.Feedback.Sent(ctx, f.session.ID, formKey(f.said.Get("token")))
+func (s *server) recallSent(c *gin.Context, f form, sending bool) (form, error) {
+	receipt, row, err := s.Feedback.Sent(c.Request.Context(), f.session.ID, formKey(f.said.Get("token")))
 	if code := f.said.Get("code"); errors.Is(err, feedback.ErrNotFound) && code != "" {
 		receipt, _ = s.Feedback.Receipt(code)
-		row, err = s.Feedback.Get(ctx, f.session.ID, code)
+		if row, err = s.bring(c, f.session.ID, code); isRefused(err) {
+			return f, err
+		}
 	}
 	switch {
 	case errors.Is(err, feedback.ErrDeleted):

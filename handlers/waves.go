@@ -22,20 +22,24 @@ func (f form) takesCode() bool {
 // comeBack opens the link that was kept from an earlier wave. Who has answered this one finds the answers, who has not a
 // form that knows the code.
 func (s *server) comeBack(c *gin.Context, f form) error {
-	row, wrong, err := s.bring(c, f.session.ID, c.Query("code"))
-	if err != nil {
+	code := c.Query("code")
+	row, err := s.bring(c, f.session.ID, code)
+	switch {
+	case isRefused(err):
 		return err
-	}
-	if row.Answers != nil && (!f.takesCode() || slices.Contains(f.whole.Answered(row.Answers), f.wave)) {
-		receipt, _ := s.Feedback.Receipt(c.Query("code"))
+	case err == nil && (!f.takesCode() || slices.Contains(f.whole.Answered(row.Answers), f.wave)):
+		receipt, _ := s.Feedback.Receipt(code)
 		s.redirect(c, answerPath(f.session.ID, receipt), "again")
 		return nil
 	}
-	f = s.blank(f)
-	if f.wrong = wrong; wrong != "" && f.takesCode() {
-		return s.renderMistakes(c, f, nil)
+	f, status := s.blank(f), http.StatusOK
+	if f.takesCode() {
+		f.wrong = s.wrongCode(c, err)
 	}
-	return s.renderSurvey(c, http.StatusOK, f)
+	if f.wrong != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	return s.renderSurvey(c, status, f)
 }
 
 // checkCode looks whether a form's code is one.
@@ -44,30 +48,39 @@ func (s *server) checkCode(c *gin.Context, f form) (form, error) {
 	if code == "" || f.receipt != "" {
 		return f, nil
 	}
-	var err error
-	_, f.wrong, err = s.bring(c, f.session.ID, code)
-	return f, err
+	_, err := s.bring(c, f.session.ID, code)
+	if isRefused(err) {
+		return f, err
+	}
+	f.wrong = s.wrongCode(c, err)
+	return f, nil
 }
 
-// bring reads the answer under a code, and says what is wrong with it, as a message's id; with the store away, nothing. It
-// refuses an address that was wrong too often.
-func (s *server) bring(c *gin.Context, session, code string) (row feedback.Row, wrong string, err error) {
+// bring reads the answer under a code. It refuses an address that was wrong too often: codes are three words.
+func (s *server) bring(c *gin.Context, session, code string) (row feedback.Row, err error) {
 	err = s.guarded(func(c *gin.Context) (err error) {
 		row, err = s.Feedback.Get(c.Request.Context(), session, code)
 		return err
 	})(c)
+	return row, err
+}
+
+func isRefused(err error) bool {
 	var refused *failure
+	return errors.As(err, &refused)
+}
+
+// wrongCode says what is wrong with a code, as a message's id. With the store away, nothing is known to be.
+func (s *server) wrongCode(c *gin.Context, err error) string {
 	switch {
 	case errors.Is(err, feedback.ErrNotFound):
-		wrong = "mistake.code"
+		return "mistake.code"
 	case errors.Is(err, feedback.ErrDeleted):
-		wrong = "mistake.code_deleted"
-	case errors.As(err, &refused):
-		return row, "", err
+		return "mistake.code_deleted"
 	case err != nil:
 		s.Log.WarnContext(c.Request.Context(), "code not checked", "request", requestID(c), "cause", err)
 	}
-	return row, wrong, nil
+	return ""
 }
 
 // codeView is the field for the receipt of an earlier wave.

@@ -183,18 +183,30 @@ func TestWordsAreGuarded(t *testing.T) {
 	t.Parallel()
 	s := one(t, withThrice)
 	words := s.words("2")
-	after(s)
+	b := after(s).visit("/feedback/metier")
+	sent := b.form("q.wish@after", "3", "code", words)
+	b.post(sent)
+	b.send()
+	again := func(code string) call {
+		return call{method: "POST", path: "/feedback/metier", form: with(sent, "code", code)}
+	}
 	wrong := []call{
 		{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "q.wish@after": {"1"}, "code": {"abeille-abeille-abeille"}}},
 		{path: "/feedback/metier?code=abeille-abeille-abeille"},
 		{method: "POST", path: "/feedback/metier", json: map[string]any{"answers": map[string]any{"wish": 4}, "code": "x"}},
 	}
-	for i := range 30 {
+	for range 10 { // a form that was sent is no way around
+		if w := s.do(again("abeille-abeille-abeille")); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "déjà envoyées") {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	for i := range 20 {
 		if w := s.do(wrong[i%3]); w.Code != http.StatusUnprocessableEntity {
 			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
 		}
 	}
 	right := []call{
+		again(words),
 		{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "q.wish@after": {"1"}, "code": {words}}},
 		{path: "/feedback/metier?code=" + words},
 		{method: "POST", path: "/feedback/metier", json: map[string]any{"answers": map[string]any{"wish": 4}, "code": words}},
