@@ -54,6 +54,7 @@ var (
 	ErrEmpty    = errors.New("nothing was answered")                           // such a submission would count a respondent who said nothing
 	ErrConflict = errors.New("the answer is being changed by another request") // try again
 	ErrReused   = errors.New("the key was used for other answers")             // which are changed through their receipt
+	ErrUnlinked = errors.New("answers of several waves are not kept together") // it was promised so
 	ErrSegment  = errors.New("the segment is not an id")                       // the caller checks that the session has it
 )
 

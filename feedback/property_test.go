@@ -56,6 +56,7 @@ func (h *history) submit(t *rapid.T) {
 		Session: "law", Survey: every(), Answers: drawAnswers(t),
 		Segment: rapid.SampledFrom([]string{"", "evry", "colombes"}).Draw(t, "segment"),
 		Key:     rapid.SampledFrom([]string{"", "", "form:1", "form:2"}).Draw(t, "key"),
+		Promise: Promise{Linked: true}, Unlinked: true, // under codes, and a change may add a wave
 	}
 	receipt, e, err := h.s.Prepare(context.Background(), sub)
 	if row, known := h.standing[h.keyed(sub.Key)]; known && row == nil {

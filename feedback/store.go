@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -252,7 +253,7 @@ func (sub Submission) after(hash string, old Row, revision int) Entry {
 }
 
 // PrepareChange builds the entry that replaces the answers under a receipt, those of the waves that are answered now;
-// segment, stay and time remain. It returns ErrNotFound, ErrDeleted, ErrEmpty, or the store's error.
+// segment, stay and time remain. It returns ErrNotFound, ErrDeleted, ErrEmpty, ErrUnlinked, or the store's error.
 func (s *Store) PrepareChange(ctx context.Context, session, receipt string, survey *Survey, answers Answers, lang string) (Entry, error) {
 	if len(answers) == 0 {
 		return Entry{}, ErrEmpty
@@ -261,6 +262,13 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 	old, revision, err := s.load(ctx, session, hash)
 	if err != nil {
 		return Entry{}, err
+	}
+	promise, given, err := s.Promise(ctx, session)
+	if err != nil {
+		return Entry{}, err
+	}
+	if given && !promise.Linked && slices.ContainsFunc(survey.Answered(answers), func(wave string) bool { return !slices.Contains(survey.Answered(old.Answers), wave) }) {
+		return Entry{}, ErrUnlinked
 	}
 	row := newRow(survey, s.redact(ctx, session, survey, survey.merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
 	row.Form, row.Sent, row.Joined = old.Form, old.Sent, old.Joined

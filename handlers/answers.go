@@ -183,18 +183,21 @@ func (s *server) changeAnswer(c *gin.Context) error {
 	case "change":
 		return s.beginChange(c, f)
 	}
-	return s.step(c, f, func(f form, answers feedback.Answers) error {
-		if err := s.change(c, a, answers, s.langs.of(c.Request).Tag); err != nil {
-			return err
-		}
-		s.redirect(c, answerPath(a.session.ID, f.receipt), "changed")
-		return nil
-	})
+	return s.step(c, f, func(f form, answers feedback.Answers) error { return s.changeForm(c, f, answers) })
+}
+
+// changeForm changes an answer to what its form says, and leads to the page that says so.
+func (s *server) changeForm(c *gin.Context, f form, answers feedback.Answers) error {
+	if err := s.change(c, f.asked, f.receipt, answers, s.langs.of(c.Request).Tag); err != nil {
+		return err
+	}
+	s.redirect(c, answerPath(f.session.ID, f.receipt), "changed")
+	return nil
 }
 
 // change replaces the answers and counts what became of it.
-func (s *server) change(c *gin.Context, a asked, answers feedback.Answers, lang string) error {
-	err := s.Feedback.Change(c.Request.Context(), a.session.ID, c.Param("receipt"), a.whole, answers, lang)
+func (s *server) change(c *gin.Context, a asked, receipt string, answers feedback.Answers, lang string) error {
+	err := s.Feedback.Change(c.Request.Context(), a.session.ID, receipt, a.whole, answers, lang)
 	s.count(a, "changed", err)
 	return err
 }
@@ -218,7 +221,7 @@ func (s *server) changeJSON(c *gin.Context, a asked) error {
 	if body.Key != "" {
 		return respond(c, http.StatusUnprocessableEntity, invalidJSON{"A change has no key.", map[string]string{"key": "is for new answers only"}})
 	}
-	if err := s.change(c, a, answers, body.Lang); err != nil {
+	if err := s.change(c, a, c.Param("receipt"), answers, body.Lang); err != nil {
 		return err
 	}
 	return respond(c, http.StatusOK, gin.H{"receipt": c.Param("receipt")})
@@ -229,6 +232,9 @@ func (s *server) beginChange(c *gin.Context, f form) error {
 	row, err := s.Feedback.Get(c.Request.Context(), f.session.ID, f.receipt)
 	if err != nil {
 		return err
+	}
+	if answered := f.whole.Answered(row.Answers); !f.promise.Linked && len(answered) == 1 { // the others are other people's
+		f.asked, _ = f.in(answered[0], s)
 	}
 	f.said = f.survey.Form(row.Answers)
 	return s.renderSurvey(c, http.StatusOK, f)

@@ -73,6 +73,10 @@ func asFailure(err error) *failure {
 		return &failure{status: http.StatusUnprocessableEntity, code: "invalid", detail: "Nothing was answered."}
 	case errors.Is(err, feedback.ErrTooFew):
 		return &failure{status: http.StatusConflict, code: "too_few", detail: "Rows are given once twice the minimum group have answered."}
+	case errors.Is(err, feedback.ErrMinors):
+		return &failure{status: http.StatusForbidden, code: "minors", detail: "Answers of minors are shown in groups only."}
+	case errors.Is(err, feedback.ErrUnlinked):
+		return &failure{status: http.StatusUnprocessableEntity, code: "unlinked", detail: "It was promised that answers of several waves are not kept together: answer the other wave anew."}
 	case errors.Is(err, feedback.ErrNoText):
 		return notFound("There is no text with this id.")
 	case errors.Is(err, feedback.ErrDecision):

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"cmp"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -88,7 +89,7 @@ func (s *server) surveyPage(c *gin.Context) error {
 		f.said["kiosk"], f.said["token"] = []string{"1"}, []string{rand.Text()}
 		return s.renderSurvey(c, http.StatusOK, f)
 	case c.Query("resume") != "":
-		return s.guarded(func(c *gin.Context) error { return s.resume(c, f) })(c)
+		return s.resume(c, f)
 	case c.Query("code") != "" && f.promise.Linked:
 		return s.comeBack(c, f)
 	}
@@ -122,7 +123,6 @@ func (s *server) resume(c *gin.Context, f form) error {
 	case errors.Is(err, feedback.ErrSent):
 		return s.wasSent(c, f)
 	case errors.Is(err, feedback.ErrNotFound) || !tokens.MatchString(resume):
-		s.missed(c)
 		return s.renderNoted(c, http.StatusOK, s.blank(f), "survey.no_draft")
 	case err != nil:
 		return unavailable(err)
@@ -185,7 +185,12 @@ func (s *server) submit(c *gin.Context) error {
 	if f, err = s.checkCode(c, f); err != nil {
 		return err
 	}
-	return s.step(c, f, func(f form, answers feedback.Answers) error { return s.sendForm(c, f, answers) })
+	return s.step(c, f, func(f form, answers feedback.Answers) error {
+		if f.receipt != "" { // it was sent before
+			return s.changeForm(c, f, answers)
+		}
+		return s.sendForm(c, f, answers)
+	})
 }
 
 // recall adds to a page that was sent what is known of its form: what its draft holds, or what was sent already, so that
@@ -201,7 +206,7 @@ func (s *server) recall(c *gin.Context, f form) (form, error) {
 		}
 		return f, nil
 	}
-	if resume := f.said.Get("resume"); !tokens.MatchString(resume) || s.formToken(f.session.ID, resume) != f.said.Get("token") {
+	if !s.resumable(f) {
 		return f, nil
 	}
 	draft, err := s.Feedback.Draft(ctx, f.session.ID, f.said.Get("token"))
@@ -217,6 +222,12 @@ func (s *server) recall(c *gin.Context, f form) (form, error) {
 		s.Log.WarnContext(ctx, "draft not read", "request", requestID(c), "cause", err)
 	}
 	return f, nil
+}
+
+// resumable says whether the form is one that an address resumes.
+func (s *server) resumable(f form) bool {
+	resume := f.said.Get("resume")
+	return tokens.MatchString(resume) && s.formToken(f.session.ID, resume) == f.said.Get("token")
 }
 
 // recallSent leads what comes again of a form that was sent to its answer: under the form's own key, or, if it joined
@@ -262,7 +273,7 @@ func (s *server) sendForm(c *gin.Context, f form, answers feedback.Answers) erro
 		c.Redirect(http.StatusSeeOther, f.address(chosenLang(c.Request), "sent"))
 		return nil
 	}
-	if f.kept {
+	if s.resumable(f) { // also where the store is away: what was kept must not outlast what was sent
 		if err := s.Feedback.FinishDraft(ctx, f.session.ID, f.said.Get("token"), f.survey, f.draft()); err != nil {
 			s.Log.ErrorContext(ctx, "draft not dropped", "request", requestID(c), "cause", err)
 		}

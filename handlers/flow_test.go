@@ -544,39 +544,37 @@ func TestConcurrentIdempotencyKeys(t *testing.T) {
 	})
 }
 
-// Whoever tries codes out is stopped, wherever he tries them; a right code costs nothing.
-func TestWrongCodesAreLimited(t *testing.T) {
+// Whoever tries words out is stopped, wherever he tries them. Codes and forms are not guessed: behind the same address,
+// those of others open as before.
+func TestWrongWordsAreLimited(t *testing.T) {
 	t.Parallel()
 	s := one(t)
 	right := "/feedback/metier/answers/" + s.answer("metier", map[string]any{"before": 2, "now": 4})
+	wrong := "/feedback/metier/answers/abeille-abeille-abeille"
+	b := s.visit("/feedback/metier")
+	b.send("q.before", "2")
 	for i := range 30 {
-		if w := s.do(call{path: right}); w.Code != http.StatusOK {
-			t.Fatalf("the right code after %d wrong ones: %d", i, w.Code)
-		}
-		c := call{path: "/feedback/metier/answers/0000-0000-0000-0000"}
-		switch i % 4 {
+		c := call{path: wrong}
+		switch i % 3 {
 		case 1:
 			c.method = "DELETE"
 		case 2:
 			c.method, c.form = "POST", url.Values{"do": {"change"}}
-		case 3:
-			c.path = "/feedback/metier?resume=" + rand.Text()
 		}
-		if w := s.do(c); w.Code == http.StatusTooManyRequests {
-			t.Fatalf("refused after %d wrong codes", i)
+		if w := s.do(c); w.Code != http.StatusNotFound {
+			t.Fatalf("%d after %d wrong words", w.Code, i)
 		}
 	}
-	for _, path := range []string{right, "/feedback/metier/answers/0000-0000-0000-0000", "/feedback/metier?resume=" + rand.Text()} {
-		w := s.do(call{path: path})
-		if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "2" || !strings.Contains(w.Body.String(), "Trop de codes erronés") {
-			t.Errorf("%s: %d %v", path, w.Code, w.Header())
-		}
+	if w := s.do(call{path: wrong}); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "2" || !strings.Contains(w.Body.String(), "Trop de codes erronés") {
+		t.Errorf("the next one: %d %v", w.Code, w.Header())
 	}
-	if w := s.do(call{path: "/feedback/metier"}); w.Code != http.StatusOK {
-		t.Errorf("a blank form: %d", w.Code)
+	for _, path := range []string{right, right + "?thanks=1", b.address, "/feedback/metier", "/feedback/metier?resume=" + rand.Text()} {
+		if w := s.do(call{path: path}); w.Code != http.StatusOK {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 	s.at(start.Add(30*time.Minute + 2*time.Second))
-	if w := s.do(call{path: right}); w.Code != http.StatusOK {
+	if w := s.do(call{path: wrong}); w.Code != http.StatusNotFound {
 		t.Errorf("two seconds later: %d", w.Code)
 	}
 }

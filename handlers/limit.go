@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -110,8 +111,9 @@ func tooMany(c *gin.Context, wait time.Duration, code, detail string) error {
 	return &failure{status: http.StatusTooManyRequests, code: code, detail: detail}
 }
 
-// missQuota is how often one address may name a receipt, or a form to resume, that is none: a school that types codes
-// wrongly has room, whoever tries codes out does not get far: not even with three words, of which there are 2^33.
+// missQuota is how often one address may name an answer by words that are none's: a school that types them wrongly has
+// room, and whoever tries some of the 2^33 out does not get far. Codes and tokens are too long to be tried: nobody is shut
+// out from them because somebody else behind the same address was wrong.
 var missQuota = quota{rate: 30.0 / 60, burst: 30}
 
 const miss = "miss"
@@ -130,5 +132,16 @@ func (s *server) guarded(h handle) handle {
 			s.missed(c)
 		}
 		return err
+	}
+}
+
+// guardedWords guards a handler of a receipt in words.
+func (s *server) guardedWords(h handle) handle {
+	guarded := s.guarded(h)
+	return func(c *gin.Context) error {
+		if strings.ContainsAny(c.Param("receipt"), "0123456789") { // as good as every code has one, and no word
+			return h(c)
+		}
+		return guarded(c)
 	}
 }

@@ -111,7 +111,7 @@ func (s *server) page(c *gin.Context, name, title string, view any) page {
 // otherAddress keeps what the page needs of the query and leaves the organiser's tokens behind.
 func otherAddress(query url.Values, tag string) string {
 	kept := url.Values{"lang": {tag}}
-	for _, key := range []string{"segment", "wave", "thanks", "resume", "page", "kiosk", "sent", "code"} {
+	for _, key := range []string{"segment", "wave", "thanks", "resume", "page", "kiosk", "sent", "code", "invite"} {
 		if value := query.Get(key); value != "" {
 			kept.Set(key, value)
 		}

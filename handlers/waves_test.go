@@ -427,3 +427,27 @@ func TestWavesOutOfTime(t *testing.T) {
 	s.words("3")
 	s.respondents(t, 1)
 }
+
+// TestUnlinkedWavesStayApart: where nobody was promised that waves are linked, an answer to one cannot be extended by another,
+// and its change asks what it answered.
+func TestUnlinkedWavesStayApart(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *site) {
+		survey := kinds()
+		survey.Anonymity = "anonymous"
+		s.deps.Surveys["vocation"] = survey
+		w := s.do(call{method: "POST", path: "/feedback/metier", json: map[string]any{"wave": "before", "answers": map[string]any{"age": 17, "agree": true}}})
+		if w.Code != http.StatusCreated {
+			t.Fatal(w.Code, w.Body)
+		}
+		path := "/feedback/metier/answers/" + decode[map[string]string](t, w)["receipt"]
+		after(s)
+		if page := s.do(call{method: "POST", path: path, form: url.Values{"do": {"change"}}}).Body.String(); !strings.Contains(page, `name="q.age@before" `) && !strings.Contains(page, `name="q.age@before"`) {
+			t.Errorf("the change asks %s", page)
+		}
+		w = s.do(call{method: "PUT", path: path, json: map[string]any{"answers": map[string]any{"agree@after": true, "stayed@after": true}}})
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("another wave: %d %s", w.Code, w.Body)
+		}
+	})
+}
