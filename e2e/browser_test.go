@@ -85,7 +85,6 @@ func startService(t *testing.T) service {
 	s := service{source: platforms.Source{Name: "relay", Platform: "standard", Secrets: []string{"whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE="}}}
 	if err := errors.Join(
 		os.WriteFile(filepath.Join(dir, "jauge.yaml"), []byte(programme(s.source.Secrets[0], time.Now().UTC())), 0o600),
-		os.CopyFS(filepath.Join(dir, "surveys"), os.DirFS("../examples/surveys")),
 		os.CopyFS(filepath.Join(dir, "surveys"), os.DirFS("testdata/surveys")),
 	); err != nil {
 		t.Fatal(err)

@@ -4,9 +4,9 @@ package examples
 
 import "embed"
 
-// Files is the programme and its surveys.
+// Files holds the programme. Its sessions ask one of the ready surveys.
 //
-//go:embed jauge.yaml surveys/*.yaml
+//go:embed jauge.yaml
 var Files embed.FS
 
 // Programme is the configuration's name in Files.

@@ -1,10 +1,10 @@
 package feedback
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
-	"strings"
+	"io/fs"
+	"path"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -226,52 +226,40 @@ func TestSurveyValidate(t *testing.T) {
 	}
 }
 
-// The example survey decodes strictly, from YAML and (what the API takes) from JSON, is right, and speaks both languages.
-func TestVocation(t *testing.T) {
+// Every ready survey decodes strictly, from YAML and (what the API takes) from JSON, and is right.
+func TestBank(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("../examples/surveys/vocation.yaml")
-	if err != nil {
-		t.Fatal(err)
+	files, err := fs.Glob(Bank, "bank/*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatal(files, err)
 	}
-	var s Survey
-	if err := yaml.NewDecoder(strings.NewReader(string(b)), yaml.Strict()).Decode(&s); err != nil {
-		t.Fatal(err)
-	}
-	if problems := s.Validate(); problems != nil {
-		t.Error(problems)
-	}
-	var again Survey
-	j, err := json.Marshal(s)
-	if err == nil {
-		err = json.Unmarshal(j, &again)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(s, again); diff != "" {
-		t.Error(diff)
-	}
-	texts := map[string]text.Text{"title": s.Title, "intro": s.Intro}
-	for _, page := range s.Pages() {
-		texts[page.ID] = page.Title
-		for _, q := range page.Questions {
-			texts[q.ID] = q.Label
-			for name, optional := range map[string]text.Text{"help": q.Help, "low": q.Low, "high": q.High} {
-				if optional != nil {
-					texts[q.ID+" "+name] = optional
-				}
+	for _, file := range files {
+		t.Run(path.Base(file), func(t *testing.T) {
+			t.Parallel()
+			b, err := Bank.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for _, c := range q.Choices {
-				texts[fmt.Sprint(q.ID, " ", c.Value)] = c.Label
+			var s, again Survey
+			if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&s); err != nil {
+				t.Fatal(err)
 			}
-		}
-	}
-	for name, words := range texts {
-		if diff := cmp.Diff([]string{"en", "fr"}, words.Langs()); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
-	}
-	if now, _ := s.Question("interest_now"); now.Pair != "interest_before" {
-		t.Errorf("interest_now is paired with %q", now.Pair)
+			if problems := s.Validate(); problems != nil {
+				t.Error(problems)
+			}
+			j, err := json.Marshal(s)
+			if err == nil {
+				err = json.Unmarshal(j, &again)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(s, again); diff != "" {
+				t.Error(diff)
+			}
+			if now, asks := s.Question("interest_now"); asks && now.Pair != "interest_before" {
+				t.Errorf("interest_now is paired with %q", now.Pair)
+			}
+		})
 	}
 }

@@ -39,7 +39,7 @@ func writeConfig(t *testing.T, text string) string {
 
 func TestCheckAcceptsTheExampleAndAGoodFile(t *testing.T) {
 	t.Parallel()
-	if code, out, err := call("check", "--config", writeConfig(t, goodConfig)); code != exitOK || !strings.HasSuffix(out, "good, with 1 sources, 1 sessions and 1 surveys\n") {
+	if code, out, err := call("check", "--config", writeConfig(t, goodConfig)); code != exitOK || !strings.HasSuffix(out, "good, with 1 sources, 1 sessions and 1 surveys beside the ready ones\n") {
 		t.Errorf("%d %s %s", code, out, err)
 	}
 	c, err := readConfig(examples.Files, examples.Programme, "")

@@ -118,7 +118,7 @@ func checkInterest(t *testing.T, client *http.Client, url string) {
 	if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Respondents < 20 || len(got.Pairs) != 1 || len(got.Segments) != 3 {
+	if got.Respondents < 20 || len(got.Pairs) != 3 || got.Pairs[0].Before != "interest_before" || len(got.Segments) != 3 {
 		t.Fatalf("answers: %+v", got)
 	}
 	if pair := got.Pairs[0]; pair.Up == nil || pair.Down == nil || *pair.Up <= *pair.Down {

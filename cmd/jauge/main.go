@@ -108,6 +108,6 @@ func (cmd checkCmd) Run(out output) error {
 	if name == "" {
 		name = "the built-in example programme"
 	}
-	_, err = fmt.Fprintf(out.out, "%s: good, with %d sources, %d sessions and %d surveys\n", name, len(c.Sources), len(c.Sessions), len(c.Surveys))
+	_, err = fmt.Fprintf(out.out, "%s: good, with %d sources, %d sessions and %d surveys beside the ready ones\n", name, len(c.Sources), len(c.Sessions), len(c.Surveys))
 	return err
 }
