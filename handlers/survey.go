@@ -304,7 +304,11 @@ func (l *lang) question(q feedback.Question, said url.Values, mistakes feedback.
 // options are the boxes and buttons of a question.
 func (l *lang) options(q feedback.Question, said url.Values) ([]option, error) {
 	var options []option
-	for i, value := range q.Values() {
+	values := q.Values()
+	if q.Kind == feedback.YesNo { // low before high for figures, yes before no for people
+		values = []string{feedback.Yes, feedback.No}
+	}
+	for i, value := range values {
 		label, err := l.choice(q, value)
 		if err != nil {
 			return nil, err
