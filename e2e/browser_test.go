@@ -3,10 +3,8 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -57,7 +55,7 @@ func TestMain(m *testing.M) {
 }
 
 // programme is the service's configuration: a session that is going on, the same for minors, one with every kind of
-// question, one that is over, and one without a survey.
+// question, one that is asked in waves, one that is over, and one without a survey.
 func programme(secret string, now time.Time) string {
 	from, to := now.Add(-30*time.Minute).Format(time.RFC3339), now.Add(30*time.Minute).Format(time.RFC3339)
 	return fmt.Sprintf(`
@@ -69,7 +67,10 @@ sessions:
   - {id: school, title: {fr: Trois lycées, en: Three schools}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: school}],
      survey: vocation, minors: true, segments: [{id: doisneau, title: {fr: Robert Doisneau, en: Robert Doisneau}}]}
   - {id: kinds, title: {fr: Toutes les questions, en: Every question}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: kinds}], survey: kinds}
-  - {id: over, series: cycle, title: {fr: La Cordée, en: La Cordée}, starts_at: %[4]s, ends_at: %[5]s, rooms: [{source: relay, id: attic}], survey: vocation}
+  - {id: waves, title: {fr: "Avant, juste après, plus tard", en: "Before, right after, later"}, starts_at: %[2]s, ends_at: %[3]s,
+     rooms: [{source: relay, id: waves}], survey: vocation-waves}
+  - {id: over, series: cycle, title: {fr: La Cordée, en: La Cordée}, starts_at: %[4]s, ends_at: %[5]s, rooms: [{source: relay, id: attic}], survey: vocation,
+     segments: [{id: evry, title: {fr: "Étudiants d'Évry", en: Students of Évry}}, {id: others, title: {fr: Autres invités, en: Other guests}}]}
   - {id: bare, title: {fr: Sans questionnaire, en: Without a survey}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: cellar}]}
 include: surveys/*.yaml
 `, secret, from, to, now.Add(-5*time.Hour).Format(time.RFC3339), now.Add(-4*time.Hour).Format(time.RFC3339))
@@ -167,24 +168,8 @@ func (s service) respondents(t *testing.T) float64 {
 
 func (s service) respondentsOf(t *testing.T, session string) float64 {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/sessions/"+session+"/feedback", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+organiserToken)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close() //nolint:errcheck // read only
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var results struct{ Respondents float64 }
-	if err := json.Unmarshal(text, &results); err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
+	s.api(t, http.MethodGet, "/api/v1/sessions/"+session+"/feedback", nil, &results)
 	return results.Respondents
 }
 
@@ -196,7 +181,7 @@ type browser struct {
 
 func openBrowser(t *testing.T, width, height int64) browser {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
 	t.Cleanup(cancel)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("accept-lang", "fr-FR,fr"))
@@ -391,11 +376,21 @@ func TestMistakesByKeyboard(t *testing.T) {
 		target := b.js(fmt.Sprintf("document.querySelector(%q).hash.slice(1)", link))
 		b.follow()
 		await(t, link+" to lead to its field", func() bool { return b.js("document.activeElement.id") == target })
-		b.do(chromedp.KeyEvent(" ")) // chooses; in a text, writes
-		if b.js("document.activeElement.matches('textarea, [type=text]')") == "true" {
-			b.do(chromedp.KeyEvent("Merci"))
+		switch keys := " "; { // chooses
+		case b.js("document.activeElement.matches('select')") == "true":
+			b.do(chromedp.KeyEvent("1"))
+		case b.js("document.activeElement.matches('[inputmode=numeric]')") == "true":
+			b.do(chromedp.KeyEvent("17"))
+		case b.js("document.activeElement.matches('textarea, [type=text]')") == "true":
+			keys = "Merci"
+			fallthrough
+		default:
+			b.do(chromedp.KeyEvent(keys))
 		}
 	}
+	b.enter("button.primary")
+	b.tabTo("input[name='q.where']") // asked of who says yes
+	b.do(chromedp.KeyEvent("Merci"))
 	b.enter("button.primary")
 	if n := s.respondentsOf(t, "kinds"); n != 1 {
 		t.Errorf("%v respondents after the mistakes are mended, on\n%s", n, b.js("document.body.innerText"))

@@ -25,7 +25,7 @@ window.measure = (() => {
     const widths = [e, e.closest("label")].filter(Boolean).map(getComputedStyle).map(s => s.outlineStyle === "none" ? 0 : parseFloat(s.outlineWidth));
     const box = e.getBoundingClientRect();
     const there = box.bottom > 0 && box.top < innerHeight && box.width > 0;
-    return { name: name(e), width: Math.max(...widths), there };
+    return { name: name(e), stop: stop(), width: Math.max(...widths), there };
   };
   // small lists what is pressed and smaller than 44 px. Links in running text are as high as their line.
   const small = () => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")].filter(e => seen(e) && !e.matches(".skip")).flatMap(e => {
