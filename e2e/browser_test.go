@@ -366,7 +366,7 @@ func TestMistakesByKeyboard(t *testing.T) {
 		t.Errorf("skipping leads to %s", b.js("document.activeElement.outerHTML"))
 	}
 	b.enter("button.primary")
-	if b.js("document.activeElement.matches('.summary')") != "true" || !strings.HasPrefix(b.js("document.title"), "Erreur : ") {
+	if b.js("document.activeElement.matches('.summary')") != "true" || !strings.HasPrefix(b.js("document.title"), "Erreur\u00a0: ") {
 		t.Fatalf("after sending nothing, the focus is on %s of %q", b.js("document.activeElement.outerHTML"), b.js("document.title"))
 	}
 	b.see("mistakes")

@@ -439,7 +439,7 @@ func measured[T any](v *view, expression string) T {
 }
 
 // mistaken is how the title of a page that reports mistakes begins.
-var mistaken = map[string]string{"fr": "Erreur : ", "en": "Error: "}
+var mistaken = map[string]string{"fr": "Erreur\u00a0: ", "en": "Error: "}
 
 // checkDocument reads what a screen reader would say of the page before it reads the page.
 func (v *view) checkDocument() {

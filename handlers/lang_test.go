@@ -85,6 +85,17 @@ func TestCatalogues(t *testing.T) {
 	}
 }
 
+// TestFrenchSpaces: French sets a space before some signs, and a line must not begin with one of them.
+func TestFrenchSpaces(t *testing.T) {
+	t.Parallel()
+	breaks := regexp.MustCompile(` [;:!?»]|«[^\x{a0}\x{202f}]`)
+	for id, text := range messages(t, "fr") {
+		if found := breaks.FindString(text); found != "" {
+			t.Errorf("%s may break at %q: %s", id, found, text)
+		}
+	}
+}
+
 // TestMessagesAreUsed: every message is named in a template or in the code, alone or by its group.
 func TestMessagesAreUsed(t *testing.T) {
 	t.Parallel()

@@ -93,7 +93,7 @@ func TestTextsPage(t *testing.T) {
 	}
 	s.write(3)
 	page := s.get("/sessions/metier").Body.String()
-	if !strings.Contains(page, `<a href="/sessions/metier/texts">Relire les textes libres : 7 en attente</a>`) || strings.Contains(page, "mot") {
+	if !strings.Contains(page, `<a href="/sessions/metier/texts">Relire les textes libres : 7 en attente</a>`) || strings.Contains(page, "mot") {
 		t.Error("the session's page does not say how many texts wait")
 	}
 	golden(t, "texts.html", s.get("/sessions/metier/texts"))

@@ -31,6 +31,9 @@ func TestBank(t *testing.T) {
 				if words[lang] == "" {
 					t.Errorf("%s has no %s", path, lang)
 				}
+				if strings.Contains(words[lang], " ?") || strings.Contains(words[lang], " ;") || strings.Contains(words[lang], " :") {
+					t.Errorf("%s may break before a sign that needs a no-break space: %s", path, words[lang])
+				}
 				if strings.Contains(words[lang], "!") {
 					t.Errorf("%s exclaims: %s", path, words[lang])
 				}
