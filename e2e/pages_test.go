@@ -48,9 +48,9 @@ var screens = []screen{
 	{name: "survey-empty", path: "/feedback/talk", form: "page=now&do=next", shows: ".summary", mistaken: true},
 	{name: "survey-minors", path: "/feedback/school?segment=doisneau", shows: "fieldset.scale"},
 	{name: "survey-kinds", path: "/feedback/kinds", shows: "html[lang=fr] legend, legend [lang=fr]"}, // a question that has no English
-	{name: "survey-mistakes", path: "/feedback/kinds", form: "page=all&do=next", shows: ".summary li", mistaken: true, sheets: 4},
+	{name: "survey-mistakes", path: "/feedback/kinds", form: "page=all&do=next", shows: ".summary li", mistaken: true, sheets: 5},
 	{name: "survey-wrong", path: "/feedback/kinds", form: "page=all&do=next&q.choices=path&q.choices=variety&q.choices=entry" +
-		"&q.ranking.visit=1&q.ranking.talk=1&q.matrix.use=9&q.number=7&q.short=Ici", shows: "#q-number[aria-invalid]", mistaken: true, sheets: 4},
+		"&q.ranking.visit=1&q.ranking.talk=1&q.matrix.use=9&q.number=7&q.short=Ici", shows: "#q-number[aria-invalid]", mistaken: true, sheets: 5},
 	{name: "survey-condition", path: "/feedback/kinds", form: answersOfKinds, shows: "#q-where"},
 	{name: "survey-resumed", path: "/feedback/talk?{}", of: draft, shows: "details .code"},
 	{name: "survey-lost", path: "/feedback/talk?resume=AAAAAAAAAAAAAAAAAAAAAAAAAA", shows: "p.caution"},
