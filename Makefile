@@ -6,6 +6,7 @@ TAGS := nomsgpack
 # How long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, and how many runs a benchmark gets.
 FUZZTIME ?= 10m
 HISTORIES ?= 100000
+CHECKS ?= 2000
 SUBMISSIONS ?= 10000
 COUNT ?= 1
 
@@ -34,8 +35,9 @@ lint: ## check the format, vet, and run the pinned golangci-lint (its first buil
 	cd e2e && go vet -tags $(TAGS) ./...
 	go tool -modfile=tools/lint/go.mod golangci-lint run --build-tags $(TAGS)
 
-soak: deps ## play HISTORIES random histories (100000) on both stores; a quarter of an hour on two cores
+soak: deps ## play HISTORIES random histories (100000), and CHECKS of answers (2000), on both stores; half an hour on two cores
 	go test -tags $(TAGS) -timeout 6h -v -run RandomHistories ./attendance -histories $(HISTORIES)
+	go test -tags $(TAGS) -timeout 6h -run 'TalliesAre|ReadingsDiffer|RandomHistories' ./feedback -rapid.checks $(CHECKS)
 
 load: deps ## let SUBMISSIONS people answer at once (10000), on redis-server; a fifth of them on the embedded store
 	go test -tags $(TAGS) -v -run AnswersUnderLoad ./cmd/jauge -submissions $(SUBMISSIONS)

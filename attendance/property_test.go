@@ -19,7 +19,7 @@ import (
 )
 
 // histories is how many random histories the property test plays on each store: `make soak` asks for 100,000.
-var histories = flag.Int("histories", 1500, "random histories per store")
+var histories = flag.Int("histories", 500, "random histories per store")
 
 // plannedStart is when the generated histories begin; their sessions are planned to last a minute.
 const plannedStart = int64(1_587_654_000_000)

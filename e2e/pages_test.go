@@ -87,7 +87,7 @@ var screens = []screen{
 	{name: "session-live", path: "/sessions/talk", shows: ".curve svg", organiser: true, scripts: true},
 	{name: "session-ended", path: "/sessions/over", shows: "blockquote", organiser: true, scripts: true},
 	{name: "session-empty", path: "/sessions/bare", shows: "#figures", organiser: true, scripts: true},
-	{name: "results", path: "/sessions/over/results", shows: "svg.stack", organiser: true, sheets: 6},
+	{name: "results", path: "/sessions/over/results", shows: "svg.stack", organiser: true},
 	{name: "results-few", path: "/sessions/school/results", shows: "main > p", organiser: true},
 	{name: "texts", path: "/sessions/over/texts", shows: "button.danger", organiser: true},
 	{name: "texts-approved", path: "/sessions/over/texts?state=approved", shows: "[aria-current=page][href*=approved]", organiser: true},
@@ -107,7 +107,11 @@ func TestPages(t *testing.T) {
 	titles := map[string]string{}
 	var mu sync.Mutex
 	for _, row := range screens {
-		for _, lang := range []string{"fr", "en"} {
+		langs := []string{"fr", "en"}
+		if row.organiser { // a page of few, and of the same words
+			langs = langs[:1]
+		}
+		for _, lang := range langs {
 			t.Run(row.name+"/"+lang, func(t *testing.T) {
 				t.Parallel()
 				v := open(t, s, b, row, lang)
@@ -117,7 +121,7 @@ func TestPages(t *testing.T) {
 					v.checkKeyboard()
 				}
 				v.checkLooks()
-				if inFull {
+				if inFull && !row.organiser {
 					v.checkPrint()
 					v.checkMirror() // last: it turns the page around
 				}

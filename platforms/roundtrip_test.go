@@ -196,8 +196,8 @@ func TestEncodingIsStable(t *testing.T) {
 
 // message is all that a refusal of a body may say: field names of ours and numbers, nothing of the body.
 var message = regexp.MustCompile(`^body cannot be decoded: (element \d+: )?(empty|JSON ends too early|not UTF-8|not JSON( at byte \d+)?|` +
-	`bytes after the JSON value|([A-Za-z_.-]+: )?(missing|cannot be read|not an RFC 3339 time|longer than 512 bytes|before the year 2000|` +
-	`more than 24 hours in the future|must be (an? (string|number|object|array)|true or false|audience or staff|between 0 and 604800)))$`)
+	`bytes after the JSON value|([A-Za-z_.-]+: )?(missing|cannot be read|not an RFC 3339 time|longer than 512 bytes|` +
+	`must be (an? (string|number|object|array)|true or false|audience or staff|between 0 and 604800)))$`)
 
 // fuzz feeds a decoder properly signed bodies: no panic, every refusal a known one, and every event whole.
 func fuzz(f *testing.F, platform string, more ...string) {
