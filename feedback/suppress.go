@@ -50,7 +50,7 @@ func visible(whole group, parts []group, may []bool, k int) []bool {
 				continue
 			}
 			rest = rest.minus(part)
-			if smallest < 0 || part.n < parts[smallest].n {
+			if smallest < 0 || part.n < parts[smallest].n { //nolint:gosec // smallest is one of them
 				smallest = i
 			}
 		}
