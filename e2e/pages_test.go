@@ -531,8 +531,8 @@ func (v *view) checkLooks() {
 	v.t.Helper()
 	v.run("axe", axe)
 	for _, l := range looks {
-		if v.lang != "fr" && (l.features != nil || l.rules == nil) {
-			continue // colours are the same in every language
+		if (v.lang != "fr" || v.organiser) && (l.features != nil || l.rules == nil) {
+			continue // colours are the same in every language, and on the organisers' pages
 		}
 		v.do(chromedp.EmulateViewport(l.width, 800, chromedp.EmulateScale(l.zoom)))
 		call(v.browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: l.features})

@@ -9,6 +9,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("rapid.checks", "40") // make soak plays many more; -rapid.checks on the command line wins
+	_ = flag.Set("rapid.checks", "30") // make soak plays many more; -rapid.checks on the command line wins
 	os.Exit(redistest.Main(m, nil))
 }

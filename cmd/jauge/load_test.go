@@ -23,7 +23,7 @@ import (
 	"jauge/internal/redistest"
 )
 
-var submissions = flag.Int("submissions", 2000, "how many people answer in the load test")
+var submissions = flag.Int("submissions", 1000, "how many people answer in the load test")
 
 const clients = 200
 
