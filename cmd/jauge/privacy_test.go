@@ -134,7 +134,7 @@ func (a *attacked) get(path string) string {
 
 // apart is what a page may say twice differently: the number of respondents, which is exempt, and the read-only link, which
 // expires.
-var apart = regexp.MustCompile(`data-figure="respondents">\d+<|access=[\w.-]+`)
+var apart = regexp.MustCompile(`data-figure="respondents">\d+<|access=[\w.-]+|<p>\d+ personnes? (a|ont) répondu`)
 
 // shown is everything that is shown of the answers but for their number: API, CSV, pages and /metrics.
 func (a *attacked) shown() string {
@@ -145,7 +145,7 @@ func (a *attacked) shown() string {
 		a.t.Fatal(err)
 	}
 	feedback = strings.Replace(feedback, fmt.Sprintf(`"respondents":%d,"response_rate"`, r.Respondents), "", 1)
-	text := feedback + "\n" + a.get("/api/v1/sessions/talk/feedback.csv") + "\n" + apart.ReplaceAllString(a.get("/sessions/talk"), "")
+	text := feedback + "\n" + a.get("/api/v1/sessions/talk/feedback.csv") + "\n" + apart.ReplaceAllString(a.get("/sessions/talk")+a.get("/sessions/talk/results"), "")
 	var metrics []string
 	for line := range strings.Lines(scraped(a.service)) {
 		if strings.HasPrefix(line, "jauge_feedback_") && !strings.HasPrefix(line, "jauge_feedback_respondents") && !strings.HasPrefix(line, "jauge_feedback_submissions_total") {
