@@ -599,3 +599,17 @@ func contextOf(path string) *gin.Context {
 	c.Request = httptest.NewRequest(http.MethodGet, path, nil)
 	return c
 }
+
+// Who reads slowly stops the clock of the thanks on a shared device.
+func TestKioskThanksCanStay(t *testing.T) {
+	t.Parallel()
+	s := one(t)
+	leaves := s.do(call{path: "/feedback/metier?kiosk=1&sent=1"})
+	if !strings.HasPrefix(leaves.Header().Get("Refresh"), "20; url=/feedback/metier?") || !strings.Contains(leaves.Body.String(), "Rester sur cette page") {
+		t.Errorf("%v %s", leaves.Header(), leaves.Body)
+	}
+	stays := s.do(call{path: "/feedback/metier?kiosk=1&sent=1&stay=1"})
+	if stays.Header().Get("Refresh") != "" || strings.Contains(stays.Body.String(), "secondes") || !strings.Contains(stays.Body.String(), "Nouveau formulaire") {
+		t.Errorf("%v %s", stays.Header(), stays.Body)
+	}
+}

@@ -90,16 +90,21 @@ func withQuery(path string, query url.Values) string {
 type kioskView struct {
 	Title   string
 	Again   string // the address of a new form
-	Seconds int
+	Seconds int    // until it opens by itself; 0: it does not
+	Stay    string // the address of this page without that; empty: this is it
 }
 
 // kioskSeconds is how long the thanks stand on a shared device before it shows a new form.
 const kioskSeconds = 20
 
-// kioskThanks thanks without a receipt: whoever comes next would read it.
+// kioskThanks thanks without a receipt: whoever comes next would read it. Who reads slowly can stop the clock (WCAG 2.2.1).
 func (s *server) kioskThanks(c *gin.Context, f form) error {
 	f.said.Set("kiosk", "1")
-	v := kioskView{Title: f.session.Title.In(s.langs.of(c.Request).Tag), Again: f.address(chosenLang(c.Request), ""), Seconds: kioskSeconds}
-	c.Header("Refresh", strconv.Itoa(kioskSeconds)+"; url="+v.Again)
+	lang := chosenLang(c.Request)
+	v := kioskView{Title: f.session.Title.In(s.langs.of(c.Request).Tag), Again: f.address(lang, "")}
+	if c.Query("stay") == "" {
+		v.Seconds, v.Stay = kioskSeconds, f.address(lang, "sent")+"&stay=1"
+		c.Header("Refresh", strconv.Itoa(kioskSeconds)+"; url="+v.Again)
+	}
 	return s.renderTitled(c, http.StatusOK, "kiosk", v.Title, v)
 }
