@@ -66,13 +66,12 @@ func (s *Store) draftHash(session, token string) string {
 
 // draftKey is a hash of "content" and "counted".
 func (s *Store) draftKey(session, hash string) string {
-	return s.prefix + "{" + session + "}:fb:draft:" + hash
+	return s.key(session, "draft:"+hash)
 }
 
 // progressKeys are the hash of what drafts count as, the same as last published, and the set of drafts changed since.
 func (s *Store) progressKeys(session string) []string {
-	key := s.prefix + "{" + session + "}:fb:progress"
-	return []string{key, key + ":shown", key + ":pending"}
+	return []string{s.key(session, "progress"), s.key(session, "progress:shown"), s.key(session, "progress:pending")}
 }
 
 // Draft returns what is kept under a form's token. It returns ErrNotFound, also of one that is over, ErrSent, or the

@@ -16,11 +16,19 @@ type Promise struct {
 	Minors       bool `json:"minors,omitempty"` // no words of theirs are kept
 }
 
-// The levels of anonymity, as the store keeps them.
+// The levels of anonymity: of Survey.Anonymity, of a promise as the store keeps it, and of the messages that tell it.
 const (
-	anonymousLevel = "anonymous"
-	linkedLevel    = "linked"
+	Anonymous = "anonymous" // no two answers are kept together
+	Linked    = "linked"    // those of one person in several waves are
 )
+
+// Level is the level of anonymity that is promised.
+func (p Promise) Level() string {
+	if p.Linked {
+		return Linked
+	}
+	return Anonymous
+}
 
 // Tighten returns what holds when both were promised.
 func (p Promise) Tighten(other Promise) Promise {
@@ -51,7 +59,7 @@ func readPromise(cmd *redis.MapStringStringCmd) (p Promise, given bool, err erro
 	if len(fields) == 0 {
 		return p, false, nil
 	}
-	p = Promise{Linked: fields["level"] == linkedLevel, Minors: fields["minors"] == "1"}
+	p = Promise{Linked: fields["level"] == Linked, Minors: fields["minors"] == "1"}
 	p.MinimumGroup, _ = strconv.Atoi(fields["k"]) // written by apply.lua alone
 	return p, true, nil
 }
@@ -61,12 +69,8 @@ func (p *Promise) args() (level string, k int, minors string) {
 	if p == nil {
 		return "", 0, ""
 	}
-	level = anonymousLevel
-	if p.Linked {
-		level = linkedLevel
-	}
 	if p.Minors {
 		minors = "1"
 	}
-	return level, p.MinimumGroup, minors
+	return p.Level(), p.MinimumGroup, minors
 }

@@ -126,8 +126,6 @@ type NPSResult struct {
 
 // Results reads a session's figures; segments are the ids of its audiences, in the order wanted. Nothing about fewer than
 // minimumGroup people comes out, or fewer than was promised: see suppress.go, and publication.go for what two readings tell.
-// That holds for one list of segments: a caller that let people choose the list would let them subtract one reading from
-// another.
 func (s *Store) Results(ctx context.Context, session string, survey *Survey, segments []string, minimumGroup int) (Results, error) {
 	all, err := s.read(ctx, map[string]*Survey{session: survey}, minimumGroup)
 	if err != nil {

@@ -58,7 +58,7 @@ var (
 
 // moderatedKey is a hash of text id → revision, decision, and the receipt hash of the answer that it stands in.
 func (s *Store) moderatedKey(session string) string {
-	return s.prefix + "{" + session + "}:fb:moderated"
+	return s.key(session, "moderated")
 }
 
 // answerTo is what a row says to a question, if that counts in the question's figures: it may have been asked otherwise.

@@ -106,10 +106,10 @@ func (v *validator) text(path string, t text.Text, required bool) {
 
 func (v *validator) waves() {
 	s := v.survey
-	switch levels := []string{levelAnonymous, levelLinked}; {
+	switch levels := []string{Anonymous, Linked}; {
 	case s.Anonymity != "" && !slices.Contains(levels, s.Anonymity):
 		v.add("anonymity", "%q is none of %q", s.Anonymity, levels)
-	case s.Anonymity == levelLinked && len(s.Waves) == 0:
+	case s.Anonymity == Linked && len(s.Waves) == 0:
 		v.add("anonymity", "there are no waves to link")
 	}
 	if n := len(s.Waves); n > 0 && n < minWaves || n > maxWaves {

@@ -19,15 +19,9 @@ type Wave struct {
 	Opens string `yaml:"opens,omitempty" json:"opens,omitempty"`
 }
 
-// The levels of Survey.Anonymity.
-const (
-	levelAnonymous = "anonymous"
-	levelLinked    = "linked"
-)
-
 // Linked says whether a person's answers of several waves are kept together, under a token that the person keeps. So they
 // are where there are waves, unless Anonymity is "anonymous".
-func (s *Survey) Linked() bool { return len(s.Waves) > 0 && s.Anonymity != levelAnonymous }
+func (s *Survey) Linked() bool { return len(s.Waves) > 0 && s.Anonymity != Anonymous }
 
 // waves lists the ids of the waves; of a survey without waves, the empty one.
 func (s *Survey) waves() []string {

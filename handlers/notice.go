@@ -16,12 +16,12 @@ import (
 // What people are told before they answer: how anonymous they are, what is kept of a form that is not sent, and the
 // privacy notice of the session.
 
-// level names what is promised of a person's answers, as messages do. Those of a shared device are not linked.
+// level is what is promised of a person's answers. Those of a shared device are not linked.
 func (f form) level() string {
-	if f.promise.Linked && !f.kiosk() {
-		return "linked"
+	if f.kiosk() {
+		return feedback.Anonymous
 	}
-	return "anonymous"
+	return f.promise.Level()
 }
 
 // draftDays is how long a draft is kept, as pages say it.

@@ -37,7 +37,7 @@ type surveyView struct {
 	Alone bool      // in a kiosk: answers are not kept together here, though they are elsewhere
 
 	Note      string // a message's id: what there is to know about the form
-	Anonymity string // the level, see anonymityOf
+	Anonymity string // see form.level
 	Personal  bool   // the link was given to one person
 	Terms     string // the address of the privacy notice
 	Draft     string // the address that resumes the form; empty: nothing is kept yet

@@ -35,7 +35,7 @@ func segmentIDs(session attendance.Session) []string {
 	return ids
 }
 
-// texts reads the texts of a session, nothing for one without a survey.
+// texts reads the texts of a session.
 func (s *server) texts(c *gin.Context, a asked) ([]feedback.Text, error) {
 	return s.Feedback.Texts(c.Request.Context(), a.session.ID, a.whole, s.MinimumGroup)
 }
@@ -141,7 +141,7 @@ func (s *server) textsPage(c *gin.Context) error {
 	l := s.langs.of(c.Request)
 	v := textsView{
 		Title: a.session.Title.In(l.Tag), Address: "/sessions/" + a.session.ID + "/texts", Back: "/sessions/" + a.session.ID,
-		State: state, Open: len(texts) > 0, Minimum: s.MinimumGroup,
+		State: state, Open: len(texts) > 0, Minimum: a.promise.MinimumGroup,
 	}
 	for _, each := range textStates {
 		v.States = append(v.States, stateView{each, countTexts(texts, each)})
