@@ -128,7 +128,7 @@ func (s *Store) keepDraft(ctx context.Context, e draftEntry) error {
 	if err := apply(context.WithoutCancel(ctx)); err != nil { // first: what is refused is not kept
 		return err
 	}
-	return s.journal.Keep(ctx, []journal.Mark{mark}, func(context.Context) error { return nil })
+	return s.journal.Note([]journal.Mark{mark})
 }
 
 //go:embed lua/draft.lua
@@ -255,7 +255,7 @@ func (s *Store) Progress(ctx context.Context, session string, survey *Survey, k 
 	if reply[0] == int64(1) {
 		e := progressEntry{Session: session, Shown: shown}
 		mark := journal.Mark{Kind: entryProgress, Key: session, Value: e}
-		if err := s.journal.Keep(ctx, []journal.Mark{mark}, func(context.Context) error { return nil }); err != nil {
+		if err := s.journal.Note([]journal.Mark{mark}); err != nil {
 			return nil, err
 		}
 	}

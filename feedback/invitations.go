@@ -150,7 +150,7 @@ func (s *Store) claim(ctx context.Context, sub *Submission) (release func(), err
 	}
 	if s.journal.Ahead() { // only the store tells whether it is this form's, and it forgets what has not been kept
 		if err = run(ctx); err == nil && outcome == "fresh" {
-			err = s.journal.Keep(ctx, e.mark(true), func(context.Context) error { return nil })
+			err = s.journal.Note(e.mark(true))
 		}
 	} else {
 		err = s.journal.Keep(ctx, e.mark(true), run)

@@ -212,12 +212,10 @@ func (s *Store) add(ctx context.Context, e Entry) (Outcome, error) {
 			}
 			whole.Revision = revision + 1
 			whole.Row = newRow(e.Survey, before.and(e.Row.Answers), old.Segment, old.Stay, e.Row.Lang, old.At)
-			joined := e.Row.Joined[e.Wave]
-			whole.Row.Form, whole.Row.Joined = old.Form, old.Joined
+			whole.Row.inherit(old)
 			if e.Wave != "" {
-				whole = whole.joining(e.Wave, joined)
+				whole = whole.joining(e.Wave, e.Row.Joined[e.Wave])
 			}
-			whole.Row.Sent = old.Sent
 		case errors.Is(err, ErrDeleted):
 			return Deleted, nil
 		case !errors.Is(err, ErrNotFound):

@@ -107,11 +107,7 @@ func (c *change) move(before, now *gone) {
 
 // group is the group of people that a cell of theirs belongs to.
 func (g *gone) group(cell string) string {
-	wave := ""
-	if parts := strings.Split(cell, "|"); len(parts) > 2 {
-		wave = waveOf(parts[2])
-	}
-	return g.Segment + "|" + g.Stay + "|" + wave
+	return g.Segment + "|" + g.Stay + "|" + waveOf(parseCell(cell).question)
 }
 
 // due lists the changes that may be shown together: each group that they touch has at least k of them. What moves no

@@ -28,6 +28,9 @@ type Row struct {
 	Joined map[string]string `json:"joined,omitempty"`
 }
 
+// inherit takes over what names the submissions that made a row from the one whose place it takes.
+func (row *Row) inherit(old Row) { row.Form, row.Sent, row.Joined = old.Form, old.Sent, old.Joined }
+
 // Whether a person stayed to the end.
 const (
 	Stayed = "stayed"
@@ -48,6 +51,15 @@ type cell struct {
 
 func (c cell) key() string {
 	return strings.Join([]string{c.survey, c.segment, c.question, c.shape, c.value}, "|")
+}
+
+// parseCell reads a key; what is none has an empty survey.
+func parseCell(key string) cell {
+	parts := strings.Split(key, "|")
+	if len(parts) != 5 {
+		return cell{}
+	}
+	return cell{parts[0], parts[1], parts[2], parts[3], parts[4]}
 }
 
 // The values of a pair's cells.

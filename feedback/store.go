@@ -248,7 +248,7 @@ func (sub Submission) entry(hash string, revision int) Entry {
 func (sub Submission) after(hash string, old Row, revision int) Entry {
 	sub.At, sub.Stay = old.At, cmp.Or(old.Stay, sub.Stay)
 	e := sub.entry(hash, revision+1)
-	e.Row.Form, e.Row.Sent, e.Row.Joined = old.Form, old.Sent, old.Joined
+	e.Row.inherit(old)
 	return e
 }
 
@@ -271,7 +271,7 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 		return Entry{}, ErrUnlinked
 	}
 	row := newRow(survey, s.redact(ctx, session, survey, survey.merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
-	row.Form, row.Sent, row.Joined = old.Form, old.Sent, old.Joined
+	row.inherit(old)
 	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row, asked: survey}, nil
 }
 

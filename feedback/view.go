@@ -50,10 +50,10 @@ func (t tally) results(session string, survey *Survey, segments []string, k int)
 // more, and sorts them: what is hidden must depend neither on which ones it has now nor on their order.
 func (v view) everySegment(asked []string) []string {
 	all := slices.Clone(asked)
-	for _, key := range slices.Sorted(maps.Keys(v.tally)) {
-		parts := strings.Split(key, "|")
-		if parts[0] == v.survey.ID && parts[1] != "" && parts[1][0] != ':' && strings.Join(parts[2:], "") == "" && !slices.Contains(all, parts[1]) {
-			all = append(all, parts[1])
+	for key := range v.tally {
+		c := parseCell(key)
+		if c == (cell{survey: v.survey.ID, segment: c.segment}) && c.segment != "" && !strings.HasPrefix(c.segment, ":") {
+			all = append(all, c.segment)
 		}
 	}
 	slices.Sort(all)
@@ -166,11 +166,9 @@ func (v view) parts(read func(segment string) group) []part {
 // whole is shown, so they are hidden as segments are.
 func (v view) versions() []VersionResult {
 	names := []string{v.survey.Version()}
-	prefix := cell{survey: v.survey.ID, shape: versionShape("")}.key()
-	prefix = strings.TrimSuffix(prefix, "|")
 	for _, key := range slices.Sorted(maps.Keys(v.tally)) {
-		version, ok := strings.CutPrefix(key, prefix)
-		if version = strings.TrimSuffix(version, "|"); ok && version != names[0] {
+		c := parseCell(key)
+		if version, ok := strings.CutPrefix(c.shape, versionShape("")); ok && c.survey == v.survey.ID && c.question == "" && version != names[0] {
 			names = append(names, version)
 		}
 	}

@@ -190,6 +190,14 @@ func (j *Journal) Keep(ctx context.Context, marks []Mark, apply func(context.Con
 	return j.do(ctx, func() error { return j.mark(marks) }, apply)
 }
 
+// Note keeps marks of what is applied already, where the store forgets; beside a store there is nothing to keep.
+func (j *Journal) Note(marks []Mark) error {
+	if !j.Ahead() {
+		return nil
+	}
+	return j.mark(marks)
+}
+
 func (j *Journal) do(ctx context.Context, write func() error, apply func(context.Context) error) error {
 	if j == nil {
 		return apply(ctx)
