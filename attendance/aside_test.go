@@ -181,7 +181,7 @@ func TestUnusableEventsGoThroughTheJournal(t *testing.T) {
 				rdb := redis.NewClient(shared.(*redis.Client).Options())
 				defer rdb.Close()
 				rdb.AddHook(store)
-				j, err := journal.Open(t.TempDir(), journal.Options{Mode: mode, Away: func(err error) bool { return errors.Is(err, errAway) }})
+				j, err := journal.Open(t.TempDir(), journal.Options{Mode: mode, Judge: judge})
 				if err != nil {
 					t.Fatal(err)
 				}

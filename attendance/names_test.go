@@ -189,7 +189,7 @@ func TestNamesGoThroughTheJournal(t *testing.T) {
 		rdb := redis.NewClient(shared.(*redis.Client).Options())
 		defer rdb.Close()
 		rdb.AddHook(store)
-		j, err := journal.Open(dir, journal.Options{Mode: journal.Beside, Away: func(err error) bool { return errors.Is(err, errAway) }})
+		j, err := journal.Open(dir, journal.Options{Mode: journal.Beside, Judge: judge})
 		if err != nil {
 			t.Fatal(err)
 		}

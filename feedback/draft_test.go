@@ -313,7 +313,7 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 	t.Cleanup(server.Stop)
 	rdb := redis.NewClient(&redis.Options{Network: "unix", Addr: strings.TrimPrefix(server.URL(), "unix://"), DisableIdentity: true, MaxRetries: -1, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = rdb.Close() })
-	j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Away: func(error) bool { return true }})
+	j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Judge: func(error) (journal.Fault, string) { return journal.Away, "network" }})
 	if err != nil {
 		t.Fatal(err)
 	}

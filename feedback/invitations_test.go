@@ -131,7 +131,7 @@ func TestInvitationsGoThroughTheJournal(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		open := func(rdb redis.UniversalClient, mode journal.Mode) (*Store, *journal.Journal) {
-			j, err := journal.Open(t.TempDir(), journal.Options{Mode: mode, Away: func(error) bool { return true }})
+			j, err := journal.Open(t.TempDir(), journal.Options{Mode: mode, Judge: func(error) (journal.Fault, string) { return journal.Away, "network" }})
 			if err != nil {
 				t.Fatal(err)
 			}

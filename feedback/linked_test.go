@@ -287,7 +287,7 @@ func TestAnonymousBeatsLinked(t *testing.T) {
 func TestWavesWithTheStoreAway(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Away: func(error) bool { return true }})
+		j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Judge: func(error) (journal.Fault, string) { return journal.Away, "network" }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,9 @@
 //
 // Marks are entries without a place in the order of things: the latest under a key replaces the one before it, and what
 // stands beside a mark says nothing about it. They are for what must not be joined to its neighbours in time.
+//
+// The story in files: journal.go (entries in), drain.go (entries out: replayed or drained), refusal.go (entries that a store
+// which is there does not take: tried again, then listed for a person to decide).
 package journal
 
 import (
@@ -17,6 +20,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,25 +38,45 @@ const (
 	Beside             // only entries that could not be applied because the store is away
 )
 
+// Fault is at whose door an error of applying an entry lies.
+type Fault int
+
+// The faults.
+const (
+	Caller Fault = iota // the domain's own answer to what was asked: there is no such session, the answer was deleted
+	Away                // the store cannot be reached, or takes nothing now
+	Entry               // the store is there and cannot take this entry
+)
+
 // Options are what a journal is opened with.
 type Options struct {
 	Mode Mode
-	Away func(error) bool // Beside: tells that an error means the store is away, not that the entry is wrong
+	// Judge says at whose door an error of applying an entry lies, and why in a word of a fixed few, which may be shown. Nil: Caller.
+	Judge func(error) (fault Fault, why string)
+	// Probe says whether the store takes writes now. Nil: what Judge says of an error stands.
+	Probe func(context.Context) error
 }
 
 // Journal is an open log. A nil *Journal keeps nothing and applies everything at once.
 type Journal struct {
 	db       *bbolt.DB
 	options  Options
+	now      func() time.Time
 	handlers map[string]func(context.Context, json.RawMessage) error
-	pending  atomic.Int64 // entries that wait to be drained
+	kept     atomic.Int64 // Beside: entries in the log, all of which wait for the store
+	since    atomic.Int64 // Unix ns since which something has waited; 0: nothing does
 	awayAt   atomic.Int64 // Unix ns of the last failure, so that a dead store is not waited for by every request
+	broken   atomic.Bool  // the last write failed
+
+	draining sync.Mutex // held while entries are drained or tried again, and while refused entries are dropped
+	refusals refusals
 }
 
 var (
 	entries = []byte("entries") // sequence → entry
 	marked  = []byte("marks")   // kind and key → entry, after all entries
-	failed  = []byte("failed")  // entries that their owner refused when they were drained: they wait again after a restart
+	refused = []byte("refused") // bucket and key of an entry → refusal
+	failed  = []byte("failed")  // refused entries of a log of before there was "refused": they become entries again
 	meta    = []byte("meta")    // name → value, for Once
 )
 
@@ -71,8 +96,11 @@ type Mark struct {
 	Final     bool // only another final one takes its place
 }
 
-// Open opens the log in a directory, which is made if need be. A second process on the same directory gets an error, and
-// so does a file that is damaged. Entries that were refused in an earlier run wait once more.
+// ErrInUse says that another process has the log open.
+var ErrInUse = errors.New("is in use by another process: stop that one first")
+
+// Open opens the log in a directory, which is made if need be. A second process on the same directory gets ErrInUse, and
+// a file that is damaged another error. Entries that were refused in an earlier run are tried once more.
 func Open(dir string, o Options) (_ *Journal, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -87,7 +115,7 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("journal: %s is in use by another process: stop that one first", path)
+		return nil, fmt.Errorf("journal: %s %w", path, ErrInUse)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
 		return nil, damaged(path)
 	case err != nil:
@@ -97,7 +125,7 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 		return nil, errors.Join(damaged(path), db.Close())
 	}
 	db.MaxBatchDelay = 2 * time.Millisecond // one fsync for all that arrives meanwhile
-	j := &Journal{db: db, options: o, handlers: map[string]func(context.Context, json.RawMessage) error{}}
+	j := &Journal{db: db, options: o, now: time.Now, handlers: map[string]func(context.Context, json.RawMessage) error{}}
 	if err := db.Update(j.begin); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), db.Close())
 	}
@@ -116,15 +144,16 @@ func damaged(path string) error {
 	return fmt.Errorf("journal: %s is damaged: restore a copy of it, or move it away to start without it", path)
 }
 
-// begin makes the buckets, reads every entry once, and lets those that were refused wait again.
+// begin makes the buckets, reads every entry once, and lets those that were refused be tried again.
 func (j *Journal) begin(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{entries, marked, failed, meta} {
+	for _, name := range [][]byte{entries, marked, refused, failed, meta} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
 	err := tx.Bucket(failed).ForEach(func(k, text []byte) error {
-		return errors.Join(put(tx.Bucket(entries), bytes.Clone(text)), tx.Bucket(failed).Delete(k))
+		_, err := put(tx.Bucket(entries), bytes.Clone(text))
+		return errors.Join(err, tx.Bucket(failed).Delete(k))
 	})
 	if err != nil {
 		return err
@@ -136,10 +165,11 @@ func (j *Journal) begin(tx *bbolt.Tx) error {
 			return nil
 		}))
 	}
-	if j.options.Mode == Beside {
-		j.pending.Store(int64(n))
+	if j.options.Mode == Beside && n > 0 {
+		j.kept.Store(int64(n))
+		j.since.Store(j.now().UnixNano())
 	}
-	return err
+	return errors.Join(err, j.refusals.load(tx.Bucket(refused)))
 }
 
 // Close closes the log.
@@ -150,12 +180,40 @@ func (j *Journal) Close() error {
 	return j.db.Close()
 }
 
-// Pending is how many entries wait for the store to be back.
-func (j *Journal) Pending() int64 {
+// Stats is what waits in a log.
+type Stats struct {
+	Pending int64         // entries that wait for the store, also those that it refused and that are tried again
+	Refused int64         // entries that are not tried again by themselves: see List
+	Waited  time.Duration // for how long something has been pending without a break
+	Retried Retries
+}
+
+// Stats tells what waits.
+func (j *Journal) Stats() Stats {
 	if j == nil {
-		return 0
+		return Stats{}
 	}
-	return j.pending.Load()
+	s := j.refusals.stats()
+	if j.options.Mode == Beside {
+		s.Pending = max(0, j.kept.Load()-s.Refused)
+	}
+	if since := j.since.Load(); since != 0 && s.Pending > 0 {
+		s.Waited = j.now().Sub(time.Unix(0, since))
+	}
+	return s
+}
+
+// Pending is how many entries wait for the store to be back.
+func (j *Journal) Pending() int64 { return j.Stats().Pending }
+
+// Broken says why nothing can be kept: nil once a write has worked again.
+func (j *Journal) Broken() error {
+	if j == nil || !j.broken.Load() {
+		return nil
+	}
+	err := j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(meta).Put([]byte("probe"), []byte{}) })
+	j.broken.Store(err != nil)
+	return err
 }
 
 // Handle names who applies entries of a kind when they are replayed or drained. Call it before Replay, Drain and Do.
@@ -180,14 +238,14 @@ const (
 )
 
 // Do keeps an entry and applies it, in the order that the mode asks for. A nil error means that the entry is safe: in
-// the store, or on this disk.
+// the store, or on this disk, where it is listed if the store is there and cannot take it.
 func (j *Journal) Do(ctx context.Context, kind string, value any, apply func(context.Context) error) error {
-	return j.do(ctx, func() error { return j.write(kind, value) }, apply)
+	return j.do(ctx, func() ([]place, error) { return j.write(kind, value) }, apply)
 }
 
 // Keep is Do for marks: they are kept together or not at all.
 func (j *Journal) Keep(ctx context.Context, marks []Mark, apply func(context.Context) error) error {
-	return j.do(ctx, func() error { return j.mark(marks) }, apply)
+	return j.do(ctx, func() ([]place, error) { return j.mark(marks) }, apply)
 }
 
 // Note keeps marks of what is applied already, where the store forgets; beside a store there is nothing to keep.
@@ -195,24 +253,45 @@ func (j *Journal) Note(marks []Mark) error {
 	if !j.Ahead() {
 		return nil
 	}
-	return j.mark(marks)
+	_, err := j.mark(marks)
+	return err
 }
 
-func (j *Journal) do(ctx context.Context, write func() error, apply func(context.Context) error) error {
+func (j *Journal) do(ctx context.Context, write func() ([]place, error), apply func(context.Context) error) error {
 	if j == nil {
 		return apply(ctx)
 	}
 	if j.options.Mode == Ahead {
-		if err := write(); err != nil {
+		places, err := write()
+		if err != nil {
 			return err
 		}
-		return apply(context.WithoutCancel(ctx)) // it is kept: a caller who hangs up does not leave it half done
+		err = apply(context.WithoutCancel(ctx)) // it is kept: a caller who hangs up does not leave it half done
+		return j.excuse(places, err)
 	}
 	err := j.Try(ctx, apply)
-	if err == nil || !errors.Is(err, ErrAway) {
+	if err == nil {
+		return nil
+	}
+	if fault, _ := j.judge(err); fault == Caller {
 		return err
 	}
-	return write()
+	places, writeErr := write()
+	if writeErr != nil || errors.Is(err, ErrAway) {
+		return writeErr
+	}
+	return j.excuse(places, err)
+}
+
+// judge says at whose door an error lies.
+func (j *Journal) judge(err error) (fault Fault, why string) {
+	switch {
+	case errors.Is(err, ErrAway):
+		return Away, "away"
+	case j.options.Judge == nil:
+		return Caller, "invalid"
+	}
+	return j.options.Judge(err)
 }
 
 // Ahead says whether the journal is what survives a restart: the store forgets.
@@ -233,7 +312,10 @@ func (j *Journal) Try(ctx context.Context, f func(context.Context) error) error 
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := f(limited)
-	if err == nil || ctx.Err() != nil || !j.options.Away(err) {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if fault, _ := j.judge(err); fault != Away {
 		return err
 	}
 	j.awayAt.Store(time.Now().UnixNano())
@@ -282,50 +364,66 @@ func Compact(dir string) error {
 	return os.Rename(path+".new", path)
 }
 
-func (j *Journal) write(kind string, value any) error {
-	text, err := encode(kind, value, 0, false)
-	if err != nil {
-		return err
-	}
-	err = j.db.Batch(func(tx *bbolt.Tx) error { return put(tx.Bucket(entries), text) })
-	return j.written(1, err)
+// place is where an entry is kept.
+type place struct {
+	bucket, key string
+	text        []byte // what is kept there
 }
 
-// mark keeps or forgets marks in one transaction.
-func (j *Journal) mark(marks []Mark) error {
+func (j *Journal) write(kind string, value any) ([]place, error) {
+	text, err := encode(kind, value, 0, false)
+	if err != nil {
+		return nil, err
+	}
+	var key []byte
+	err = j.db.Batch(func(tx *bbolt.Tx) (err error) {
+		key, err = put(tx.Bucket(entries), text)
+		return err
+	})
+	return []place{{string(entries), string(key), text}}, j.written(1, err)
+}
+
+// mark keeps or forgets marks in one transaction, and returns where those are that it has kept.
+func (j *Journal) mark(marks []Mark) ([]place, error) {
 	texts := make([][]byte, len(marks))
 	for i, m := range marks {
 		var err error
 		if texts[i], err = encode(m.Kind, m.Value, m.Rank, m.Final); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	more := 0
+	var places, forgotten []place
 	err := j.db.Batch(func(tx *bbolt.Tx) error {
-		more = 0 // a batch may be tried twice
+		more, places, forgotten = 0, nil, nil // a batch may be tried twice
 		b := tx.Bucket(marked)
 		for i, m := range marks {
 			key := []byte(m.Kind + "\x00" + m.Key)
 			old := b.Get(key)
-			switch {
-			case m.Value == nil && old == nil, old != nil && !m.replaces(old):
+			if m.Value == nil && old == nil || old != nil && !m.replaces(old) {
 				continue
+			}
+			at := place{string(marked), string(key), texts[i]}
+			var err error
+			switch {
 			case m.Value == nil:
 				more--
-				if err := b.Delete(key); err != nil {
-					return err
-				}
-				continue
+				forgotten = append(forgotten, at)
+				err = b.Delete(key)
 			case old == nil:
 				more++
+				fallthrough
+			default:
+				places = append(places, at)
+				err = b.Put(key, texts[i])
 			}
-			if err := b.Put(key, texts[i]); err != nil {
+			if err != nil {
 				return err
 			}
 		}
-		return nil
+		return j.refusals.forget(tx, slices.Concat(places, forgotten)) // what was refused is there no more
 	})
-	return j.written(more, err)
+	return places, j.written(more, err)
 }
 
 // Revise replaces the marks of a kind by what revise makes of them, final from then on; nil leaves one as it is.
@@ -373,11 +471,18 @@ func (m Mark) replaces(kept []byte) bool {
 
 // written notes how many more entries wait for the store, if that is what they do.
 func (j *Journal) written(more int, err error) error {
+	j.broken.Store(err != nil)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if j.options.Mode == Beside {
-		j.pending.Add(int64(more))
+	if j.options.Mode != Beside {
+		return nil
+	}
+	j.kept.Add(int64(more))
+	if j.Pending() > 0 {
+		j.since.CompareAndSwap(0, j.now().UnixNano())
+	} else {
+		j.since.Store(0)
 	}
 	return nil
 }
@@ -394,124 +499,11 @@ func encode(kind string, value any, rank int, final bool) ([]byte, error) {
 	return text, nil
 }
 
-func put(b *bbolt.Bucket, text []byte) error {
+func put(b *bbolt.Bucket, text []byte) (key []byte, err error) {
 	n, err := b.NextSequence()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return b.Put(binary.BigEndian.AppendUint64(nil, n), text)
-}
-
-// Replay applies every entry, oldest first, then every mark, and keeps them. progress, if not nil, is told how many of
-// how many are done, refused of entries that their owner cannot take any more (their session is gone): they are passed over.
-func (j *Journal) Replay(ctx context.Context, progress func(done, of int), refused func(error)) error {
-	if j == nil {
-		return nil
-	}
-	return j.db.View(func(tx *bbolt.Tx) error {
-		of, done := tx.Bucket(entries).Stats().KeyN+tx.Bucket(marked).Stats().KeyN, 0
-		replay := func(_, text []byte) error {
-			if err := j.apply(ctx, text); err != nil && ctx.Err() == nil && refused != nil {
-				refused(fmt.Errorf("journal entry: %w", err))
-			}
-			done++
-			if progress != nil {
-				progress(done, of)
-			}
-			return ctx.Err()
-		}
-		if err := tx.Bucket(entries).ForEach(replay); err != nil {
-			return err
-		}
-		return tx.Bucket(marked).ForEach(replay)
-	})
-}
-
-func (j *Journal) apply(ctx context.Context, text []byte) error {
-	var e entry
-	if err := json.Unmarshal(text, &e); err != nil {
-		return err
-	}
-	handle := j.handlers[e.Kind]
-	if handle == nil {
-		return fmt.Errorf("nobody handles entries of kind %q", e.Kind)
-	}
-	return handle(ctx, e.Data)
-}
-
-// drainBatch is how many entries are drained between two deletions.
-const drainBatch = 200
-
-// Drain applies and removes what waits, oldest first and marks last, until nothing waits or the store is away again;
-// refused, if not nil, is told of entries that the store is there for and still cannot take: they are set aside in the log.
-func (j *Journal) Drain(ctx context.Context, refused func(error)) error {
-	for _, bucket := range [][]byte{entries, marked} {
-		for j.Pending() > 0 {
-			keys, texts, err := j.head(bucket, drainBatch)
-			if err != nil {
-				return err
-			}
-			if len(keys) == 0 {
-				break
-			}
-			if err := j.drain(ctx, bucket, keys, texts, refused); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (j *Journal) drain(ctx context.Context, bucket []byte, keys, texts [][]byte, refused func(error)) error {
-	for i, text := range texts {
-		err := j.apply(ctx, text)
-		if err != nil && (ctx.Err() != nil || j.options.Away(err)) {
-			return errors.Join(err, j.remove(bucket, keys[:i], texts[:i], nil))
-		}
-		if err != nil {
-			if refused != nil {
-				refused(err)
-			}
-			if err := j.remove(bucket, keys[i:i+1], texts[i:i+1], text); err != nil {
-				return err
-			}
-		}
-	}
-	return j.remove(bucket, keys, texts, nil)
-}
-
-func (j *Journal) head(bucket []byte, n int) (keys, texts [][]byte, err error) {
-	err = j.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucket).Cursor()
-		for k, v := c.First(); k != nil && len(keys) < n; k, v = c.Next() {
-			keys, texts = append(keys, bytes.Clone(k)), append(texts, bytes.Clone(v))
-		}
-		return nil
-	})
-	return keys, texts, err
-}
-
-// remove deletes entries that are done, but for marks that were replaced meanwhile; keep, if not nil, is put among the
-// failed ones.
-func (j *Journal) remove(bucket []byte, keys, texts [][]byte, keep []byte) error {
-	removed := int64(0)
-	err := j.db.Update(func(tx *bbolt.Tx) error {
-		removed = 0
-		b := tx.Bucket(bucket)
-		for i, k := range keys {
-			if !bytes.Equal(b.Get(k), texts[i]) {
-				continue
-			}
-			removed++
-			if err := b.Delete(k); err != nil {
-				return err
-			}
-		}
-		if keep != nil {
-			return put(tx.Bucket(failed), keep)
-		}
-		return nil
-	})
-	j.pending.Add(-removed)
-	return err
+	key = binary.BigEndian.AppendUint64(nil, n)
+	return key, b.Put(key, text)
 }

@@ -17,11 +17,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var errAway = errors.New("away")
+var (
+	errAway = errors.New("away")
+	errBad  = errors.New("wrong entry")
+)
+
+// judge is what a store would say of its errors.
+func judge(err error) (Fault, string) {
+	switch {
+	case errors.Is(err, errAway):
+		return Away, "network"
+	case errors.Is(err, errBad):
+		return Entry, "wrongtype"
+	}
+	return Caller, "invalid"
+}
 
 func openJournal(t *testing.T, dir string, mode Mode) *Journal {
 	t.Helper()
-	j, err := Open(dir, Options{Mode: mode, Away: func(err error) bool { return errors.Is(err, errAway) }})
+	j, err := Open(dir, Options{Mode: mode, Judge: judge})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +84,9 @@ func TestBesideKeepsOnlyWhatTheStoreCouldNotTake(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	j := openJournal(t, dir, Beside)
-	refused := errors.New("wrong entry")
-	if err := j.Do(t.Context(), "n", 0, func(context.Context) error { return refused }); !errors.Is(err, refused) {
-		t.Errorf("an entry that the store refuses is not safe: %v", err)
+	gone := errors.New("no such session")
+	if err := j.Do(t.Context(), "n", 0, func(context.Context) error { return gone }); !errors.Is(err, gone) {
+		t.Errorf("the domain's answer was lost: %v", err)
 	}
 	if err := j.Do(t.Context(), "n", 1, func(context.Context) error { return errAway }); err != nil {
 		t.Fatal(err)
@@ -90,14 +104,11 @@ func TestBesideKeepsOnlyWhatTheStoreCouldNotTake(t *testing.T) {
 	if again.Pending() != 2 {
 		t.Errorf("pending after reopening %d", again.Pending())
 	}
-	gone := true
+	away := true
 	var got []int
 	Handle(again, "n", func(_ context.Context, n int) error {
-		if gone {
+		if away {
 			return errAway
-		}
-		if n == 1 {
-			return refused
 		}
 		got = append(got, n)
 		return nil
@@ -105,13 +116,12 @@ func TestBesideKeepsOnlyWhatTheStoreCouldNotTake(t *testing.T) {
 	if err := again.Drain(t.Context(), nil); !errors.Is(err, errAway) || again.Pending() != 2 {
 		t.Errorf("drained into a store that is away: %v, pending %d", err, again.Pending())
 	}
-	gone = false
-	var told []string
-	if err := again.Drain(t.Context(), func(err error) { told = append(told, err.Error()) }); err != nil {
+	away = false
+	if err := again.Drain(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]int{2}, got); diff != "" || again.Pending() != 0 || len(told) != 1 {
-		t.Errorf("%s, pending %d, told %v", diff, again.Pending(), told)
+	if diff := cmp.Diff([]int{1, 2}, got); diff != "" || again.Pending() != 0 {
+		t.Errorf("%s, pending %d", diff, again.Pending())
 	}
 }
 
@@ -144,7 +154,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	j := openJournal(t, dir, Ahead)
-	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+	if _, err := Open(dir, Options{}); err == nil || !errors.Is(err, ErrInUse) {
 		t.Errorf("opened twice: %v", err)
 	}
 	if err := j.Do(t.Context(), "stranger", 1, func(context.Context) error { return nil }); err != nil {
@@ -177,7 +187,7 @@ func TestDamageIsSaidInOneLine(t *testing.T) {
 		var writers sync.WaitGroup
 		for range 300 {
 			writers.Go(func() {
-				if err := j.write("s", strings.Repeat("x", 500)); err != nil {
+				if _, err := j.write("s", strings.Repeat("x", 500)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -267,7 +277,8 @@ func TestMarksAreDrained(t *testing.T) {
 	var got []int
 	Handle(again, "n", func(_ context.Context, n int) error {
 		if got = append(got, n); n == 2 {
-			return again.mark([]Mark{{Kind: "n", Key: "b", Value: 5}})
+			_, err := again.mark([]Mark{{Kind: "n", Key: "b", Value: 5}})
+			return err
 		}
 		return nil
 	})
