@@ -1,10 +1,7 @@
 package handlers
 
 import (
-	"context"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 
@@ -49,7 +46,7 @@ var errMethod = &failure{
 }
 
 // asFailure is the only place where an error of the domains becomes a status. What it does not know is internal.
-func asFailure(err error) *failure {
+func (s *server) asFailure(err error) *failure {
 	var f *failure
 	var problems problem.Problems
 	switch {
@@ -83,18 +80,15 @@ func asFailure(err error) *failure {
 		return badRequest("decision is approve or hide.")
 	case errors.As(err, &problems):
 		return &failure{status: http.StatusUnprocessableEntity, code: "invalid", detail: "The definition has mistakes.", problems: problems}
-	case isAway(err):
+	case s.Away(err):
 		return unavailable(err)
 	}
 	return &failure{status: http.StatusInternalServerError, code: "internal", detail: "Something went wrong on our side.", cause: err}
 }
 
-// isAway says whether err is about the way to the store, or about a caller who gave up waiting.
-func isAway(err error) bool {
-	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-}
+// statusHungUp is what a request is logged and counted as whose caller did not wait for the answer. No standard code says
+// so; this is the one of nginx. It is nobody's failure.
+const statusHungUp = 499
 
 // codeUnauthorized is the failure of who is not signed in; a wrong webhook signature is another.
 const codeUnauthorized = "unauthorized"
@@ -117,7 +111,11 @@ type problemItem struct {
 
 // fail writes err as a page to people and as a problem to programs. Causes go to the log, never to the caller.
 func (s *server) fail(c *gin.Context, err error) {
-	f := asFailure(err)
+	if c.Request.Context().Err() != nil {
+		c.Status(statusHungUp)
+		return
+	}
+	f := s.asFailure(err)
 	if f.cause != nil {
 		s.Log.ErrorContext(c.Request.Context(), "request failed", "request", requestID(c), "route", c.FullPath(), "cause", f.cause)
 	}

@@ -62,7 +62,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Wall    func() time.Time            // optional: what logins and links expire by, where Now leaps; Now
-	Ready   func(context.Context) error // nil error: the store answers
+	Ready   func(context.Context) error // nil: all can be kept and shown; else why not, in words that may leave the house
+	Away    func(error) bool            // says whether an error means that the store cannot be reached, or takes nothing now
 	Context context.Context             // ends when the server starts to drain; open streams end with it
 
 	Version  string // optional, shown at the foot of pages
@@ -75,7 +76,7 @@ func (d Deps) Validate() error {
 	for name, absent := range map[string]bool{
 		"Attendance": d.Attendance == nil, "Feedback": d.Feedback == nil, "Metrics": d.Metrics == nil,
 		"PublicURL": d.PublicURL == nil, "OrganiserToken": d.OrganiserToken == "", "Key (≥ 32 bytes)": len(d.Key) < 32,
-		"MinimumGroup (≥ 1)": d.MinimumGroup < 1, "Log": d.Log == nil, "Now": d.Now == nil, "Ready": d.Ready == nil,
+		"MinimumGroup (≥ 1)": d.MinimumGroup < 1, "Log": d.Log == nil, "Now": d.Now == nil, "Ready": d.Ready == nil, "Away": d.Away == nil,
 		"Context": d.Context == nil,
 	} {
 		if absent {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -110,7 +112,7 @@ func newSite(t *testing.T, rdb redis.UniversalClient, prefix string, change ...f
 			fmt.Fprintln(w, "up 1")
 		}),
 		PublicURL: public, OrganiserToken: organiserToken, Key: key, MinimumGroup: 5,
-		Log: slog.New(slog.NewJSONHandler(s.log, nil)), Now: clock, Ready: func(ctx context.Context) error { return rdb.Ping(ctx).Err() },
+		Log: slog.New(slog.NewJSONHandler(s.log, nil)), Now: clock, Ready: func(ctx context.Context) error { return rdb.Ping(ctx).Err() }, Away: away,
 		Context: ctx, Version: "test", Embedded: true,
 	}
 	for _, c := range change {
@@ -123,6 +125,12 @@ func newSite(t *testing.T, rdb redis.UniversalClient, prefix string, change ...f
 		t.Fatal(err)
 	}
 	return s
+}
+
+// away knows how a client of a store that is gone fails.
+func away(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, redis.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // each runs f on a service over each store.

@@ -193,7 +193,7 @@ func (s *server) healthz(c *gin.Context) error {
 // readyz handles GET /readyz: the store answers, too.
 func (s *server) readyz(c *gin.Context) error {
 	if err := s.Ready(c.Request.Context()); err != nil {
-		return unavailable(err)
+		return &failure{status: http.StatusServiceUnavailable, code: "unavailable", detail: sentence(err)}
 	}
 	return respond(c, http.StatusOK, gin.H{"status": "ready"})
 }

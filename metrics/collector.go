@@ -10,21 +10,23 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/internal/journal"
 )
 
 // Sources is where a scrape reads what this process does not count itself. Every field must be set, but Webhooks may be
 // empty.
 type Sources struct {
-	Attendance     Attendance
-	Feedback       Feedback
-	AsideEvents    func(context.Context) (int, error) // authentic events and answers that no session claims or that are of no use
-	JournalPending func() int                         // entries on disk that Redis has not taken yet
-	Pools          func() map[string]Pool             // connection pools to Redis, by name
-	Webhooks       []string                           // names of the configured sources
-	Store          string                             // "redis" or "embedded"
-	Version        string                             // of the program
-	Now            func() time.Time
-	Log            *slog.Logger
+	Attendance  Attendance
+	Feedback    Feedback
+	AsideEvents func(context.Context) (int, error) // authentic events and answers that no session claims or that are of no use
+	Journal     func() journal.Stats               // what waits on this replica's disk
+	Trouble     func(context.Context) string       // why the store takes nothing now, in a word of a fixed few; empty: it does
+	Pools       func() map[string]Pool             // connection pools to Redis, by name
+	Webhooks    []string                           // names of the configured sources
+	Store       string                             // "redis" or "embedded"
+	Version     string                             // of the program
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Attendance is what a scrape needs of the attendance domain.
@@ -94,7 +96,11 @@ var (
 	aside = desc("jauge_aside_events", "",
 		"Authentic events and answers kept aside: no session claims their room, or they cannot be used, or not whole.")
 	redisUp = desc("jauge_redis_up", "",
-		"Whether everything could be read from the store for this scrape.")
+		"Whether the store takes writes now: 0 also while it is full, read-only, loading or refuses us.")
+	redisTrouble = desc("jauge_redis_trouble", "",
+		"Why jauge_redis_up is 0: the first word of the store's answer, or what is wrong on the way to it; 1, absent while it is up.", "why")
+	collectSuccess = desc("jauge_collect_success", "",
+		"Whether everything could be read from the store in time for this scrape.")
 	collectDuration = desc("jauge_collect_duration_seconds", "seconds",
 		"Time that reading the store took for this scrape.")
 )
@@ -103,7 +109,7 @@ var (
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessionInfo, sessionLive, sessionAttendees, sessionConnections, sessionPeak, sessionUnique, sessionReported,
-		sessionReplay, sessionRegistered, sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, collectDuration,
+		sessionReplay, sessionRegistered, sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, redisTrouble, collectSuccess, collectDuration,
 	} {
 		ch <- d
 	}
@@ -116,13 +122,25 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(c.ctx, scrapeTimeout)
 	defer cancel()
 	err := c.read(ctx, ch)
-	up := 1.0
+	success := 1.0
 	if err != nil {
-		up = 0
+		success = 0
 		c.Log.WarnContext(ctx, "metrics: the store could not be read for a scrape", "error", err)
 	}
-	gauge(ch, redisUp, up)
+	gauge(ch, collectSuccess, success)
+	c.health(ch)
 	gauge(ch, collectDuration, c.Now().Sub(start).Seconds())
+}
+
+// health asks the store by itself: a read that takes long is another matter than a store that takes nothing.
+func (c collector) health(ch chan<- prometheus.Metric) {
+	why := c.Trouble(c.ctx)
+	if why == "" {
+		gauge(ch, redisUp, 1)
+		return
+	}
+	gauge(ch, redisUp, 0)
+	gauge(ch, redisTrouble, 1, why)
 }
 
 func (c collector) read(ctx context.Context, ch chan<- prometheus.Metric) error {

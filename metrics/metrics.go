@@ -1,6 +1,6 @@
 // Package metrics declares every Prometheus metric of jauge. What is counted in this process has a method here, so that
 // nobody else needs the Prometheus client; what is known of the sessions is read once per scrape (collector.go), so that
-// several replicas on one Redis show the same figures. pool.go shows the connections to Redis.
+// several replicas on one Redis show the same figures. pool.go shows the connections to Redis, journal.go what waits on disk.
 //
 // No label ever carries an attendee, an occurrence or the text of an error.
 package metrics
@@ -58,10 +58,7 @@ func New(registry *prometheus.Registry, s Sources) *Metrics {
 	registry.MustRegister(m.events, m.refused, m.webhooks, m.submissions, m.requests,
 		constant("jauge_build_info", "The running version of jauge; always 1.", "version", s.Version),
 		constant("jauge_store_info", "Where the counts are kept, redis or embedded; always 1.", "store", s.Store),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "jauge_journal_pending",
-			Help: "Events and answers kept on this replica's disk that Redis has not taken yet.",
-		}, func() float64 { return float64(s.JournalPending()) }),
+		journalCollector{s.Journal},
 		pools{s.Pools},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

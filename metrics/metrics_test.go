@@ -21,6 +21,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/internal/journal"
 	"jauge/internal/text"
 )
 
@@ -82,8 +83,11 @@ func sources() Sources {
 				{ID: "filiere", Suppressed: true, Choices: []feedback.ChoiceResult{{Value: "droit"}}},
 			}}}, nil
 		}),
-		AsideEvents:    func(context.Context) (int, error) { return 3, nil },
-		JournalPending: func() int { return 7 },
+		AsideEvents: func(context.Context) (int, error) { return 3, nil },
+		Journal: func() journal.Stats {
+			return journal.Stats{Pending: 7, Refused: 2, Waited: 90 * time.Second, Retried: journal.Retries{Applied: 3, Refused: 1}}
+		},
+		Trouble: func(context.Context) string { return "" },
 		Pools: func() map[string]Pool {
 			return map[string]Pool{"main": {Hits: 90, Misses: 4, Timeouts: 1, Stale: 2, Waited: 1500 * time.Millisecond, Total: 5, Idle: 3}}
 		},
@@ -224,7 +228,8 @@ func TestStoreAway(t *testing.T) {
 			s.Log = slog.New(slog.NewTextHandler(&log, nil))
 			m := New(prometheus.NewRegistry(), s)
 			got := scrape(t, m, "text/plain")
-			tt.served["jauge_redis_up 0"] = true
+			tt.served["jauge_collect_success 0"] = true
+			tt.served["jauge_redis_up 1"] = true // that something could not be read is another matter
 			tt.served["jauge_collect_duration_seconds 0.25"] = true
 			tt.served["jauge_journal_pending 7"] = true
 			for series, want := range tt.served {
@@ -236,6 +241,19 @@ func TestStoreAway(t *testing.T) {
 				t.Errorf("the log does not say why: %q", &log)
 			}
 		})
+	}
+}
+
+// TestTroubleSaysWhy: the store is asked by itself, and one that takes nothing is down whatever can be read of it.
+func TestTroubleSaysWhy(t *testing.T) {
+	t.Parallel()
+	s := sources()
+	s.Trouble = func(context.Context) string { return "READONLY" }
+	got := scrape(t, New(prometheus.NewRegistry(), s), "text/plain")
+	for _, series := range []string{"jauge_redis_up 0", `jauge_redis_trouble{why="READONLY"} 1`, "jauge_collect_success 1", "jauge_session_live"} {
+		if !strings.Contains(got, "\n"+series) {
+			t.Errorf("%s is not served", series)
+		}
 	}
 }
 
@@ -255,7 +273,7 @@ func TestScrapeIsBoundedByTheScraper(t *testing.T) {
 	if !bounded {
 		t.Error("the read has no deadline")
 	}
-	if !strings.Contains(w.Body.String(), "jauge_redis_up 0") {
+	if !strings.Contains(w.Body.String(), "jauge_collect_success 0") {
 		t.Errorf("a cancelled scrape: status %d", w.Code)
 	}
 }

@@ -27,6 +27,7 @@ type cli struct {
 	Simulate simulateCmd `cmd:"" help:"Post what a session's platforms would post, signed, and print the truth it played as JSON."`
 	Check    checkCmd    `cmd:"" help:"Validate the whole configuration: all mistakes at once, exit 2 if there are any."`
 	Verify   verifyCmd   `cmd:"" help:"Recompute every count from the marks and compare: exit 1 on drift."`
+	Journal  journalCmd  `cmd:"" help:"List what waits on this disk and what the store refused; offer it again, or drop it."`
 	Surveys  surveysCmd  `cmd:"" help:"List the ready surveys, or print one to be changed."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
@@ -64,7 +65,7 @@ func run(args []string, out output) int {
 		fmt.Fprintf(out.err, "jauge: %v\nTry: jauge --help\n", err)
 		return exitWrong
 	}
-	return report(ctx.Run(out), out.err)
+	return report(ctx.Run(&c, out), out.err)
 }
 
 // report prints an error, a line per problem, and gives the exit code.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,6 +145,19 @@ func (p *program) do(method, path string, header http.Header, body []byte) (int,
 		p.t.Fatal(err)
 	}
 	return answer.StatusCode, text
+}
+
+// command runs another command beside the service, in a process of its own, on the same configuration.
+func (p *program) command(args ...string) (code int, out, err string) {
+	p.t.Helper()
+	var o, e bytes.Buffer
+	cmd := exec.Command(os.Args[0], args...) //nolint:gosec // this very binary
+	if !slices.Contains(args, "--config") {
+		cmd.Args = append(cmd.Args, p.args[1:]...)
+	}
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, &o, &e
+	_ = cmd.Run() // how it ended is its code
+	return cmd.ProcessState.ExitCode(), o.String(), e.String()
 }
 
 // api reads a JSON object as the organiser.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -66,23 +68,106 @@ func newRedis(o *redis.UniversalOptions) redis.UniversalClient {
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewUniversalClient(o)
+	rdb := redis.NewUniversalClient(o)
+	rdb.AddHook(transport{})
+	return rdb
 }
 
-// away tells that an error means Redis cannot be reached or will not serve us now (loading, read-only, full, a wrong
-// password), not that the entry itself is wrong. What Redis says counts as away unless a script or a type is at fault: the
-// journal keeps too much rather than too little.
-func away(err error) bool {
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrAway) ||
-		errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) || errors.Is(err, redis.ErrClosed) {
-		return true
-	}
+// errTransport marks what came back from the client without being an answer of the server: no connection, no TLS, no answer
+// in time, no master, a pool that is empty.
+var errTransport = errors.New("no answer from Redis")
+
+// transport is a hook that marks such errors where they arise: go-redis has no common type for them.
+type transport struct{}
+
+func mark(err error) error {
 	var reply redis.Error
-	if !errors.As(err, &reply) || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
-		return false
+	if err == nil || errors.As(err, &reply) {
+		return err
 	}
-	return !strings.Contains(reply.Error(), "script") && !redis.HasErrorPrefix(err, "WRONGTYPE")
+	return fmt.Errorf("%w: %w", errTransport, err)
+}
+
+// DialHook implements redis.Hook.
+func (transport) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := next(ctx, network, address)
+		return conn, mark(err)
+	}
+}
+
+// ProcessHook implements redis.Hook.
+func (transport) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { return mark(next(ctx, cmd)) }
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (transport) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := mark(next(ctx, cmds))
+		for _, cmd := range cmds {
+			if one := cmd.Err(); one != nil {
+				cmd.SetErr(mark(one))
+			}
+		}
+		return err
+	}
+}
+
+// replies are the first words of a server's errors by which it says that it does not serve us now, or not on this node.
+// https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word is the kind of error.
+var replies = []string{
+	"OOM", "READONLY", "NOREPLICAS", "MISCONF", "BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK",
+	"NOAUTH", "WRONGPASS", "NOPERM", "NOSCRIPT", "UNKILLABLE", "EXECABORT",
+}
+
+// judge says at whose door an error of the store lies, and why in a word of a fixed few. It is the only place that reads
+// what Redis answers. Unknown answers mean that Redis is away: the journal keeps too much rather than too little.
+func judge(err error) (fault journal.Fault, why string) {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return judgeTransport(err)
+	}
+	word, _, _ := strings.Cut(reply.Error(), " ")
+	switch {
+	case errors.Is(err, redis.Nil), errors.Is(err, redis.TxFailedErr):
+		return journal.Caller, "invalid"
+	case word == "WRONGTYPE":
+		return journal.Entry, word
+	case word == "ERR" && strings.Contains(reply.Error(), "user_script"): // raised in our own script, not by the server on its way to it
+		return journal.Entry, "script"
+	case slices.Contains(replies, word):
+		return journal.Away, word
+	}
+	return journal.Away, "other"
+}
+
+func judgeTransport(err error) (journal.Fault, string) {
+	var network net.Error
+	isNetwork := errors.As(err, &network)
+	if !isNetwork && !errors.Is(err, errTransport) && !errors.Is(err, journal.ErrAway) && !errors.Is(err, context.DeadlineExceeded) {
+		return journal.Caller, "invalid"
+	}
+	var verification *tls.CertificateVerificationError
+	var alert tls.AlertError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &verification), errors.As(err, &alert), errors.As(err, &record):
+		return journal.Away, "tls"
+	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
+		return journal.Away, "pool"
+	case errors.Is(err, context.DeadlineExceeded), isNetwork && network.Timeout():
+		return journal.Away, "timeout"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return journal.Away, "refused"
+	}
+	return journal.Away, "network"
+}
+
+// away says whether an error means that the store cannot be reached, or takes nothing now.
+func away(err error) bool {
+	fault, _ := judge(err)
+	return err != nil && fault == journal.Away
 }
 
 // quiet keeps go-redis' own log lines, several per failed dial, out of ours: what matters is counted and logged here.

@@ -67,7 +67,6 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		if s.embedded != nil || !away(err) {
 			return err
 		}
-		log.Warn("Redis is away: events and answers go to the journal until it is back")
 	}
 
 	streams, endStreams := context.WithCancel(context.Background())
@@ -82,6 +81,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 	}
 	var background sync.WaitGroup
 	background.Go(func() { s.tend(ctx, c, log) })
+	background.Go(func() { s.control(ctx, c.DataDir, log) })
 	failed := make(chan error, len(servers))
 	for _, server := range servers {
 		background.Go(func() {
@@ -147,8 +147,8 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 			answers, err := s.feedback.AsideCount(ctx)
 			return int(events + answers), err
 		},
-		JournalPending: func() int { return int(s.journal.Pending()) },
-		Pools:          s.pools, Webhooks: names(c.Sources), Store: s.name(), Version: version, Now: now, Log: log,
+		Journal: s.journal.Stats, Trouble: s.trouble,
+		Pools: s.pools, Webhooks: names(c.Sources), Store: s.name(), Version: version, Now: now, Log: log,
 	})
 	if s.embedded == nil { // there, the journal is read again at each start
 		s.attendance.Observe(m.Event)
@@ -168,7 +168,7 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 	d := handlers.Deps{
 		Attendance: s.attendance, Feedback: s.feedback, Surveys: s.surveys, Series: c.Series, Sources: sources,
 		Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
-		TrustedProxies: c.TrustedProxies, Log: log, Now: now, Wall: time.Now, Ready: s.ready, Context: streams, Version: version, Embedded: s.embedded != nil,
+		TrustedProxies: c.TrustedProxies, Log: log, Now: now, Wall: time.Now, Ready: s.ready, Away: away, Context: streams, Version: version, Embedded: s.embedded != nil,
 	}
 	if c.MetricsListen == "" {
 		d.MetricsHandler = v.metrics
@@ -204,14 +204,6 @@ func (a answersScrape) Scrape(ctx context.Context, sessions []attendance.Session
 	return results, nil
 }
 
-// ready says whether the service can answer everything: nil, or why not.
-func (s *stores) ready(ctx context.Context) error {
-	if !s.configured.Load() {
-		return errors.New("the sessions are not in the store yet")
-	}
-	return s.rdb.Ping(ctx).Err()
-}
-
 func (s *stores) pools() map[string]metrics.Pool {
 	stats := s.rdb.PoolStats()
 	return map[string]metrics.Pool{"main": {
@@ -236,17 +228,16 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
 	reclaimed, silence, expired := time.Now(), time.Now().Add(hearAgain), time.Time{}
+	watch := watcher{stores: s, log: log}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		watch.look(ctx)
 		if !s.configured.Load() {
-			switch err := s.configure(ctx, c); {
-			case err == nil:
-				log.Info("Redis is there")
-			case errors.Is(err, errOtherKey):
+			if err := s.configure(ctx, c); errors.Is(err, errOtherKey) {
 				log.Error("nothing can be stored", "error", err)
 			}
 		}
@@ -304,10 +295,41 @@ func (s *stores) drain(ctx context.Context, log *slog.Logger) {
 	if waiting == 0 {
 		return
 	}
-	err := s.journal.Drain(ctx, func(err error) { log.Error("an entry of the journal was refused and kept aside", "error", err) })
-	if err == nil {
-		log.Info("journal drained", "entries", waiting)
+	err := s.journal.Drain(ctx, func(err error) {
+		_, why := judge(err)
+		log.Error("the store refused an entry of the journal, which stays there: see jauge journal list", "why", why)
+	})
+	if now := s.journal.Pending(); err == nil && now < waiting {
+		log.Info("journal drained", "entries", waiting-now)
 	}
+}
+
+// watcher tells the log when the store goes away, why, and when it is back.
+type watcher struct {
+	*stores
+	log    *slog.Logger
+	why    string // the last trouble; empty: none
+	looked time.Time
+}
+
+// lookEvery is how often a store is probed that was well; one in trouble is at each tick.
+const lookEvery = 5 * time.Second
+
+func (w *watcher) look(ctx context.Context) {
+	if w.why == "" && w.journal.Pending() == 0 && time.Since(w.looked) < lookEvery {
+		return
+	}
+	w.looked = time.Now()
+	why := w.trouble(ctx)
+	switch {
+	case ctx.Err() != nil || why == w.why:
+		return
+	case why != "":
+		w.log.Warn("Redis is away: events and answers go to the journal until it is back", "why", why)
+	default:
+		w.log.Info("Redis is there")
+	}
+	w.why = why
 }
 
 // httpServer is one server with its listener.

@@ -49,13 +49,14 @@ func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
 	if s.key, err = secretKey(c); err != nil {
 		return nil, err
 	}
-	mode := journal.Options{Mode: journal.Beside, Away: away}
+	mode := journal.Options{Mode: journal.Beside, Judge: judge, Probe: s.probe}
 	if c.RedisURL == "" {
-		mode = journal.Options{Mode: journal.Ahead}
+		mode.Mode = journal.Ahead
 		if s.embedded, err = embedded.Start(); err != nil {
 			return nil, fmt.Errorf("embedded store: %w", err)
 		}
 		s.rdb = s.embedded.Client()
+		s.rdb.AddHook(transport{})
 	} else {
 		options, err := redisOptions(c.RedisURL)
 		if err != nil {
@@ -159,6 +160,40 @@ func (s *stores) configure(ctx context.Context, c *Config) error {
 		return err
 	}
 	s.configured.Store(true)
+	return nil
+}
+
+// probePatience is how long the store has for the probe.
+const probePatience = time.Second
+
+// probe writes something: a store that is full, read-only or without its replicas still answers a PING.
+func (s *stores) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	return s.rdb.Set(ctx, keyPrefix+"probe", "", time.Minute).Err()
+}
+
+// trouble says why the store takes nothing now, in a word of a fixed few; empty: it does.
+func (s *stores) trouble(ctx context.Context) string {
+	err := s.probe(ctx)
+	if err == nil {
+		return ""
+	}
+	_, why := judge(err)
+	return why
+}
+
+// ready says whether the service can keep and show everything: nil, or why not, in words that may leave the house.
+func (s *stores) ready(ctx context.Context) error {
+	if s.journal.Broken() != nil {
+		return errors.New("the journal on disk cannot be written")
+	}
+	if why := s.trouble(ctx); why != "" {
+		return fmt.Errorf("redis takes nothing: %s", why)
+	}
+	if !s.configured.Load() {
+		return errors.New("the sessions are not in the store yet")
+	}
 	return nil
 }
 
