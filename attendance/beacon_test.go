@@ -86,9 +86,8 @@ func TestBeaconAndTotalsOfOneSession(t *testing.T) {
 		if err := s.Arrive(ctx, "talk", "too late"); !errors.Is(err, ErrOver) {
 			t.Errorf("after the end: %v", err)
 		}
-		sum, err := s.Summary(ctx, "talk")
-		if err != nil || sum.Attended != 320 || sum.Watch != f.Watch {
-			t.Errorf("%+v %v", sum, err)
+		if sum := summary(t, s, "talk"); sum.Attended != 320 || sum.Watch != f.Watch {
+			t.Errorf("%+v", sum)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import "time"
 // Figures is what is known of one session at one moment. A nil pointer means "not known on this platform", never 0.
 type Figures struct {
 	Session     Session
+	AsOf        time.Time // the moment of all of it
 	State       State
 	StartedAt   time.Time // zero: not yet
 	EndedAt     time.Time // zero: not yet
@@ -46,10 +47,16 @@ const (
 	FromPlatform Provenance = "reported" // the platform's own totals
 )
 
-// Summary is what needs every person's marks to be read: dearer than Figures, so it is kept for some seconds.
+// Status is what is known of one session at one moment: its counts, and what needs every person's marks.
+type Status struct {
+	Figures
+	Summary *Summary // nil: not known on this platform, or not yet
+}
+
+// Summary is what needs every person's marks to be read: dearer than Figures, so it is kept for a while: see Status.
 type Summary struct {
 	Attended  int           // stays of at least AttendedAfter
-	Completed int           // stays of at least CompletedShare of the live time
+	Completed int           // of those who attended, stays of at least CompletedShare of the live time
 	Watch     time.Duration // missing leaves closed at the occurrence's end
 	WatchLow  time.Duration // missing leaves closed at the last evidence of that person
 }

@@ -402,6 +402,26 @@ func (t *tally) change(at, by int64) {
 	}
 }
 
+// counts is what record.lua keeps of a set, made of the set itself. The automatic close is left out: it is not stored.
+func (m *marks) counts(plannedEnd int64) (counts, *tally) {
+	t, live, ended := m.count(plannedEnd, m.last), int64(0), int64(0)
+	for _, end := range m.ends(plannedEnd, m.last) {
+		if end == open {
+			live++
+		} else {
+			ended = max(ended, end)
+		}
+	}
+	return counts{
+		"present": int64(t.present), "connections": int64(t.connections), "unique": int64(t.unique),
+		"peak": int64(t.peak), "peak_at": t.peakAt, "measured": int64(t.measured), "watch": t.watch, "filled": t.filled, "started": t.started,
+		"occurrences": int64(len(m.occurrences)), "anomalies": int64(t.anomalies), "live": live, "ended": ended, "last": m.last,
+		"registered": int64(t.registered), "registered_seen": int64(t.registeredSeen), "replayed": int64(t.replayed),
+		"reported": int64(t.reported), "reported_watch": t.reportedWatch,
+		"base": t.until, // open visits are in watch until then
+	}, t
+}
+
 // floorSecond is the second that a millisecond belongs to.
 func floorSecond(ms int64) int64 {
 	if ms < 0 {
@@ -438,8 +458,8 @@ func (p *personTally) row(id string, until, live int64) Row {
 	r := Row{
 		Attendee: id, Watch: time.Duration(watch) * time.Millisecond, WatchLow: time.Duration(low) * time.Millisecond,
 		Attended: watch >= AttendedAfter.Milliseconds(), Provenance: FromMarks,
-		Completed: live > 0 && float64(watch) >= CompletedShare*float64(live),
 	}
+	r.Completed = r.Attended && float64(watch) >= CompletedShare*float64(live) // in a short session, all of it is no attendance
 	switch {
 	case len(p.visits) == 0:
 		r.Provenance = FromPlatform

@@ -132,9 +132,31 @@ func play(ctx context.Context, rdb redis.UniversalClient, prefix string, events 
 	if diff := cmp.Diff(oracleShows(events, now), got); diff != "" {
 		return "store differs from oracle (-oracle +store):\n" + diff, nil
 	}
+	if trouble, err := contradiction(ctx, s, session); err != nil || trouble != "" {
+		return trouble, err
+	}
 	drifts, err := s.Verify(ctx, "s")
 	if err != nil || len(drifts) > 0 {
 		return fmt.Sprintf("verify: %v", drifts), err
+	}
+	return "", nil
+}
+
+// contradiction says how a session's status differs from its counts, or from itself.
+func contradiction(ctx context.Context, s *Store, session Session) (string, error) {
+	all, err := s.Figures(ctx, session)
+	if err != nil {
+		return "", err
+	}
+	full, err := s.Status(ctx, session)
+	if err != nil {
+		return "", err
+	}
+	if diff := cmp.Diff(all[0], full[0].Figures); diff != "" {
+		return "the status differs from the counts (-counts +status):\n" + diff, nil
+	}
+	if sum := full[0].Summary; sum != nil && (sum.Completed > sum.Attended || sum.Attended > *all[0].Unique || sum.WatchLow > sum.Watch || sum.Watch != all[0].Watch) {
+		return fmt.Sprintf("a part is larger than the whole: %+v of %d, who stayed %s", *sum, *all[0].Unique, all[0].Watch), nil
 	}
 	return "", nil
 }

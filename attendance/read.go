@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -32,6 +31,21 @@ func parseCounts(raw map[string]string) (counts, error) {
 
 // Figures reads the counts of the given sessions in one pipelined read.
 func (s *Store) Figures(ctx context.Context, sessions ...Session) ([]Figures, error) {
+	read, err := s.readFigures(ctx, sessions)
+	out := make([]Figures, len(read))
+	for i, r := range read {
+		out[i] = r.Figures
+	}
+	return out, err
+}
+
+// versioned are figures with the rev of the counts that they were made of.
+type versioned struct {
+	Figures
+	rev int64
+}
+
+func (s *Store) readFigures(ctx context.Context, sessions []Session) ([]versioned, error) {
 	type reply struct {
 		counts   *redis.MapStringStringCmd
 		declared *redis.StringCmd
@@ -46,7 +60,7 @@ func (s *Store) Figures(ctx context.Context, sessions ...Session) ([]Figures, er
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("read figures: %w", err)
 	}
-	out := make([]Figures, len(sessions))
+	out := make([]versioned, len(sessions))
 	for i, session := range sessions {
 		c, err := parseCounts(replies[i].counts.Val())
 		if err != nil {
@@ -56,15 +70,15 @@ func (s *Store) Figures(ctx context.Context, sessions ...Session) ([]Figures, er
 		if err != nil {
 			return nil, fmt.Errorf("session %s: declared heads: %w", session.ID, err)
 		}
-		out[i] = s.figures(session, c, declared)
+		out[i] = versioned{s.figures(session, c, declared, s.now()), c["rev"]}
 	}
 	return out, nil
 }
 
-// figures makes of the stored counts what is known now: the automatic close is a matter of the clock, not of a write.
-func (s *Store) figures(session Session, c counts, declared *int) Figures {
-	now := s.now().UnixMilli()
-	f := Figures{Session: session, Capability: s.planned(session), Declared: declared}
+// figures makes of counts what is known at a moment: the automatic close is a matter of the clock, not of a write.
+func (s *Store) figures(session Session, c counts, declared *int, asOf time.Time) Figures {
+	now := asOf.UnixMilli()
+	f := Figures{Session: session, AsOf: asOf, Capability: s.planned(session), Declared: declared}
 	if c["measured"] > 0 {
 		f.Capability = Live // a beacon tells what the platform does not
 	}
@@ -439,9 +453,12 @@ func (s *Store) Rows(ctx context.Context, id string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.now().UnixMilli()
-	t := m.count(session.EndsAt.UnixMilli(), now)
-	live := m.liveTime(session.EndsAt.UnixMilli(), now)
+	return m.rows(session.EndsAt.UnixMilli(), s.now().UnixMilli()), nil
+}
+
+// rows describes every person, by first join.
+func (m *marks) rows(plannedEnd, now int64) []Row {
+	t, live := m.count(plannedEnd, now), m.liveTime(plannedEnd, now)
 	rows := make([]Row, 0, len(t.people))
 	for id, p := range t.people {
 		rows = append(rows, p.row(id, t.until, live))
@@ -452,64 +469,5 @@ func (s *Store) Rows(ctx context.Context, id string) ([]Row, error) {
 		}
 		return cmp.Or(a.FirstJoinedAt.Compare(b.FirstJoinedAt), cmp.Compare(a.Attendee, b.Attendee))
 	})
-	return rows, nil
-}
-
-// summaries keeps what is dear to compute, for as long as it may be shown.
-type summaries struct {
-	mu        sync.Mutex
-	bySession map[string]summary
-}
-
-type summary struct {
-	Summary
-	rev    string
-	people int
-	until  time.Time
-}
-
-// dear is from how many people on a summary is kept although something new was recorded.
-const dear = 2000
-
-// Summary computes what needs every person's marks. It is kept for twenty times as long as it took to compute, so that it
-// never takes more than a twentieth of a processor; that of fewer people only until something new is recorded.
-func (s *Store) Summary(ctx context.Context, id string) (Summary, error) {
-	rev, err := s.rdb.HGet(ctx, s.keys.counts(id), "rev").Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return Summary{}, fmt.Errorf("read counts: %w", err)
-	}
-	s.summaries.mu.Lock()
-	kept, ok := s.summaries.bySession[id]
-	s.summaries.mu.Unlock()
-	began := time.Now()
-	if ok && began.Before(kept.until) && (kept.rev == rev || kept.people >= dear) {
-		return kept.Summary, nil
-	}
-	rows, err := s.Rows(ctx, id)
-	if err != nil {
-		return Summary{}, err
-	}
-	session, err := s.Session(ctx, id)
-	if err != nil {
-		return Summary{}, err
-	}
-	if fromPlatform := func(r Row) bool { return r.Provenance == FromPlatform }; s.planned(session) == Totals && slices.ContainsFunc(rows, fromPlatform) {
-		rows = slices.DeleteFunc(rows, func(r Row) bool { return !fromPlatform(r) }) // the platform has the word
-	}
-	sum := summary{rev: rev, people: len(rows)}
-	for _, r := range rows {
-		sum.Watch += r.Watch
-		sum.WatchLow += r.WatchLow
-		if r.Attended {
-			sum.Attended++
-		}
-		if r.Completed {
-			sum.Completed++
-		}
-	}
-	sum.until = time.Now().Add(20 * time.Since(began))
-	s.summaries.mu.Lock()
-	s.summaries.bySession[id] = sum
-	s.summaries.mu.Unlock()
-	return sum.Summary, nil
+	return rows
 }

@@ -40,7 +40,7 @@ type Store struct {
 
 	reload    sync.Mutex // held while the catalogue is read anew
 	catalogue atomic.Pointer[catalogue]
-	summaries summaries
+	statuses  statuses
 }
 
 // New returns a Store on rdb, which the caller closes after the last call.
@@ -53,7 +53,7 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 	}
 	s := &Store{
 		rdb: rdb, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
-		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, summaries: summaries{bySession: map[string]summary{}},
+		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, statuses: statuses{bySession: map[string]keptStatus{}, turns: map[string]*sync.Mutex{}},
 	}
 	journal.Handle(o.Journal, entryEvents, func(ctx context.Context, batch []sealed) error {
 		results, err := s.apply(ctx, batch)

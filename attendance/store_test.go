@@ -77,6 +77,19 @@ func figures(t *testing.T, s *Store, id string) Figures {
 	return all[0]
 }
 
+func summary(t *testing.T, s *Store, id string) Summary {
+	t.Helper()
+	session, err := s.Session(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Status(t.Context(), session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *all[0].Summary
+}
+
 func TestRecordCountsAndIsIdempotent(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
@@ -114,10 +127,7 @@ func TestSilentSessionClosesItself(t *testing.T) {
 		if *f.Present != 0 || *f.Connections != 0 || f.State != Over || !f.EndedAt.Equal(closeAt) {
 			t.Errorf("present %d, connections %d, %s, ended %s", *f.Present, *f.Connections, f.State, f.EndedAt)
 		}
-		sum, err := s.Summary(t.Context(), "talk")
-		if err != nil {
-			t.Fatal(err)
-		}
+		sum := summary(t, s, "talk")
 		want := Summary{Attended: 2, Completed: 1, Watch: 2 * time.Hour, WatchLow: 30 * time.Minute}
 		if diff := cmp.Diff(want, sum); diff != "" {
 			t.Error(diff)

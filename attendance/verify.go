@@ -66,19 +66,12 @@ func (s *Store) readCounts(ctx context.Context, id string) (counts, error) {
 	return parseCounts(raw)
 }
 
-// compare sets the stored counts beside those that the marks give. The automatic close is left out: it is not stored.
+// compare sets the stored counts beside those that the marks give.
 func compare(m *marks, session Session, stored counts, rawCurve map[string]string) ([]Drift, error) {
-	t := m.count(session.EndsAt.UnixMilli(), m.last)
-	openMoment := stored["present"]*(t.until-stored["base"]) - stored["open_moment"]
-	computed := map[string]int64{
-		"present": int64(t.present), "connections": int64(t.connections), "unique": int64(t.unique),
-		"peak": int64(t.peak), "peak_at": t.peakAt, "measured": int64(t.measured), "watch": t.watch, "filled": t.filled, "started": t.started,
-		"occurrences": int64(len(m.occurrences)), "anomalies": int64(t.anomalies),
-		"registered": int64(t.registered), "registered_seen": int64(t.registeredSeen), "replayed": int64(t.replayed),
-		"reported": int64(t.reported), "reported_watch": t.reportedWatch,
-	}
+	computed, t := m.counts(session.EndsAt.UnixMilli())
 	have := maps.Clone(stored)
-	have["watch"] += openMoment
+	have["watch"] += stored["present"]*(t.until-stored["base"]) - stored["open_moment"]
+	have["base"] = computed["base"] // a moment, not a count
 	var drifts []Drift
 	for _, name := range slices.Sorted(maps.Keys(computed)) {
 		if have[name] != computed[name] {

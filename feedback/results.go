@@ -225,7 +225,7 @@ func (r Results) WithAttended(attended, completed int) Results {
 	if len(r.Stay) == 0 {
 		return r
 	}
-	if stayed, left := r.Stay[0].Respondents, r.Stay[1].Respondents; stayed != nil && left != nil {
+	if stayed, left := r.Stay[0].Respondents, r.Stay[1].Respondents; stayed != nil && left != nil && *stayed+*left > 0 {
 		r.NonResponse = &NonResponse{
 			Respondents: Rate{Share: wilson(*stayed, *stayed+*left), N: *stayed + *left},
 			Attended:    Rate{Share: wilson(completed, attended), N: attended},

@@ -9,11 +9,16 @@ import (
 // z is the 97.5 % point of the normal distribution: both tails outside it hold 5 %.
 var z = distuv.UnitNormal.Quantile(0.975)
 
-// wilson is the share of x among n (n > 0) with its score interval at 95 %, which stays within 0 and 1 and holds for small
-// n, where the textbook interval does not.
+// wilson is the share of x among n with its score interval at 95 %, which stays within 0 and 1 and holds for small
+// n, where the textbook interval does not. Of nobody everything is possible; a part is never larger than the whole, also where
+// the two were counted apart.
 // Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
 // Statistical Association 22 (1927), 209–212; R. G. Newcombe, Statistics in Medicine 17 (1998), 857–872, method 3.
 func wilson(x, n int) Share {
+	if n <= 0 {
+		return Share{High: 1}
+	}
+	x = min(max(x, 0), n)
 	p, m := float64(x)/float64(n), float64(n)
 	centre := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))

@@ -1,6 +1,7 @@
 package feedback
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"testing"
@@ -33,6 +34,23 @@ func TestWilson(t *testing.T) {
 				t.Errorf("%+v is no interval", s)
 			}
 		})
+	}
+}
+
+// Whatever two counts that were made apart say, a share is one: it goes into JSON, and nowhere beyond 0 and 1.
+func TestASharePassesNoBound(t *testing.T) {
+	t.Parallel()
+	for x := -2; x < 40; x++ {
+		for n := -2; n < 30; n++ {
+			s := wilson(x, n)
+			if !(0 <= s.Low && s.Low <= s.Value && s.Value <= s.High && s.High <= 1) { // also of a NaN
+				t.Errorf("%d of %d: %+v", x, n, s)
+			}
+		}
+	}
+	empty := Results{Stay: []SegmentResult{{Respondents: new(int)}, {Respondents: new(int)}}}.WithAttended(3, 5)
+	if text, err := json.Marshal(empty); err != nil || empty.NonResponse != nil || empty.ResponseRate.Value != 0 {
+		t.Errorf("%s, %v", text, err)
 	}
 }
 

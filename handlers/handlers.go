@@ -102,6 +102,7 @@ type server struct {
 	pages        map[string]*template.Template // by file name without extension
 	assetVersion string                        // changes with the assets, so that browsers may keep them for ever
 	hub          *hub
+	known        lastViews
 	limiter      *limiter
 	programme    feedback.Programme
 	refusals     refusals
@@ -126,6 +127,7 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{Deps: d, langs: langs, pages: pages, assetVersion: assetVersion(), limiter: newLimiter()}
 	s.programme = Programme(d.Attendance, d.Surveys, d.MinimumGroup)
 	s.refusals.logged = map[[2]string]logged{}
+	s.known.views = map[string]knownView{}
 	s.hub = newHub(d.Context, s.snapshot)
 	engine, err := s.engine()
 	if err != nil {

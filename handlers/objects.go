@@ -24,6 +24,7 @@ type sessionObject struct {
 }
 
 type attendanceObject struct {
+	AsOf            time.Time             `json:"as_of"` // the moment of every figure in it
 	Capability      attendance.Capability `json:"capability"`
 	Present         *int                  `json:"present"`
 	Connections     *int                  `json:"connections"`
@@ -63,37 +64,55 @@ type feedbackObject struct {
 	ResponseRate *feedback.Rate `json:"response_rate"`
 }
 
-// status is everything known of one session, read at one moment.
+// status is everything known of one session: who was there, as of one moment, and what was answered.
 type status struct {
-	attendance.Figures
-	Summary *attendance.Summary // nil: not known on this platform
-	Answers *feedback.Results   // nil: no survey
+	attendance.Status
+	Answers *feedback.Results // nil: no survey
 }
 
-// statuses reads many sessions: their figures in one pipeline, their answers in another.
+// statuses reads many sessions, each as of one moment.
 func (s *server) statuses(ctx context.Context, sessions ...attendance.Session) ([]status, error) {
-	figures, err := s.Attendance.Figures(ctx, sessions...)
+	all, err := s.Attendance.Status(ctx, sessions...)
 	if err != nil {
 		return nil, err
 	}
+	return s.withAnswers(ctx, all)
+}
+
+// liveStatus reads one session as it is now: see attendance.Live.
+func (s *server) liveStatus(ctx context.Context, id string) (status, error) {
+	session, err := s.Attendance.Session(ctx, id)
+	if err != nil {
+		return status{}, err
+	}
+	now, err := s.Attendance.Live(ctx, session)
+	if err != nil {
+		return status{}, err
+	}
+	all, err := s.withAnswers(ctx, []attendance.Status{now})
+	if err != nil {
+		return status{}, err
+	}
+	return all[0], nil
+}
+
+// withAnswers adds what was answered, read in one pipeline.
+func (s *server) withAnswers(ctx context.Context, sessions []attendance.Status) ([]status, error) {
 	surveys := map[string]*feedback.Survey{}
-	for _, session := range sessions {
-		if survey := s.survey(session); survey != nil {
-			surveys[session.ID] = survey
+	for _, st := range sessions {
+		if survey := s.survey(st.Session); survey != nil {
+			surveys[st.Session.ID] = survey
 		}
 	}
 	results, err := s.Feedback.Scrape(ctx, surveys, s.MinimumGroup)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]status, len(figures))
-	for i, f := range figures {
-		all[i] = status{Figures: f}
-		if all[i].Summary, err = s.summary(ctx, f); err != nil {
-			return nil, err
-		}
-		if r, ok := results[f.Session.ID]; ok {
-			r = withRate(r, all[i].Summary)
+	all := make([]status, len(sessions))
+	for i, st := range sessions {
+		all[i] = status{Status: st}
+		if r, ok := results[st.Session.ID]; ok {
+			r = withRate(r, st.Summary)
 			all[i].Answers = &r
 		}
 	}
@@ -111,19 +130,6 @@ func (s *server) statusOf(ctx context.Context, id string) (status, error) {
 		return status{}, err
 	}
 	return all[0], nil
-}
-
-// summary reads what needs every person's marks, of the sessions whose sources can tell it.
-func (s *server) summary(ctx context.Context, f attendance.Figures) (*attendance.Summary, error) {
-	known := f.Capability == attendance.Live || f.Capability == attendance.Totals && f.Unique != nil
-	if !known || f.LastEventAt.IsZero() {
-		return nil, nil
-	}
-	summary, err := s.Attendance.Summary(ctx, f.Session.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &summary, nil
 }
 
 // withRate relates those who answered to those who attended, if that is known.
@@ -152,7 +158,7 @@ func (st status) object() sessionObject {
 
 func (st status) attendance() attendanceObject {
 	o := attendanceObject{
-		Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
+		AsOf: *moment(st.Figures, st.AsOf), Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
 		Registered: st.Registered, Declared: st.Declared, NoShowRate: st.NoShowRate,
 		Measured: total(st.Measured), Reported: total(st.Reported), Replayed: st.Replayed,
 	}

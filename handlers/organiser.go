@@ -140,23 +140,35 @@ type programmeView struct {
 
 // programmePage handles GET /.
 func (s *server) programmePage(c *gin.Context) error {
-	sessions, err := s.Attendance.Sessions(c.Request.Context())
+	v, err := orKnown(s, c, "programme", func() (programmeView, error) { return s.programmeView(c) })
 	if err != nil {
 		return err
 	}
-	views, err := s.sessionViews(c, sessions)
+	return s.render(c, http.StatusOK, "programme", "programme.title", v)
+}
+
+// programmeView reads counts alone: nobody's marks and answers.
+func (s *server) programmeView(c *gin.Context) (v programmeView, err error) {
+	sessions, err := s.Attendance.Sessions(c.Request.Context())
 	if err != nil {
-		return err
+		return v, err
+	}
+	figures, err := s.Attendance.Figures(c.Request.Context(), sessions...)
+	if err != nil {
+		return v, err
+	}
+	for _, f := range figures {
+		v.Sessions = append(v.Sessions, s.sessionView(s.langs.of(c.Request), status{Status: attendance.Status{Figures: f}}))
 	}
 	aside, err := s.aside(c.Request.Context())
 	if err != nil {
-		return err
+		return v, err
 	}
-	v := programmeView{Sessions: views, Aside: asideViews(aside.Groups)}
+	v.Aside = asideViews(aside.Groups)
 	if more := len(v.Aside) - maxAsideViews; more > 0 {
 		v.Aside, v.MoreAside = v.Aside[:maxAsideViews], more
 	}
-	return s.render(c, http.StatusOK, "programme", "programme.title", v)
+	return v, nil
 }
 
 type seriesView struct {
@@ -173,21 +185,28 @@ func (s *server) seriesPage(c *gin.Context) error {
 	if !ok {
 		return errSeries
 	}
-	sessions, err := s.sessionsOf(c.Request.Context(), series.ID)
+	v, err := orKnown(s, c, "series", func() (seriesView, error) { return s.seriesView(c, series.ID) })
 	if err != nil {
 		return err
 	}
-	views, err := s.sessionViews(c, sessions)
+	return s.renderTitled(c, http.StatusOK, "series", series.Title.In(s.langs.of(c.Request).Tag), v)
+}
+
+func (s *server) seriesView(c *gin.Context, series string) (v seriesView, err error) {
+	sessions, err := s.sessionsOf(c.Request.Context(), series)
 	if err != nil {
-		return err
+		return v, err
 	}
-	v := seriesView{Sessions: views, Widest: 1}
-	for _, session := range views {
+	v.Widest = 1
+	if v.Sessions, err = s.sessionViews(c, sessions); err != nil {
+		return v, err
+	}
+	for _, session := range v.Sessions {
 		if session.Unique != nil {
 			v.Widest = max(v.Widest, *session.Unique)
 		}
 	}
-	return s.renderTitled(c, http.StatusOK, "series", series.Title.In(s.langs.of(c.Request).Tag), v)
+	return v, nil
 }
 
 // sessionPage handles GET /sessions/{id}. A read-only link is exchanged for its cookie; the redirect cleans the address.
@@ -199,24 +218,33 @@ func (s *server) sessionPage(c *gin.Context) error {
 		c.Redirect(http.StatusSeeOther, c.Request.URL.Path)
 		return nil
 	}
-	v, err := s.liveView(c)
+	v, err := orKnown(s, c, "session", func() (sessionView, error) { return s.sessionPageView(c) })
 	if err != nil {
 		return err
 	}
-	if v.Texts, err = s.sessionTexts(c, v); err != nil {
-		return err
-	}
-	if survey := s.survey(v.Session); survey != nil && v.Answers != nil {
-		promise := s.promised(c.Request.Context(), v.Session, survey)
-		v.Rows = v.Answers.Respondents >= 2*promise.MinimumGroup && !promise.Minors
-	}
-	if v.Progress, err = s.progress(c, v.Session); err != nil {
-		return err
+	if age(c) == nil { // what people wrote is never kept
+		if v.Texts, err = s.sessionTexts(c, v); err != nil {
+			return err
+		}
 	}
 	if s.isOrganiser(c) {
 		v.ReadOnly = s.link("sessions", v.Session.ID) + "?" + viewerParameter + "=" + s.grant(v.Session.ID, viewerTime)
 	}
 	return s.renderTitled(c, http.StatusOK, "session", v.Title, v)
+}
+
+// sessionPageView reads the session's page, without the texts.
+func (s *server) sessionPageView(c *gin.Context) (sessionView, error) {
+	v, err := s.liveView(c)
+	if err != nil {
+		return v, err
+	}
+	if survey := s.survey(v.Session); survey != nil && v.Answers != nil {
+		promise := s.promised(c.Request.Context(), v.Session, survey)
+		v.Rows = v.Answers.Respondents >= 2*promise.MinimumGroup && !promise.Minors
+	}
+	v.Progress, err = s.progress(c, v.Session)
+	return v, err
 }
 
 // progress reads where people stop in a session's survey; none without one, or before enough forms were begun.
@@ -249,7 +277,7 @@ func (s *server) liveFragment(c *gin.Context) error {
 
 func (s *server) liveView(c *gin.Context) (sessionView, error) {
 	l := s.langs.of(c.Request)
-	st, err := s.statusOf(c.Request.Context(), c.Param("id"))
+	st, err := s.liveStatus(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return sessionView{}, err
 	}

@@ -54,6 +54,7 @@ type page struct {
 	L            *lang
 	Name         string // the template's, and the class of its body
 	Title        string
+	Age          *int // how many minutes ago its figures were read, the store being away; nil: now
 	Mistaken     bool // it reports mistakes, which its title says first
 	Organiser    bool
 	Embedded     bool
@@ -90,7 +91,7 @@ func (s *server) page(c *gin.Context, name, title string, view any) page {
 	l := s.langs.of(c.Request)
 	p := page{
 		L: l, Name: name, Title: title, Organiser: s.isOrganiser(c), Embedded: s.Embedded, Version: s.Version,
-		Assets: s.assetVersion, View: view,
+		Assets: s.assetVersion, View: view, Age: age(c),
 	}
 	if form, ok := view.(interface{ mistaken() bool }); ok {
 		p.Mistaken = form.mistaken()

@@ -91,37 +91,52 @@ type changePart struct{ Class, X, Width string }
 
 // resultsPage handles GET /sessions/{id}/results.
 func (s *server) resultsPage(c *gin.Context) error {
+	v, err := orKnown(s, c, "results", func() (resultsView, error) { return s.resultsView(c) })
+	if err != nil {
+		return err
+	}
+	return s.renderTitled(c, http.StatusOK, "results", v.Title, v)
+}
+
+func (s *server) resultsView(c *gin.Context) (v resultsView, err error) {
 	l := s.langs.of(c.Request)
 	st, results, err := s.results(c)
 	if err != nil {
-		return err
+		return v, err
 	}
 	survey := s.survey(st.Session)
 	promise := s.promised(c.Request.Context(), st.Session, survey)
 	survey = survey.For(promise.Minors)
-	v := resultsView{
+	v = resultsView{
 		Title: st.Session.Title.In(l.Tag), Session: st.Session.ID, Answers: results, MinimumGroup: promise.MinimumGroup,
 		Earlier: len(results.Versions) > 1,
 	}
 	titles, err := l.groups(st.Session)
 	if err != nil {
-		return err
+		return v, err
 	}
 	if v.Questions, err = l.results(survey, results, titles); err != nil {
-		return err
+		return v, err
 	}
 	for _, p := range results.Pairs {
 		v.Pairs = append(v.Pairs, l.change(survey, p))
 	}
 	if both := results.NonResponse; both != nil {
 		if v.Stayed, err = l.interval(both.Respondents.Share); err != nil {
-			return err
+			return v, err
 		}
-		if v.StayedOfAll, err = l.interval(both.Attended.Share); err != nil {
-			return err
-		}
+		v.StayedOfAll, err = l.interval(both.Attended.Share)
 	}
-	return s.renderTitled(c, http.StatusOK, "results", v.Title, v)
+	return v, err
+}
+
+// withoutTexts is the view without what people wrote.
+func (v resultsView) withoutTexts() resultsView {
+	v.Questions = slices.Clone(v.Questions)
+	for i := range v.Questions {
+		v.Questions[i].Texts = nil
+	}
+	return v
 }
 
 // groups names the groups of a session's answers, by id: its segments, and those who stayed or left.

@@ -23,9 +23,9 @@ type snapshot struct {
 	news string
 }
 
-// snapshot reads a session for the stream. Watch time alone is no news: it grows by itself while somebody is in.
+// snapshot reads a session for the stream. The moment and watch time are no news: they grow by themselves while somebody is in.
 func (s *server) snapshot(ctx context.Context, id string) (snapshot, error) {
-	st, err := s.statusOf(ctx, id)
+	st, err := s.liveStatus(ctx, id)
 	if err != nil {
 		return snapshot{}, err
 	}
@@ -34,6 +34,7 @@ func (s *server) snapshot(ctx context.Context, id string) (snapshot, error) {
 	if err != nil {
 		return snapshot{}, err
 	}
+	object.Attendance.AsOf = time.Time{}
 	object.Attendance.WatchSeconds, object.Attendance.WatchSecondsLow, object.Attendance.InferredShare = nil, nil, nil
 	if object.Attendance.Measured != nil {
 		object.Attendance.Measured.WatchSeconds = 0

@@ -1,0 +1,127 @@
+package attendance
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/redistest"
+)
+
+func status(t *testing.T, s *Store, id string) Status {
+	t.Helper()
+	session, err := s.Session(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Status(t.Context(), session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0]
+}
+
+// keepLong lets what is kept of a session stand as that of a much larger one would.
+func keepLong(s *Store, id string) {
+	k, _, _ := s.statuses.get(id)
+	k.until = time.Now().Add(time.Hour)
+	s.statuses.put(id, k)
+}
+
+// TestAStatusIsOfOneMoment: of a large session that goes on, older figures stand beside each other and say of when they are; what
+// is watched live is fresh, and so is everything once nobody is in.
+func TestAStatusIsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		joins, leaves := make([]Event, dear), make([]Event, dear)
+		for i := range joins {
+			connection := fmt.Sprint("c", i)
+			joins[i] = c.event(Joined, fmt.Sprint("p", i), connection, 0)
+			leaves[i] = c.event(Left, "", connection, 10*time.Second)
+		}
+		c.set(planned.Add(5 * time.Second))
+		record(t, s, "live", joins...)
+		first := status(t, s, "talk")
+		keepLong(s, "talk")
+
+		c.set(planned.Add(8 * time.Second))
+		record(t, s, "live", c.event(Joined, "late", "late", 7*time.Second))
+		if diff := cmp.Diff(first, status(t, s, "talk")); diff != "" || !first.AsOf.Equal(planned.Add(5*time.Second)) {
+			t.Errorf("ages are mixed, as of %s:\n%s", first.AsOf, diff)
+		}
+		session, _ := s.Session(t.Context(), "talk")
+		live, err := s.Live(t.Context(), session)
+		if err != nil || *live.Present != dear+1 || live.Summary != nil || !live.AsOf.Equal(planned.Add(8*time.Second)) {
+			t.Errorf("live: %d present, %v, as of %s (%v)", *live.Present, live.Summary, live.AsOf, err)
+		}
+
+		c.set(planned.Add(time.Minute))
+		record(t, s, "live", append(leaves, c.event(Left, "", "late", 10*time.Second))...)
+		last := status(t, s, "talk")
+		watch := dear*10*time.Second + 3*time.Second
+		if *last.Present != 0 || *last.Unique != dear+1 || last.Watch != watch || last.Summary.Watch != watch || last.Summary.Attended != 0 {
+			t.Errorf("when all have left: %d present, %d came, %s, %+v", *last.Present, *last.Unique, last.Watch, *last.Summary)
+		}
+	})
+}
+
+// TestAStatusIsComputedOnce for all who ask at the same time, and not again once nothing moves any more.
+func TestAStatusIsComputedOnce(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Left, "", "c1", time.Hour), c.event(Ended, "", "", time.Hour))
+		c.set(planned.Add(2 * time.Hour))
+		want := status(t, s, "talk")
+		if want.Summary.Completed != 1 || want.State != Over {
+			t.Fatalf("%s, %+v", want.State, *want.Summary)
+		}
+		if err := rdb.Del(t.Context(), s.keys.people("talk"), s.keys.connections("talk")).Err(); err != nil { // whoever reads people now is wrong
+			t.Fatal(err)
+		}
+		c.set(planned.Add(48 * time.Hour))
+		want.AsOf = planned.Add(48 * time.Hour)
+		var readers sync.WaitGroup
+		for range 8 {
+			readers.Go(func() {
+				if diff := cmp.Diff(want, status(t, s, "talk")); diff != "" {
+					t.Errorf("computed again:\n%s", diff)
+				}
+			})
+		}
+		readers.Wait()
+	})
+}
+
+// TestShortSessionsContradictNothing: where all of it is no attendance, nobody has completed it.
+func TestShortSessionsContradictNothing(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		open, stay time.Duration
+		want       Summary
+	}{
+		"a rehearsal of a minute":      {time.Minute, time.Minute, Summary{}},
+		"under five minutes of 5:30":   {330 * time.Second, 290 * time.Second, Summary{}},
+		"nearly all of 5:30":           {330 * time.Second, 310 * time.Second, Summary{Attended: 1, Completed: 1}},
+		"attended, and left too early": {time.Hour, 10 * time.Minute, Summary{Attended: 1}},
+		"opened and closed at once":    {0, 0, Summary{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rdb, prefix := redistest.Embedded()
+			s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+			record(t, s, "live", c.event(Started, "", "", 0), c.event(Joined, "ann", "c1", 0), c.event(Left, "", "c1", tt.stay), c.event(Ended, "", "", tt.open))
+			c.set(planned.Add(2 * time.Hour))
+			got := status(t, s, "talk").Summary
+			tt.want.Watch, tt.want.WatchLow = tt.stay, tt.stay
+			if diff := cmp.Diff(&tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
