@@ -72,7 +72,7 @@ const (
 
 // site is one service under test: its stores, its clock, its log and its counters.
 type site struct {
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 	deps    Deps
 	metrics *counters
@@ -83,7 +83,7 @@ type site struct {
 }
 
 // newSite builds a service on rdb; change, if given, alters what it is built from.
-func newSite(t *testing.T, rdb redis.UniversalClient, prefix string, change ...func(*Deps)) *site {
+func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...func(*Deps)) *site {
 	t.Helper()
 	s := &site{t: t, metrics: &counters{counts: map[string]int{}}, log: &buffer{}, now: start.Add(30 * time.Minute)}
 	key := bytes.Repeat([]byte("k"), 32)
@@ -260,7 +260,7 @@ func (s *site) get(path string) *httptest.ResponseRecorder {
 }
 
 // decode reads a JSON answer.
-func decode[T any](t *testing.T, w *httptest.ResponseRecorder) T {
+func decode[T any](t testing.TB, w *httptest.ResponseRecorder) T {
 	t.Helper()
 	var v T
 	if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil {
