@@ -52,7 +52,7 @@ func (s *server) answerPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if !wantsPage(c) {
+	if !s.wantsPage(c) {
 		return respond(c, http.StatusOK, submissionJSON{Answers: plain(survey, row.Answers), Lang: row.Lang, Segment: row.Segment})
 	}
 	l := s.langs.of(c.Request)

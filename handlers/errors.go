@@ -125,7 +125,7 @@ func (s *server) fail(c *gin.Context, err error) {
 	if f.code == codeUnauthorized {
 		c.Header("WWW-Authenticate", `Bearer realm="jauge"`)
 	}
-	if wantsPage(c) {
+	if s.wantsPage(c) {
 		pageErr := s.failPage(c, f)
 		if pageErr == nil {
 			return
@@ -151,12 +151,10 @@ func (s *server) failPage(c *gin.Context, f *failure) error {
 
 type errorView struct{ Code, Request string }
 
-// wantsPage says whether the caller is a person: not under the programs' paths, and not speaking JSON.
-func wantsPage(c *gin.Context) bool {
-	for _, prefix := range []string{"/api/", "/webhooks/", "/beacon", "/healthz", "/readyz", "/metrics", "/openapi"} {
-		if strings.HasPrefix(c.Request.URL.Path, prefix) {
-			return false
-		}
+// wantsPage says whether the caller is a person: not at the programs' addresses, and not speaking JSON.
+func (s *server) wantsPage(c *gin.Context) bool {
+	if s.readerOf(c) == programs {
+		return false
 	}
 	accept := c.GetHeader("Accept")
 	return strings.Contains(accept, "text/html") || !strings.Contains(accept, "json") && !isJSON(c)

@@ -2,8 +2,9 @@
 // pages, the API and the live stream out. A handler parses, makes one call into attendance or feedback, and writes.
 //
 // The story in files: handlers.go (what it is built from), routes.go (every route with its access rule, and the order
-// of the middleware), then one file per resource: webhooks.go, feedback.go, waves.go, answers.go, beacon.go, api.go, export.go,
-// organiser.go, texts.go, stream.go; and what they share: auth.go, limit.go, errors.go, render.go, lang.go, curve.go.
+// of the middleware), reader.go (whom an address is for), then one file per resource: webhooks.go, feedback.go, waves.go,
+// answers.go, beacon.go, api.go, export.go, organiser.go, texts.go, stream.go; and what they share: auth.go, limit.go,
+// errors.go, render.go, lang.go, curve.go.
 package handlers
 
 import (
@@ -100,6 +101,7 @@ type server struct {
 	Deps
 	langs        *langs
 	pages        map[string]*template.Template // by file name without extension
+	readers      map[string]reader             // by the first segment of an address
 	assetVersion string                        // changes with the assets, so that browsers may keep them for ever
 	hub          *hub
 	known        lastViews
@@ -124,7 +126,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Deps: d, langs: langs, pages: pages, assetVersion: assetVersion(), limiter: newLimiter()}
+	s := &server{Deps: d, langs: langs, pages: pages, readers: map[string]reader{}, assetVersion: assetVersion(), limiter: newLimiter()}
 	s.programme = Programme(d.Attendance, d.Surveys, d.MinimumGroup)
 	s.refusals.logged = map[[2]string]logged{}
 	s.known.views = map[string]knownView{}

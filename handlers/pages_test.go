@@ -35,12 +35,17 @@ var volatile = []struct {
 	{regexp.MustCompile(`access=[A-Za-z0-9._-]+`), "access=GRANT"},
 }
 
+// stable is a page without what is volatile.
+func stable(page string) string {
+	for _, v := range volatile {
+		page = v.pattern.ReplaceAllString(page, v.stable)
+	}
+	return page
+}
+
 func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	t.Helper()
-	got := w.Body.String()
-	for _, v := range volatile {
-		got = v.pattern.ReplaceAllString(got, v.stable)
-	}
+	got := stable(w.Body.String())
 	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {

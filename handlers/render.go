@@ -56,7 +56,7 @@ type page struct {
 	Title        string
 	Age          *int // how many minutes ago its figures were read, the store being away; nil: now
 	Mistaken     bool // it reports mistakes, which its title says first
-	Organiser    bool
+	Organiser    bool // it is the organisers' own, and one of them reads it
 	Embedded     bool
 	Version      string
 	Assets       string
@@ -90,7 +90,7 @@ func (p page) Of(view any) page {
 func (s *server) page(c *gin.Context, name, title string, view any) page {
 	l := s.langs.of(c.Request)
 	p := page{
-		L: l, Name: name, Title: title, Organiser: s.isOrganiser(c), Embedded: s.Embedded, Version: s.Version,
+		L: l, Name: name, Title: title, Organiser: s.readerOf(c) == organisers && s.isOrganiser(c), Embedded: s.Embedded, Version: s.Version,
 		Assets: s.assetVersion, View: view, Age: age(c),
 	}
 	if form, ok := view.(interface{ mistaken() bool }); ok {

@@ -24,9 +24,22 @@ type route struct {
 	handle       handle
 }
 
-// routes is every route with its access rule; openapi.yaml documents the same list, and a test compares the two.
-func (s *server) routes() []route {
-	routes := []route{
+// entry is a route of the table, with whom it is for.
+type entry struct {
+	route
+	reader reader
+}
+
+// routes is every route with its access rule and its reader; openapi.yaml documents the same list, and a test compares
+// the two.
+func (s *server) routes() []entry {
+	var table []entry
+	serve := func(to reader, routes []route) {
+		for _, r := range routes {
+			table = append(table, entry{r, to})
+		}
+	}
+	serve(attendees, []route{
 		{"GET", "/feedback/:session", public, s.surveyPage},
 		{"POST", "/feedback/:session", public, s.submit},
 		{"GET", "/feedback/:session/qr.svg", public, s.surveyQR},
@@ -36,12 +49,11 @@ func (s *server) routes() []route {
 		{"PUT", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.changeAnswer)},
 		{"DELETE", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.deleteAnswer)},
 
-		{"GET", "/beacon.js", public, s.beaconScript},
-		{"POST", "/beacon/:session", public, s.beacon},
 		{"GET", "/here/:session", public, s.herePage},
 		{"POST", "/here/:session", public, s.checkIn},
 		{"GET", "/here/:session/qr.svg", public, s.hereQR},
-
+	})
+	serve(organisers, []route{
 		{"GET", "/", organiser, s.programmePage},
 		{"GET", "/sessions/:id", viewer, s.sessionPage},
 		{"GET", "/sessions/:id/live", viewer, s.liveFragment},
@@ -53,6 +65,10 @@ func (s *server) routes() []route {
 		{"GET", "/login", public, s.loginForm},
 		{"POST", "/login", public, s.login},
 		{"POST", "/logout", public, s.logout},
+	})
+	serve(programs, []route{
+		{"GET", "/beacon.js", public, s.beaconScript},
+		{"POST", "/beacon/:session", public, s.beacon},
 
 		{"GET", "/api/v1/sessions", organiser, s.listSessions},
 		{"POST", "/api/v1/sessions", organiser, s.createSession},
@@ -79,14 +95,14 @@ func (s *server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 		{"GET", "/openapi.yaml", public, s.openapi},
-	}
+	})
 	for _, method := range []string{"POST", "GET", "HEAD", "OPTIONS"} { // POST delivers, the others are handshakes
-		routes = append(routes, route{method, "/webhooks/:source", signed, s.webhook}, route{method, "/webhooks/:source/*path", signed, s.webhook})
+		serve(programs, []route{{method, "/webhooks/:source", signed, s.webhook}, {method, "/webhooks/:source/*path", signed, s.webhook}})
 	}
 	if s.MetricsHandler != nil {
-		routes = append(routes, route{"GET", "/metrics", public, s.metrics})
+		serve(programs, []route{{"GET", "/metrics", public, s.metrics}})
 	}
-	return routes
+	return table
 }
 
 // engine puts the routes behind the middleware. The order:
@@ -110,6 +126,11 @@ func (s *server) engine() (*gin.Engine, error) {
 	}
 	engine.Use(identify, s.observe, s.recover, s.secureHeaders, sameOrigin)
 	for _, r := range s.routes() {
+		first := firstSegment(r.path)
+		if to, known := s.readers[first]; known && to != r.reader {
+			return nil, fmt.Errorf("handlers: /%s is for two kinds of readers", first)
+		}
+		s.readers[first] = r.reader
 		engine.Handle(r.method, r.path, s.require(r.who), s.adapt(r.handle))
 	}
 	engine.NoRoute(s.adapt(func(*gin.Context) error { return notFound("There is nothing at this address.") }))
