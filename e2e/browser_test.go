@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 }
 
 // programme is the service's configuration: a session that is going on, the same for minors, one with every kind of
-// question, one that is asked in waves, one that is over, and one without a survey.
+// question, one that is asked on one page, one that is asked in waves, one that is over, and one without a survey.
 func programme(secret string, now time.Time) string {
 	from, to := now.Add(-30*time.Minute).Format(time.RFC3339), now.Add(30*time.Minute).Format(time.RFC3339)
 	return fmt.Sprintf(`
@@ -67,6 +67,7 @@ sessions:
   - {id: school, title: {fr: Trois lycées, en: Three schools}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: school}],
      survey: vocation, minors: true, segments: [{id: doisneau, title: {fr: Robert Doisneau, en: Robert Doisneau}}]}
   - {id: kinds, title: {fr: Toutes les questions, en: Every question}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: kinds}], survey: kinds}
+  - {id: short, title: {fr: En un mot, en: In a word}, starts_at: %[2]s, ends_at: %[3]s, rooms: [{source: relay, id: short}], survey: short}
   - {id: waves, title: {fr: "Avant, juste après, plus tard", en: "Before, right after, later"}, starts_at: %[2]s, ends_at: %[3]s,
      rooms: [{source: relay, id: waves}], survey: vocation-waves}
   - {id: over, series: cycle, title: {fr: La Cordée, en: La Cordée}, starts_at: %[4]s, ends_at: %[5]s, rooms: [{source: relay, id: attic}], survey: vocation,

@@ -56,8 +56,11 @@ var screens = []screen{
 	{name: "survey-lost", path: "/feedback/talk?resume=AAAAAAAAAAAAAAAAAAAAAAAAAA", shows: "p.caution"},
 	{name: "sent", path: "/feedback/talk?{}", of: sent, shows: "#receipt"},
 	{name: "kiosk", path: "/feedback/talk?kiosk=1", shows: "form[autocomplete=off]"},
+	{name: "kiosk-short", path: "/feedback/short?kiosk=1", shows: "form[autocomplete=off]"},
 	{name: "kiosk-2", path: "/feedback/talk?kiosk=1", form: "page=before&kiosk=1&do=next", shows: "form + p a"},
 	{name: "kiosk-thanks", path: "/feedback/talk?kiosk=1&sent=1", shows: "a.button"},
+	{name: "kiosk-stay", path: "/feedback/talk?kiosk=1&sent=1&stay=1", shows: "a.button"},
+	{name: "kiosk-notice", path: "/feedback/talk/notice?kiosk=1", shows: "h2 + p"},
 	{name: "notice", path: "/feedback/talk/notice", shows: "h2 + p"},
 	{name: "notice-minors", path: "/feedback/school/notice?segment=doisneau", shows: "h2 + p"},
 	{name: "invited", path: "/feedback/talk?invite={}", of: invited, shows: "[name=invite]"},
@@ -465,7 +468,7 @@ func (v *view) checkDocument() {
 		}
 	}
 	if !v.scripts && v.js("document.scripts.length") != "0" {
-		if v.js("[...document.scripts].every(s => s.src.endsWith('/beacon.js'))") != "true" {
+		if v.js("[...document.scripts].every(s => /\\/(beacon|kiosk)\\.js/.test(s.src))") != "true" {
 			v.t.Error("the page has scripts")
 		}
 	}

@@ -179,7 +179,11 @@ func (s *server) submit(c *gin.Context) error {
 		return s.wasSent(c, f)
 	}
 	if f.over {
-		c.Redirect(http.StatusSeeOther, f.address(chosenLang(c.Request), ""))
+		done := ""
+		if f.sending() { // a double click
+			done = "sent"
+		}
+		c.Redirect(http.StatusSeeOther, f.address(chosenLang(c.Request), done))
 		return nil
 	}
 	if f, err = s.checkCode(c, f); err != nil {
@@ -194,13 +198,11 @@ func (s *server) submit(c *gin.Context) error {
 }
 
 // recall adds to a page that was sent what is known of its form: what its draft holds, or what was sent already, so that
-// the back button leads to a change of it. In a kiosk the next person is at it by then, and begins anew.
+// the back button leads to a change of it. In a kiosk the next person is at it by then: nothing of it is shown or changed.
 func (s *server) recall(c *gin.Context, f form) (form, error) {
 	ctx := c.Request.Context()
-	sending := f.page() == len(f.pages())-1 && f.said.Get("do") != "back"
-	key := formKey(f.said.Get("token"))
 	if f.kiosk() {
-		if !sending && key != "" {
+		if key := formKey(f.said.Get("token")); key != "" {
 			_, _, err := s.Feedback.Sent(ctx, f.session.ID, key)
 			f.over = err == nil || errors.Is(err, feedback.ErrDeleted)
 		}
@@ -217,7 +219,7 @@ func (s *server) recall(c *gin.Context, f form) (form, error) {
 	case errors.Is(err, feedback.ErrNotFound):
 		f.kept = true
 	case errors.Is(err, feedback.ErrSent):
-		return s.recallSent(c, f, sending)
+		return s.recallSent(c, f)
 	default:
 		s.Log.WarnContext(ctx, "draft not read", "request", requestID(c), "cause", err)
 	}
@@ -233,7 +235,7 @@ func (s *server) resumable(f form) bool {
 // recallSent leads what comes again of a form that was sent to its answer: under the form's own key, or, if it joined
 // another, under the code that it carries. When neither finds it, somebody took the code away: nothing tells it any more
 // from a second answer, and none is made.
-func (s *server) recallSent(c *gin.Context, f form, sending bool) (form, error) {
+func (s *server) recallSent(c *gin.Context, f form) (form, error) {
 	receipt, row, err := s.Feedback.Sent(c.Request.Context(), f.session.ID, formKey(f.said.Get("token")))
 	if code := f.said.Get("code"); errors.Is(err, feedback.ErrNotFound) && code != "" {
 		receipt, _ = s.Feedback.Receipt(code)
@@ -246,7 +248,7 @@ func (s *server) recallSent(c *gin.Context, f form, sending bool) (form, error) 
 		return f, err
 	case errors.Is(err, feedback.ErrNotFound):
 		f.lost = f.promise.Linked
-	case sending:
+	case f.sending():
 		f.kept = true
 	case err == nil:
 		f.receipt = receipt
@@ -458,6 +460,9 @@ func (f form) kiosk() bool { return f.said.Get("kiosk") != "" }
 func (f form) page() int {
 	return max(0, slices.IndexFunc(f.pages(), func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
 }
+
+// sending says whether its last page was sent.
+func (f form) sending() bool { return f.page() == len(f.pages())-1 && f.said.Get("do") != "back" }
 
 // with adds what is known of the other pages. A page that was sent from the browser's history may carry less, or older.
 func (f form) with(known url.Values) form {

@@ -370,8 +370,18 @@ func TestKiosk(t *testing.T) {
 				t.Errorf("%s: %d %s %s", name, w.Code, got, w.Body)
 			}
 		}
-		s.do(call{method: "POST", path: "/feedback/metier", form: last}) // a double click
+		for name, form := range map[string]url.Values{
+			"a double click": last, "the last page again, changed": with(last, "q.now", "5"), "the last page again, as it was when it had a mistake": with(last, "q.now", "9"),
+		} {
+			w := s.do(call{method: "POST", path: "/feedback/metier", form: form})
+			if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != "/feedback/metier?kiosk=1&segment=lycee&sent=1" {
+				t.Errorf("%s: %d %s %s", name, w.Code, got, w.Body)
+			}
+		}
 		s.respondents(t, 1)
+		if receipt, row, err := s.deps.Feedback.Sent(t.Context(), "metier", formKey(first.Get("token"))); err != nil || row.Answers["now"].String() != "4" {
+			t.Errorf("the answer %s became %v: %v", receipt, row.Answers, err)
+		}
 		next := s.visit("/feedback/metier?kiosk=1&segment=lycee")
 		if next.form().Get("token") == first.Get("token") {
 			t.Error("the next person has the same form")
@@ -600,6 +610,36 @@ func contextOf(path string) *gin.Context {
 	return c
 }
 
+// Every page on a shared device, of mistakes too, lets the browser forget the one before; no other page does.
+func TestKioskForgets(t *testing.T) {
+	t.Parallel()
+	s := one(t)
+	for _, row := range []struct {
+		name   string
+		call   call
+		asks   bool
+		script bool
+	}{
+		{"the form", call{path: "/feedback/metier?kiosk=1"}, true, true},
+		{"its second page", call{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "q.before": {"2"}, "kiosk": {"1"}}}, true, true},
+		{"a mistake", call{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "kiosk": {"1"}}}, true, true},
+		{"the thanks", call{path: "/feedback/metier?kiosk=1&sent=1"}, true, true},
+		{"the notice", call{path: "/feedback/metier/notice?kiosk=1"}, true, false},
+		{"no such segment", call{path: "/feedback/metier?kiosk=1&segment=x"}, true, false},
+		{"a form that cannot be sent", call{method: "POST", path: "/feedback/metier", form: url.Values{"kiosk": {"1"}, "segment": {"x"}}}, true, false},
+		{"a form of one's own", call{path: "/feedback/metier"}, false, false},
+		{"the organiser's page", call{path: "/sessions/metier", organiser: true}, false, false},
+	} {
+		page := s.do(row.call).Body.String()
+		if asks, script := strings.Contains(page, `src="/forget"`), strings.Contains(page, "/assets/kiosk.js"); asks != row.asks || script != row.script {
+			t.Errorf("%s: forgets %v, by script %v", row.name, asks, script)
+		}
+	}
+	if w := s.do(call{path: "/forget"}); w.Code != http.StatusNoContent || w.Header().Get("Clear-Site-Data") != `"cache"` || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
 // Who reads slowly stops the clock of the thanks on a shared device.
 func TestKioskThanksCanStay(t *testing.T) {
 	t.Parallel()
@@ -609,6 +649,9 @@ func TestKioskThanksCanStay(t *testing.T) {
 		t.Errorf("%v %s", leaves.Header(), leaves.Body)
 	}
 	stays := s.do(call{path: "/feedback/metier?kiosk=1&sent=1&stay=1"})
+	if !strings.Contains(stays.Body.String(), `href="?kiosk=1&amp;lang=en&amp;sent=1&amp;stay=1"`) {
+		t.Errorf("another language starts the clock again: %s", stays.Body)
+	}
 	if stays.Header().Get("Refresh") != "" || strings.Contains(stays.Body.String(), "secondes") || !strings.Contains(stays.Body.String(), "Nouveau formulaire") {
 		t.Errorf("%v %s", stays.Header(), stays.Body)
 	}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/mail"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -84,27 +83,4 @@ func withQuery(path string, query url.Values) string {
 		return path
 	}
 	return path + "?" + query.Encode()
-}
-
-// kioskView thanks somebody who leaves the device to the next person.
-type kioskView struct {
-	Title   string
-	Again   string // the address of a new form
-	Seconds int    // until it opens by itself; 0: it does not
-	Stay    string // the address of this page without that; empty: this is it
-}
-
-// kioskSeconds is how long the thanks stand on a shared device before it shows a new form.
-const kioskSeconds = 20
-
-// kioskThanks thanks without a receipt: whoever comes next would read it. Who reads slowly can stop the clock (WCAG 2.2.1).
-func (s *server) kioskThanks(c *gin.Context, f form) error {
-	f.said.Set("kiosk", "1")
-	lang := chosenLang(c.Request)
-	v := kioskView{Title: f.session.Title.In(s.langs.of(c.Request).Tag), Again: f.address(lang, "")}
-	if c.Query("stay") == "" {
-		v.Seconds, v.Stay = kioskSeconds, f.address(lang, "sent")+"&stay=1"
-		c.Header("Refresh", strconv.Itoa(kioskSeconds)+"; url="+v.Again)
-	}
-	return s.renderTitled(c, http.StatusOK, "kiosk", v.Title, v)
 }

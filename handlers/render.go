@@ -57,6 +57,7 @@ type page struct {
 	Age          *int // how many minutes ago its figures were read, the store being away; nil: now
 	Mistaken     bool // it reports mistakes, which its title says first
 	Organiser    bool // it is the organisers' own, and one of them reads it
+	Kiosk        bool // on a device that people share
 	Embedded     bool
 	Version      string
 	Assets       string
@@ -90,8 +91,8 @@ func (p page) Of(view any) page {
 func (s *server) page(c *gin.Context, name, title string, view any) page {
 	l := s.langs.of(c.Request)
 	p := page{
-		L: l, Name: name, Title: title, Organiser: s.readerOf(c) == organisers && s.isOrganiser(c), Embedded: s.Embedded, Version: s.Version,
-		Assets: s.assetVersion, View: view, Age: age(c),
+		L: l, Name: name, Title: title, Organiser: s.readerOf(c) == organisers && s.isOrganiser(c), Kiosk: onKiosk(c.Request),
+		Embedded: s.Embedded, Version: s.Version, Assets: s.assetVersion, View: view, Age: age(c),
 	}
 	if form, ok := view.(interface{ mistaken() bool }); ok {
 		p.Mistaken = form.mistaken()
@@ -112,7 +113,7 @@ func (s *server) page(c *gin.Context, name, title string, view any) page {
 // otherAddress keeps what the page needs of the query and leaves the organiser's tokens behind.
 func otherAddress(query url.Values, tag string) string {
 	kept := url.Values{"lang": {tag}}
-	for _, key := range []string{"segment", "wave", "thanks", "resume", "page", "kiosk", "sent", "code", "invite"} {
+	for _, key := range []string{"segment", "wave", "thanks", "resume", "page", "kiosk", "sent", "stay", "code", "invite"} {
 		if value := query.Get(key); value != "" {
 			kept.Set(key, value)
 		}
@@ -162,7 +163,7 @@ func respond(c *gin.Context, status int, v any) error {
 // assetVersion is a hash over the assets.
 func assetVersion() string {
 	h := sha256.New()
-	for _, name := range []string{"style.css", "live.js"} {
+	for _, name := range []string{"style.css", "live.js", "kiosk.js"} {
 		content, err := assetFiles.ReadFile("assets/" + name)
 		if err != nil {
 			panic(err) // embedded when built
@@ -172,7 +173,7 @@ func assetVersion() string {
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }
 
-// asset handles GET /assets/{file}: the stylesheet and the script of the live page.
+// asset handles GET /assets/{file}: the stylesheet and the scripts.
 func (s *server) asset(c *gin.Context) error {
 	name := c.Param("file")
 	content, err := assetFiles.ReadFile("assets/" + name)

@@ -49,6 +49,8 @@ func (s *server) routes() []entry {
 		{"PUT", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.changeAnswer)},
 		{"DELETE", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.deleteAnswer)},
 
+		{"GET", "/forget", public, s.forget},
+
 		{"GET", "/here/:session", public, s.herePage},
 		{"POST", "/here/:session", public, s.checkIn},
 		{"GET", "/here/:session/qr.svg", public, s.hereQR},
