@@ -20,91 +20,77 @@ type handle func(*gin.Context) error
 
 type route struct {
 	method, path string
+	reader       reader
 	who          access
 	handle       handle
 }
 
-// entry is a route of the table, with whom it is for.
-type entry struct {
-	route
-	reader reader
-}
-
-// routes is every route with its access rule and its reader; openapi.yaml documents the same list, and a test compares
+// routes is every route with its reader and its access rule; openapi.yaml documents the same list, and a test compares
 // the two.
-func (s *server) routes() []entry {
-	var table []entry
-	serve := func(to reader, routes []route) {
-		for _, r := range routes {
-			table = append(table, entry{r, to})
-		}
+func (s *server) routes() []route {
+	routes := []route{
+		{"GET", "/feedback/:session", attendees, public, s.surveyPage},
+		{"POST", "/feedback/:session", attendees, public, s.submit},
+		{"GET", "/feedback/:session/qr.svg", attendees, public, s.surveyQR},
+		{"GET", "/feedback/:session/notice", attendees, public, s.noticePage},
+		{"GET", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.answerPage)},
+		{"POST", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.changeAnswer)},
+		{"PUT", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.changeAnswer)},
+		{"DELETE", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.deleteAnswer)},
+
+		{"GET", "/forget", attendees, public, s.forget},
+
+		{"GET", "/beacon.js", programs, public, s.beaconScript},
+		{"POST", "/beacon/:session", programs, public, s.beacon},
+		{"GET", "/here/:session", attendees, public, s.herePage},
+		{"POST", "/here/:session", attendees, public, s.checkIn},
+		{"GET", "/here/:session/qr.svg", attendees, public, s.hereQR},
+
+		{"GET", "/", organisers, organiser, s.programmePage},
+		{"GET", "/sessions/:id", organisers, viewer, s.sessionPage},
+		{"GET", "/sessions/:id/live", organisers, viewer, s.liveFragment},
+		{"GET", "/sessions/:id/results", organisers, viewer, s.resultsPage},
+		{"GET", "/sessions/:id/stream", organisers, viewer, s.stream},
+		{"GET", "/sessions/:id/texts", organisers, organiser, s.textsPage},
+		{"POST", "/sessions/:id/texts/:text", organisers, organiser, s.moderateForm},
+		{"GET", "/series/:id", organisers, organiser, s.seriesPage},
+		{"GET", "/login", organisers, public, s.loginForm},
+		{"POST", "/login", organisers, public, s.login},
+		{"POST", "/logout", organisers, public, s.logout},
+
+		{"GET", "/api/v1/sessions", programs, organiser, s.listSessions},
+		{"POST", "/api/v1/sessions", programs, organiser, s.createSession},
+		{"GET", "/api/v1/sessions/:id", programs, organiser, s.getSession},
+		{"PUT", "/api/v1/sessions/:id", programs, organiser, s.putSession},
+		{"GET", "/api/v1/sessions/:id/attendance", programs, organiser, s.getAttendance},
+		{"GET", "/api/v1/sessions/:id/attendance.csv", programs, organiser, s.export(s.attendanceTable, writeCSV)},
+		{"GET", "/api/v1/sessions/:id/attendance.xlsx", programs, organiser, s.export(s.attendanceTable, writeXLSX)},
+		{"GET", "/api/v1/sessions/:id/curve", programs, organiser, s.getCurve},
+		{"GET", "/api/v1/sessions/:id/feedback", programs, organiser, s.getFeedback},
+		{"GET", "/api/v1/sessions/:id/feedback.csv", programs, organiser, s.export(s.feedbackTable, writeCSV)},
+		{"GET", "/api/v1/sessions/:id/feedback.xlsx", programs, organiser, s.export(s.feedbackTable, writeXLSX)},
+		{"GET", "/api/v1/sessions/:id/answers.csv", programs, organiser, s.export(s.answersTable, writeCSV)},
+		{"GET", "/api/v1/sessions/:id/answers.xlsx", programs, organiser, s.export(s.answersTable, writeXLSX)},
+		{"GET", "/api/v1/sessions/:id/texts", programs, organiser, s.getTexts},
+		{"POST", "/api/v1/sessions/:id/texts/:text", programs, organiser, s.postText},
+		{"POST", "/api/v1/sessions/:id/end", programs, organiser, s.endSession},
+		{"POST", "/api/v1/sessions/:id/declare", programs, organiser, s.declareHeads},
+		{"POST", "/api/v1/sessions/:id/invitations", programs, organiser, s.createInvitations},
+		{"GET", "/api/v1/series/:id", programs, organiser, s.getSeries},
+		{"GET", "/api/v1/aside", programs, organiser, s.getAside},
+
+		{"GET", "/assets/:file", programs, public, s.asset},
+		{"GET", "/healthz", programs, public, s.healthz},
+		{"GET", "/readyz", programs, public, s.readyz},
+		{"GET", "/openapi.yaml", programs, public, s.openapi},
 	}
-	serve(attendees, []route{
-		{"GET", "/feedback/:session", public, s.surveyPage},
-		{"POST", "/feedback/:session", public, s.submit},
-		{"GET", "/feedback/:session/qr.svg", public, s.surveyQR},
-		{"GET", "/feedback/:session/notice", public, s.noticePage},
-		{"GET", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.answerPage)},
-		{"POST", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.changeAnswer)},
-		{"PUT", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.changeAnswer)},
-		{"DELETE", "/feedback/:session/answers/:receipt", public, s.guardedWords(s.deleteAnswer)},
-
-		{"GET", "/forget", public, s.forget},
-
-		{"GET", "/here/:session", public, s.herePage},
-		{"POST", "/here/:session", public, s.checkIn},
-		{"GET", "/here/:session/qr.svg", public, s.hereQR},
-	})
-	serve(organisers, []route{
-		{"GET", "/", organiser, s.programmePage},
-		{"GET", "/sessions/:id", viewer, s.sessionPage},
-		{"GET", "/sessions/:id/live", viewer, s.liveFragment},
-		{"GET", "/sessions/:id/results", viewer, s.resultsPage},
-		{"GET", "/sessions/:id/stream", viewer, s.stream},
-		{"GET", "/sessions/:id/texts", organiser, s.textsPage},
-		{"POST", "/sessions/:id/texts/:text", organiser, s.moderateForm},
-		{"GET", "/series/:id", organiser, s.seriesPage},
-		{"GET", "/login", public, s.loginForm},
-		{"POST", "/login", public, s.login},
-		{"POST", "/logout", public, s.logout},
-	})
-	serve(programs, []route{
-		{"GET", "/beacon.js", public, s.beaconScript},
-		{"POST", "/beacon/:session", public, s.beacon},
-
-		{"GET", "/api/v1/sessions", organiser, s.listSessions},
-		{"POST", "/api/v1/sessions", organiser, s.createSession},
-		{"GET", "/api/v1/sessions/:id", organiser, s.getSession},
-		{"PUT", "/api/v1/sessions/:id", organiser, s.putSession},
-		{"GET", "/api/v1/sessions/:id/attendance", organiser, s.getAttendance},
-		{"GET", "/api/v1/sessions/:id/attendance.csv", organiser, s.export(s.attendanceTable, writeCSV)},
-		{"GET", "/api/v1/sessions/:id/attendance.xlsx", organiser, s.export(s.attendanceTable, writeXLSX)},
-		{"GET", "/api/v1/sessions/:id/curve", organiser, s.getCurve},
-		{"GET", "/api/v1/sessions/:id/feedback", organiser, s.getFeedback},
-		{"GET", "/api/v1/sessions/:id/feedback.csv", organiser, s.export(s.feedbackTable, writeCSV)},
-		{"GET", "/api/v1/sessions/:id/feedback.xlsx", organiser, s.export(s.feedbackTable, writeXLSX)},
-		{"GET", "/api/v1/sessions/:id/answers.csv", organiser, s.export(s.answersTable, writeCSV)},
-		{"GET", "/api/v1/sessions/:id/answers.xlsx", organiser, s.export(s.answersTable, writeXLSX)},
-		{"GET", "/api/v1/sessions/:id/texts", organiser, s.getTexts},
-		{"POST", "/api/v1/sessions/:id/texts/:text", organiser, s.postText},
-		{"POST", "/api/v1/sessions/:id/end", organiser, s.endSession},
-		{"POST", "/api/v1/sessions/:id/declare", organiser, s.declareHeads},
-		{"POST", "/api/v1/sessions/:id/invitations", organiser, s.createInvitations},
-		{"GET", "/api/v1/series/:id", organiser, s.getSeries},
-		{"GET", "/api/v1/aside", organiser, s.getAside},
-
-		{"GET", "/assets/:file", public, s.asset},
-		{"GET", "/healthz", public, s.healthz},
-		{"GET", "/readyz", public, s.readyz},
-		{"GET", "/openapi.yaml", public, s.openapi},
-	})
 	for _, method := range []string{"POST", "GET", "HEAD", "OPTIONS"} { // POST delivers, the others are handshakes
-		serve(programs, []route{{method, "/webhooks/:source", signed, s.webhook}, {method, "/webhooks/:source/*path", signed, s.webhook}})
+		routes = append(routes, route{method, "/webhooks/:source", programs, signed, s.webhook}, route{method, "/webhooks/:source/*path", programs, signed, s.webhook})
 	}
 	if s.MetricsHandler != nil {
-		serve(programs, []route{{"GET", "/metrics", public, s.metrics}})
+		routes = append(routes, route{"GET", "/metrics", programs, public, s.metrics})
 	}
-	return table
+	return routes
 }
 
 // engine puts the routes behind the middleware. The order:
