@@ -208,7 +208,7 @@ func (c *Config) validate(files fs.FS, dir string) (ps problem.Problems) {
 		add("public_url", "must be an http or https URL")
 	}
 	if c.RedisURL != "" {
-		if _, err := redisOptions(c.RedisURL); err != nil {
+		if _, err := parseRedisURL(c.RedisURL); err != nil {
 			add("redis_url", err.Error())
 		}
 	}

@@ -69,7 +69,7 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		{"include", "surveys:", "include: nowhere/*.yaml\nsurveys:", "include[0]: no file matches"},
 		{"listen", "sources:", "listen: 8080\nsources:", "listen: must be host:port"},
 		{"short key", "sources:", "secret_key: short\nsources:", "secret_key: must be at least 32 bytes"},
-		{"redis", "sources:", "redis_url: http://x:topsecret@h\nsources:", "redis_url: must begin with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"},
+		{"redis", "sources:", "redis_url: http://x:topsecret@h\nsources:", "redis_url: must begin with redis://, unix://, redis+sentinel:// or redis+cluster://, or with rediss for TLS"},
 		{"a mapping of no question", "survey: short", "survey: short\n    questions: {ref-1: q, ref-2: p, ref-3: ''}", `sessions[0].questions["ref-2"]: the session's survey has no question "p"`},
 		{"a mapping without survey", "survey: short", "questions: {ref-1: q}", `sessions[0].questions["ref-1"]: the session has no survey`},
 		{"secrets file", "secrets: [topsecret]", "secrets_file: none", "sources[0].secrets_file: cannot be read: no such file or directory"},
@@ -127,33 +127,5 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 	}
 	if c.Listen != "127.0.0.1:9" || c.SecretKey != key || c.PublicURL != "http://127.0.0.1:9" {
 		t.Errorf("%s %s %s", c.Listen, c.SecretKey, c.PublicURL)
-	}
-}
-
-func TestRedisURLs(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		url    string
-		addrs  []string
-		master string
-		ok     bool
-	}{
-		{"redis://h:1/2", []string{"h:1"}, "", true},
-		{"rediss://u:p@h:1", []string{"h:1"}, "", true},
-		{"unix:///run/redis.sock", []string{"/run/redis.sock"}, "", true},
-		{"redis+sentinel://a:1,b:2/1?master=m", []string{"a:1", "b:2"}, "m", true},
-		{"redis+sentinel://a:1", nil, "", false},
-		{"redis+cluster://a:1,b:2", []string{"a:1", "b:2"}, "", true},
-		{"memcached://a", nil, "", false},
-		{"nothing", nil, "", false},
-	} {
-		o, err := redisOptions(row.url)
-		if (err == nil) != row.ok {
-			t.Errorf("%s: %v", row.url, err)
-			continue
-		}
-		if row.ok && (cmp.Diff(row.addrs, o.Addrs) != "" || o.MasterName != row.master) {
-			t.Errorf("%s: %v %s", row.url, o.Addrs, o.MasterName)
-		}
 	}
 }

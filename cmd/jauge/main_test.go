@@ -83,6 +83,13 @@ func freeAddress(t *testing.T) string {
 
 func (p *program) restart() {
 	p.t.Helper()
+	p.launch()
+	await(p.t, "the service to be ready", func() bool { return p.answers("/readyz") })
+}
+
+// launch starts the program and waits until it answers, ready or not.
+func (p *program) launch() {
+	p.t.Helper()
 	p.log = &bytes.Buffer{}
 	p.cmd = exec.Command(os.Args[0], p.args...) //nolint:gosec // this very binary
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, p.log, p.log
@@ -90,14 +97,16 @@ func (p *program) restart() {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	await(p.t, "the service to be ready", func() bool {
-		r, err := http.Get(p.url + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer r.Body.Close() //nolint:errcheck // read only
-		return r.StatusCode == http.StatusOK
-	})
+	await(p.t, "the service to answer", func() bool { return p.answers("/healthz") })
+}
+
+func (p *program) answers(path string) bool {
+	r, err := http.Get(p.url + path)
+	if err != nil {
+		return false
+	}
+	defer r.Body.Close() //nolint:errcheck // read only
+	return r.StatusCode == http.StatusOK
 }
 
 // await polls a condition of another process until it holds.

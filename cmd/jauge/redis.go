@@ -6,72 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"jauge/internal/journal"
 )
-
-// redisOptions reads redis_url: redis://, rediss:// (TLS) and unix:// for one node; redis+sentinel://host,host/db?master=NAME;
-// redis+cluster://host,host. The errors never repeat the URL, it may hold a password.
-func redisOptions(text string) (*redis.UniversalOptions, error) {
-	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
-		return nil, errors.New("must begin with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://")
-	}
-	o := &redis.UniversalOptions{}
-	switch scheme {
-	case "redis", "rediss", "unix":
-		one, err := redis.ParseURL(text)
-		if err != nil {
-			return nil, errors.New("is not a valid Redis URL")
-		}
-		o.Addrs, o.DB, o.Username, o.Password, o.TLSConfig = []string{one.Addr}, one.DB, one.Username, one.Password, one.TLSConfig
-		if scheme == "unix" {
-			o.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", one.Addr)
-			}
-		}
-	case "redis+sentinel", "redis+cluster":
-		u, err := url.Parse("redis://" + rest)
-		if err != nil || u.Host == "" {
-			return nil, errors.New("must name hosts: " + scheme + "://host:port,host:port")
-		}
-		o.Addrs, o.Username = strings.Split(u.Host, ","), u.User.Username()
-		o.Password, _ = u.User.Password()
-		o.IsClusterMode = scheme == "redis+cluster"
-		if scheme == "redis+sentinel" {
-			if o.MasterName = u.Query().Get("master"); o.MasterName == "" {
-				return nil, errors.New("needs ?master=NAME")
-			}
-			if _, err := fmt.Sscanf(strings.Trim(u.Path, "/"), "%d", &o.DB); err != nil && strings.Trim(u.Path, "/") != "" {
-				return nil, errors.New("the path must be a database number")
-			}
-		}
-	default:
-		return nil, errors.New("must begin with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://")
-	}
-	return o, nil
-}
-
-// newRedis makes the client. Its patience is short: a platform waits three seconds for an answer, and what Redis cannot
-// take in time the journal does.
-func newRedis(o *redis.UniversalOptions) redis.UniversalClient {
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = time.Second, time.Second, time.Second
-	o.DialerRetries, o.MaxRetries = 1, 1
-	o.ContextTimeoutEnabled = true
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	rdb := redis.NewUniversalClient(o)
-	rdb.AddHook(transport{})
-	return rdb
-}
 
 // errTransport marks what came back from the client without being an answer of the server: no connection, no TLS, no answer
 // in time, no master, a pool that is empty.

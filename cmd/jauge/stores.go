@@ -58,11 +58,11 @@ func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
 		s.rdb = s.embedded.Client()
 		s.rdb.AddHook(transport{})
 	} else {
-		options, err := redisOptions(c.RedisURL)
+		dial, err := parseRedisURL(c.RedisURL)
 		if err != nil {
 			return nil, fmt.Errorf("redis_url: %w", err)
 		}
-		s.rdb = newRedis(options)
+		s.rdb = newRedis(dial)
 	}
 	if mode.Mode == journal.Ahead {
 		if err := journal.Compact(c.DataDir); err != nil {
@@ -107,11 +107,11 @@ func (s *stores) onceInRedis(ctx context.Context) func(name, value string) (stri
 
 // openRedis opens what verify needs of a Redis that a service may be working on: no journal, and nothing is written.
 func openRedis(c *Config, now func() time.Time) (*stores, error) {
-	options, err := redisOptions(c.RedisURL)
+	dial, err := parseRedisURL(c.RedisURL)
 	if err != nil {
 		return nil, fmt.Errorf("redis_url: %w", err)
 	}
-	s := &stores{rdb: newRedis(options), key: make([]byte, 32)}
+	s := &stores{rdb: newRedis(dial), key: make([]byte, 32)}
 	return s, s.build(c, keyPrefix, now)
 }
 
