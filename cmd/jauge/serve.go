@@ -148,7 +148,8 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 			return int(events + answers), err
 		},
 		JournalPending: func() int { return int(s.journal.Pending()) },
-		Pools:          s.pools, Webhooks: names(c.Sources), Store: s.name(), Version: version, Now: now, Log: log,
+		Pools:          s.pools, Webhooks: names(c.Sources), Refusals: handlers.Refusals(names(c.Sources)), Outcomes: handlers.Outcomes(),
+		Store: s.name(), Version: version, Now: now, Log: log,
 	})
 	if s.embedded == nil { // there, the journal is read again at each start
 		s.attendance.Observe(m.Event)
