@@ -107,5 +107,7 @@ func TestPrometheusSeesTheFirstRefusals(t *testing.T) {
 	await(t, "the alert", func() bool {
 		return query(t, prometheus, `ALERTS{alertname="JaugeWebhooksRefused",alertstate="firing",source="relay",reason="missing"}`) == "1"
 	})
-	await(t, "all twenty", func() bool { return query(t, prometheus, "sum(increase(jauge_webhook_refused_total"+series+"[5m])) >= bool 20") == "1" })
+	await(t, "all twenty", func() bool {
+		return query(t, prometheus, "sum(increase(jauge_webhook_refused_total"+series+"[5m])) >= bool 20") == "1"
+	})
 }

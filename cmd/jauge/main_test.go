@@ -102,14 +102,14 @@ func (p *program) restart() {
 // await polls a condition of another process until it holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), redistest.Patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited a minute for %s", what)
+			t.Fatalf("waited %s for %s", redistest.Patience, what)
 		case <-tick.C:
 		}
 	}
