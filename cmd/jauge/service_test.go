@@ -127,6 +127,9 @@ func TestTwoReplicasAgree(t *testing.T) {
 		"jauge_session_attendees", "jauge_session_connections", "jauge_session_attendees_peak", "jauge_session_attendees_unique",
 		"jauge_session_live", "jauge_feedback_respondents", "jauge_feedback_choices", "jauge_feedback_score",
 	}
+	for _, p := range replicas {
+		p.settled()
+	}
 	first, second := replicas[0].metrics(names...), replicas[1].metrics(names...)
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("the replicas differ:\n%s", diff)

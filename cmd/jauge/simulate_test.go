@@ -86,6 +86,7 @@ func (p *program) file() string { return p.args[2] }
 // figures reads what the API shows, in the words of the truth.
 func (p *program) figures(session string) simulator.Truth {
 	p.t.Helper()
+	p.settled()
 	o := p.api("/api/v1/sessions/" + session)
 	text, err := json.Marshal(o["attendance"])
 	if err != nil {
