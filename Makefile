@@ -3,18 +3,20 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # nomsgpack leaves out a codec that Gin would link in; half of the binary's size.
 TAGS := nomsgpack
-# How long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, and how many runs a benchmark gets.
+# How long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, how many runs a benchmark gets, and
+# how many busy loops the tests run beside.
 FUZZTIME ?= 10m
 HISTORIES ?= 100000
 CHECKS ?= 2000
 SUBMISSIONS ?= 10000
 COUNT ?= 1
+LOAD ?= 8
 
 .DEFAULT_GOAL := help
-.PHONY: help run build deps test lint soak load fuzz bench dashboards
+.PHONY: help run build deps test test-loaded lint soak load fuzz bench dashboards
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 run: ## start the service on ./jauge.yaml, or on the example programme, with the embedded store
 	@go build -tags $(TAGS) -o bin/jauge ./cmd/jauge && exec ./bin/jauge serve
@@ -25,9 +27,18 @@ build: ## build bin/jauge, one static binary
 deps: ## install what the tests run (redis-server, promtool, chromium), or name the packages
 	@./tools/deps.sh
 
+# Both modules are tested before either failure is one. The time-outs are for a machine that has much else to do: a test that hangs is still
+# found, and named, by them.
 test: deps ## run every test, with the race detector; under five minutes on two cores
-	go test -race -tags $(TAGS) -timeout 5m ./...
-	cd e2e && go test -tags $(TAGS) -timeout 10m ./...
+	@failed=; \
+	echo "go test -race -tags $(TAGS) -timeout 45m ./..."; go test -race -tags $(TAGS) -timeout 45m ./... || failed="$$failed unit"; \
+	echo "cd e2e && go test -tags $(TAGS) -timeout 45m ./..."; (cd e2e && go test -tags $(TAGS) -timeout 45m ./...) || failed="$$failed e2e"; \
+	if [ -n "$$failed" ]; then echo "Tests failed:$$failed" >&2; exit 1; fi
+
+test-loaded: ## run every test beside LOAD busy loops (8), as on a machine that has much else to do
+	@loops=; trap 'kill $$loops' EXIT; trap 'exit 1' INT TERM; \
+	for i in $$(seq $(LOAD)); do while :; do :; done & loops="$$loops $$!"; done; \
+	$(MAKE) test
 
 lint: ## check the format, vet, and run the pinned golangci-lint (its first build takes a minute)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi

@@ -24,6 +24,9 @@ const (
 	Replayed   Kind = "replayed"   // a person watched the recording; kept apart from attendance
 )
 
+// Kinds lists them all.
+var Kinds = []Kind{Joined, Left, Started, Ended, Bound, Registered, Attended, Replayed}
+
 // ofPerson says whether the kind states something of a person rather than of a stay in a room.
 func (k Kind) ofPerson() bool { return k == Registered || k == Attended || k == Replayed }
 
@@ -54,6 +57,9 @@ const (
 	StaffSeen Result = "staff"     // authentic, of somebody who is not counted
 	Aside     Result = "aside"     // kept until a session claims its room, or because it cannot be used: see Reason
 )
+
+// Results lists them all.
+var Results = []Result{Recorded, Duplicate, StaffSeen, Aside}
 
 // Capability is what a source can tell about attendance.
 type Capability string

@@ -137,7 +137,7 @@ func lintPanel(p dashboard.Panel, declared []string) (problems []string) {
 	report(p.FieldConfig == nil || p.FieldConfig.Defaults.NoValue == nil, "nothing to show for what is not known")
 	report(p.FieldConfig != nil && p.FieldConfig.Defaults.Thresholds != nil, "thresholds where nobody would act")
 	report(len(p.Targets) == 0, "no query")
-	refs := map[string]bool{}
+	refs, legends := map[string]bool{}, map[string]bool{}
 	for _, target := range p.Targets {
 		query, ok := target.(prometheus.Dataquery)
 		if !ok {
@@ -149,9 +149,19 @@ func lintPanel(p dashboard.Panel, declared []string) (problems []string) {
 			refs[*query.RefId] = true
 		}
 		report(query.LegendFormat == nil || *query.LegendFormat == "", "a query without a legend")
+		if query.LegendFormat != nil {
+			legends[*query.LegendFormat] = true
+		}
 		report(strings.Contains(query.Expr, "[") && !strings.Contains(query.Expr, "[$__rate_interval]"), "a range other than $__rate_interval")
 		for _, use := range variableUse.FindAllStringSubmatch(query.Expr+title, -1) {
 			report(!slices.Contains(declared, use[1]), "the variable "+use[1]+" is not declared")
+		}
+	}
+	if p.FieldConfig != nil {
+		for _, override := range p.FieldConfig.Overrides {
+			name, ok := override.Matcher.Options.(*string)
+			report(!ok || override.Matcher.Id != "byName", "an override that is not by name")
+			report(ok && !legends[*name], "an override of a name that is the legend of no query")
 		}
 	}
 	return problems
@@ -179,9 +189,12 @@ func TestLintSeesMistakes(t *testing.T) {
 		"panel Présents: two queries with one refId":          requery(func(q *prometheus.Dataquery) { q.RefId = nil }),
 		"panel Présents: a range other than $__rate_interval": requery(func(q *prometheus.Dataquery) { q.Expr = "rate(a_total[5m])" }),
 		"panel Présents: the variable room is not declared":   requery(func(q *prometheus.Dataquery) { q.Expr = `a{b="$room"}` }),
-		"dashboard: no datasource variable in front":          func(d *dashboard.Dashboard, _ *dashboard.Panel) { slices.Reverse(d.Templating.List) },
-		"dashboard: not one to seven panels before the fold":  func(d *dashboard.Dashboard, _ *dashboard.Panel) { d.Panels = slices.Concat(d.Panels[:6], d.Panels[:6]) },
-		"panel : no title":                                    func(_ *dashboard.Dashboard, p *dashboard.Panel) { p.Title = nil },
+		"panel Présents: an override of a name that is the legend of no query": func(_ *dashboard.Dashboard, p *dashboard.Panel) {
+			p.FieldConfig.Overrides = []dashboard.DashboardFieldConfigSourceOverrides{{Matcher: dashboard.MatcherConfig{Id: "byName", Options: new("absents")}}}
+		},
+		"dashboard: no datasource variable in front":         func(d *dashboard.Dashboard, _ *dashboard.Panel) { slices.Reverse(d.Templating.List) },
+		"dashboard: not one to seven panels before the fold": func(d *dashboard.Dashboard, _ *dashboard.Panel) { d.Panels = slices.Concat(d.Panels[:6], d.Panels[:6]) },
+		"panel : no title": func(_ *dashboard.Dashboard, p *dashboard.Panel) { p.Title = nil },
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

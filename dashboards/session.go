@@ -89,9 +89,11 @@ func each(b *stat.PanelBuilder) *stat.PanelBuilder {
 }
 
 func service(b *dashboard.DashboardBuilder) {
-	b.WithPanel(course("Webhooks refusés par minute", "Requêtes dont la signature, l'heure ou le contenu n'a pas été accepté, par motif. Il devrait n'y en avoir aucune.", "suffix: /min").
+	b.WithPanel(course("Webhooks refusés par minute", "Requêtes dont la signature, l'heure ou le contenu n'a pas été accepté, en tout et par motif. Il devrait n'y en avoir aucune. "+
+		"« unknown » : une adresse qui n'est celle d'aucune source.", "suffix: /min").
 		Span(8).AxisLabel("par minute").ColorScheme(fixed(wrongHue)).
-		WithTarget(over("A", `60 * sum by (source, reason) (rate(jauge_webhook_refused_total{source=~"$source"}[$__rate_interval]))`, "{{source}} : {{reason}}"))).
+		WithTarget(over("A", `60 * sum(rate(jauge_webhook_refused_total{source=~"$source|unknown"}[$__rate_interval]))`, "en tout")).
+		WithTarget(over("B", `60 * sum by (source, reason) (rate(jauge_webhook_refused_total{source=~"$source|unknown"}[$__rate_interval])) > 0`, "{{source}} : {{reason}}"))).
 		WithPanel(course("Durée de traitement des webhooks", "Temps entre l'arrivée d'une requête et la réponse à la plateforme : la moitié des requêtes, et 95 % d'entre elles, prennent au plus ce temps.", "s").
 			Span(8).AxisLabel("durée").
 			WithTarget(over("A", `histogram_quantile(0.5, sum by (le) (rate(jauge_webhook_duration_seconds_bucket{source=~"$source"}[$__rate_interval])))`, "médiane")).
@@ -103,5 +105,5 @@ func service(b *dashboard.DashboardBuilder) {
 			WithTarget(over("A", `sum(jauge_journal_pending)`, "sur disque")).
 			WithTarget(over("B", `max(jauge_aside_events)`, "à part")).
 			OverrideByName("sur disque", hued(leaveHue)).
-			OverrideByName("sans rencontre", hued(quietHue)))
+			OverrideByName("à part", hued(quietHue)))
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// startPrometheus runs a real Prometheus that scrapes the service every second.
+// startPrometheus runs a real Prometheus that scrapes the service every second, with the alerts that ship.
 func startPrometheus(t *testing.T, s service) string {
 	t.Helper()
 	binary, err := exec.LookPath("prometheus")
@@ -22,7 +22,12 @@ func startPrometheus(t *testing.T, s service) string {
 		t.Fatal("prometheus is not on this machine: install the Debian package prometheus, or run make deps")
 	}
 	dir := t.TempDir()
-	config := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: jauge, static_configs: [{targets: [%q]}]}]\n", strings.TrimPrefix(s.url, "http://"))
+	rules, err := filepath.Abs("../dashboards/prometheus/rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: jauge, static_configs: [{targets: [%q]}]}]\n",
+		rules, strings.TrimPrefix(s.url, "http://"))
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -80,4 +85,29 @@ func TestPrometheusScrapesTheCounts(t *testing.T) {
 	} {
 		await(t, expression+" = "+want, func() bool { return query(t, prometheus, expression) == want })
 	}
+}
+
+// A wrong secret on the evening itself: twenty refusals within a second, the first that the service ever had, raise the alert.
+func TestPrometheusSeesTheFirstRefusals(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	prometheus := startPrometheus(t, s)
+	const series = `{source="relay",reason="missing"}`
+	await(t, "the first scrape", func() bool { return query(t, prometheus, "jauge_webhook_refused_total"+series) == "0" })
+	for range 20 {
+		r, err := http.Post(s.url+"/webhooks/relay", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if r.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("an unsigned webhook: %d", r.StatusCode)
+		}
+	}
+	await(t, "the alert", func() bool {
+		return query(t, prometheus, `ALERTS{alertname="JaugeWebhooksRefused",alertstate="firing",source="relay",reason="missing"}`) == "1"
+	})
+	await(t, "all twenty", func() bool {
+		return query(t, prometheus, "sum(increase(jauge_webhook_refused_total"+series+"[5m])) >= bool 20") == "1"
+	})
 }

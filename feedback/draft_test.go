@@ -311,7 +311,7 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	rdb := redis.NewClient(&redis.Options{Network: "unix", Addr: strings.TrimPrefix(server.URL(), "unix://"), DisableIdentity: true, MaxRetries: -1, ContextTimeoutEnabled: true})
+	rdb, line := server.Line()
 	t.Cleanup(func() { _ = rdb.Close() })
 	j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Judge: func(error) (journal.Fault, string) { return journal.Away, "network" }})
 	if err != nil {
@@ -322,7 +322,7 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 	s.UseJournal(j)
 	d := draft("12", "before", "2", "words", "Merci à Ann")
 	mustSave(t, s, formToken, d)
-	server.Pause()
+	line.Cut()
 	if err := s.SaveDraft(t.Context(), "law", formToken, drafted(), d); !errors.Is(err, journal.ErrAway) {
 		t.Errorf("kept: %v", err)
 	}
@@ -332,7 +332,7 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 	if _, err := s.Draft(t.Context(), "law", formToken); !errors.Is(err, journal.ErrAway) {
 		t.Errorf("read: %v", err)
 	}
-	server.Resume()
+	line.Mend()
 	if err := j.Drain(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}

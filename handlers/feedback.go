@@ -411,7 +411,7 @@ func (s *server) readAnswers(c *gin.Context, a asked) (submissionJSON, feedback.
 		fields["key"] = wrong
 	}
 	if len(fields) > 0 {
-		s.Metrics.Submission(a.session.ID, "invalid")
+		s.submitted(a.session.ID, submissionInvalid)
 		return body, nil, respond(c, http.StatusUnprocessableEntity, invalidJSON{"The answers do not fit the survey.", fields})
 	}
 	return body, answers, nil
@@ -608,7 +608,7 @@ func (s *server) turn(c *gin.Context, f form, to int) error {
 
 // finished shows the last page again, with everything that was said, when it could not be kept.
 func (s *server) finished(c *gin.Context, f form, err error) error {
-	if err == nil || outcome(err) == "invalid" {
+	if err == nil || outcomeOf(err) == submissionInvalid {
 		return err
 	}
 	status, notice := http.StatusServiceUnavailable, "survey.not_kept"

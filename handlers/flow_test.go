@@ -300,19 +300,13 @@ func TestFormWhileTheStoreIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	address, err := url.Parse(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	rdb := redis.NewClient(&redis.Options{
-		Network: "unix", Addr: address.Path, DisableIdentity: true, MaxRetries: -1, ContextTimeoutEnabled: true, ReadTimeout: 300 * time.Millisecond,
-	})
+	rdb, line := server.Line()
 	t.Cleanup(func() { _ = rdb.Close() })
 	s := newSite(t, rdb, "away:", func(d *Deps) { d.Surveys = map[string]*feedback.Survey{"vocation": threePages()} })
 	b := s.visit("/feedback/metier")
 	b.send("q.before", "2")
 	b.shows("Page 2 sur 3")
-	server.Pause()
+	line.Cut()
 	b.send("q.now", "4")
 	b.shows("Page 3 sur 3", `name="q.before" value="2"`, `name="q.now" value="4"`)
 	b.hides("Reprendre plus tard") // nobody promises what may not be kept
@@ -321,7 +315,7 @@ func TestFormWhileTheStoreIsAway(t *testing.T) {
 	}
 	b.send("q.words", "Toujours là")
 	b.shows("le service ne répond pas", "Toujours là", `name="q.now" value="4"`)
-	server.Resume()
+	line.Mend()
 	b.send("q.words", "Toujours là")
 	b.shows("Merci", "<dd>2</dd>", "<dd>4</dd>", "Toujours là")
 	s.respondents(t, 1)

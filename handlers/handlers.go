@@ -39,6 +39,8 @@ type Metrics interface {
 	Webhook(source string, took time.Duration)
 	// Submission counts one submitted survey of a known session.
 	Submission(session, result string)
+	// Route begins the counts of a route that fails.
+	Route(route, method string)
 	// Request counts one answered request; route is a template, empty when none matched.
 	Request(route, method string, code int)
 }

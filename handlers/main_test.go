@@ -333,6 +333,7 @@ func (c *counters) Event(source, kind, result string)      { c.add("event", sour
 func (c *counters) Refused(source, reason string)          { c.add("refused", source, reason) }
 func (c *counters) Webhook(source string, _ time.Duration) { c.add("webhook", source) }
 func (c *counters) Submission(session, result string)      { c.add("submission", session, result) }
+func (c *counters) Route(route, method string)             { c.add("route", route, method) }
 func (c *counters) Request(route, method string, code int) { c.add("request", route, method, code) }
 
 func (c *counters) get(labels string) int {

@@ -120,6 +120,7 @@ func (s *server) engine() (*gin.Engine, error) {
 		}
 		s.readers[first] = r.reader
 		engine.Handle(r.method, r.path, s.require(r.who), s.adapt(r.handle))
+		s.Metrics.Route(r.path, r.method)
 	}
 	engine.NoRoute(s.adapt(func(*gin.Context) error { return notFound("There is nothing at this address.") }))
 	engine.NoMethod(s.adapt(func(*gin.Context) error {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"jauge/internal/redistest"
 )
 
 // listen opens the stream of the session metier on a real server and returns its lines.
@@ -64,8 +66,8 @@ func snapshotOf(t *testing.T, lines <-chan string) sessionObject {
 				t.Fatalf("event %q: %v in %s", event, err, data)
 			}
 			return object
-		case <-time.After(10 * time.Second):
-			t.Fatal("no snapshot within 10 s")
+		case <-time.After(redistest.Patience):
+			t.Fatalf("no snapshot within %s", redistest.Patience)
 		}
 	}
 }
@@ -80,7 +82,7 @@ func TestStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		service := httptest.NewUnstartedServer(handler)
-		service.Config.WriteTimeout = 500 * time.Millisecond // which the stream outlives
+		service.Config.WriteTimeout = time.Nanosecond // which the stream outlives
 		service.Start()
 		defer service.Close()
 		defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()

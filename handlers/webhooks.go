@@ -3,7 +3,6 @@ package handlers
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,11 +23,11 @@ func (s *server) webhook(c *gin.Context) error {
 	start := time.Now()
 	body, err := readBody(c)
 	if err != nil {
-		return s.refuse(unknownSource, "size", err)
+		return s.refuse(unknownSource, refusedSize, err)
 	}
 	source, known := s.Sources[c.Param("source")]
 	if !known {
-		return s.refuse(unknownSource, "source", notFound("There is no source with this name."))
+		return s.refuse(unknownSource, refusedSource, notFound("There is no source with this name."))
 	}
 	defer func() { s.Metrics.Webhook(source.Name, time.Since(start)) }()
 	request := platforms.Request{
@@ -44,7 +43,7 @@ func (s *server) webhook(c *gin.Context) error {
 		return errMethod
 	}
 	if !isJSON(c) && mediaType(c) != "application/x-www-form-urlencoded" {
-		return s.refuse(source.Name, "content_type", errMediaType)
+		return s.refuse(source.Name, refusedContentType, errMediaType)
 	}
 	delivery, err := s.open(source, request)
 	if err != nil {
@@ -69,14 +68,11 @@ func hello(source platforms.Source, request platforms.Request) *platforms.Reply 
 	return answer(source, request)
 }
 
-// unknownSource stands for names that are not configured: what a caller typed is neither logged nor a label.
-const unknownSource = "unknown"
-
 // refuse counts and logs a refusal, by source and reason only, and passes its error on.
-func (s *server) refuse(source, reason string, err error) error {
-	s.Metrics.Refused(source, reason)
-	if suppressed, due := s.refusals.note(source, reason, s.Wall()); due {
-		s.Log.Warn("webhook refused", "source", source, "reason", reason, "suppressed", suppressed)
+func (s *server) refuse(source string, reason refusal, err error) error {
+	s.Metrics.Refused(source, string(reason))
+	if suppressed, due := s.refusals.note(source, string(reason), s.Wall()); due {
+		s.Log.Warn("webhook refused", "source", source, "reason", string(reason), "suppressed", suppressed)
 	}
 	return err
 }
@@ -115,13 +111,13 @@ func (r *refusals) note(source, reason string, now time.Time) (suppressed int, d
 func (s *server) open(source platforms.Source, request platforms.Request) (platforms.Delivery, error) {
 	dialect := platforms.Dialects[source.Platform]
 	if err := dialect.Verify(source, request); err != nil {
-		return platforms.Delivery{}, s.refuse(source.Name, platforms.Reason(err), &failure{
+		return platforms.Delivery{}, s.refuse(source.Name, refusal(platforms.Reason(err)), &failure{
 			status: cmp.Or(dialect.Refusal, http.StatusUnauthorized), code: "signature", detail: "The signature is missing, stale or wrong.",
 		})
 	}
 	delivery, err := dialect.Decode(source, request)
 	if err != nil {
-		return platforms.Delivery{}, s.refuse(source.Name, "body", badRequest(sentence(err))) // it names a field and quotes nothing
+		return platforms.Delivery{}, s.refuse(source.Name, refusedBody, badRequest(sentence(err))) // it names a field and quotes nothing
 	}
 	return delivery, nil
 }
@@ -136,7 +132,7 @@ func sentence(err error) string {
 func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) error {
 	results, err := s.Attendance.Record(ctx, source, d.Events)
 	if err != nil {
-		return s.refuse(source, "store", unavailable(err))
+		return s.refuse(source, refusedStore, unavailable(err))
 	}
 	for i, result := range results {
 		s.Metrics.Event(source, string(d.Events[i].Kind), string(result))
@@ -147,7 +143,7 @@ func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) 
 	for _, a := range d.Answers {
 		received, err := s.Feedback.Deliver(ctx, s.delivered(source, a), s.programme)
 		if err != nil {
-			return s.refuse(source, "store", unavailable(err))
+			return s.refuse(source, refusedStore, unavailable(err))
 		}
 		s.countAnswers(source, received)
 	}
@@ -193,11 +189,11 @@ func (s *server) countAnswers(source string, r feedback.Received) {
 	}
 	switch {
 	case r.Recorded:
-		s.Metrics.Submission(r.Session, "recorded")
+		s.submitted(r.Session, submissionRecorded)
 	case r.Reason != "":
-		s.Metrics.Submission(r.Session, "aside")
+		s.submitted(r.Session, submissionAside)
 	default:
-		s.Metrics.Submission(r.Session, "empty")
+		s.submitted(r.Session, submissionEmpty)
 	}
 }
 
@@ -225,22 +221,8 @@ func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey, 
 // send submits answers and counts what became of them.
 func (s *server) send(ctx context.Context, submission feedback.Submission) (receipt string, err error) {
 	receipt, err = s.Feedback.Submit(ctx, submission)
-	s.Metrics.Submission(submission.Session, outcome(err))
+	s.submitted(submission.Session, outcomeOf(err))
 	return receipt, err
-}
-
-// outcome is the result label of a submission.
-func outcome(err error) string {
-	switch {
-	case err == nil:
-		return "recorded"
-	case errors.Is(err, feedback.ErrEmpty):
-		return "empty"
-	case errors.Is(err, feedback.ErrDeleted), errors.Is(err, feedback.ErrNotFound), errors.Is(err, feedback.ErrSegment),
-		errors.Is(err, feedback.ErrUninvited), errors.Is(err, feedback.ErrUsed), errors.Is(err, feedback.ErrReused):
-		return "invalid"
-	}
-	return "failed"
 }
 
 // survey returns what a session may ask, or nil if it asks nothing.

@@ -202,7 +202,7 @@ func TestStoreAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rdb := redis.NewClient(&redis.Options{Network: "unix", Addr: address.Path, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1})
+	rdb := redis.NewClient(&redis.Options{Network: "unix", Addr: address.Path, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, ReadTimeout: redistest.Patience})
 	t.Cleanup(func() { _ = rdb.Close() })
 	s := newSite(t, rdb, "away:")
 	server.Stop()

@@ -23,6 +23,8 @@ type Sources struct {
 	Trouble     func(context.Context) string       // why the store takes nothing now, in a word of a fixed few; empty: it does
 	Pools       func() map[string]Pool             // connection pools to Redis, by name
 	Webhooks    []string                           // names of the configured sources
+	Refusals    map[string][]string                // by source, every reason that a webhook request is refused for
+	Outcomes    []string                           // everything that may become of a submitted survey
 	Store       string                             // "redis" or "embedded"
 	Version     string                             // of the program
 	Now         func() time.Time
@@ -31,6 +33,8 @@ type Sources struct {
 
 // Attendance is what a scrape needs of the attendance domain.
 type Attendance interface {
+	// Sessions returns all sessions.
+	Sessions(ctx context.Context) ([]attendance.Session, error)
 	// Scrape returns the figures of the sessions that are to be seen now, read in one round trip: from an hour before
 	// their planned start, or their first event, until a day after their end or last event, whichever is later.
 	Scrape(ctx context.Context) ([]attendance.Figures, error)

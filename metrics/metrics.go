@@ -64,20 +64,42 @@ func New(registry *prometheus.Registry, s Sources) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
 	)
-	for _, source := range s.Webhooks {
-		m.expect(source)
-	}
+	m.expect()
 	return m
 }
 
-// expect starts the counts of a source at 0: increase() does not see the first events of a series that appears with them.
-func (m *Metrics) expect(source string) {
-	for _, kind := range []attendance.Kind{attendance.Joined, attendance.Left, attendance.Started, attendance.Ended} {
-		for _, result := range []attendance.Result{attendance.Recorded, attendance.Duplicate} {
-			m.events.WithLabelValues(source, string(kind), string(result))
+// expect starts the counts of what is configured at 0: increase() does not see the first events of a series that appears
+// with them. Route and expectSessions do the same for what is known later.
+func (m *Metrics) expect() {
+	for _, source := range append([]string{attendance.BeaconSource}, m.sources.Webhooks...) {
+		for _, kind := range attendance.Kinds {
+			for _, result := range attendance.Results {
+				m.events.WithLabelValues(source, string(kind), string(result))
+			}
 		}
 	}
-	m.webhooks.WithLabelValues(source)
+	for _, source := range m.sources.Webhooks {
+		m.events.WithLabelValues(source, "answers", string(attendance.Recorded))
+		m.events.WithLabelValues(source, "answers", string(attendance.Aside))
+		m.events.WithLabelValues(source, "unsupported", "unsupported")
+		m.webhooks.WithLabelValues(source)
+	}
+	for source, reasons := range m.sources.Refusals {
+		for _, reason := range reasons {
+			m.refused.WithLabelValues(source, reason)
+		}
+	}
+}
+
+// expectSessions does so for the submissions of every session that is known by now: of those that another replica was told of,
+// too. With the store away, a later scrape does it.
+func (m *Metrics) expectSessions(ctx context.Context) {
+	sessions, _ := m.sources.Attendance.Sessions(ctx)
+	for _, session := range sessions {
+		for _, outcome := range m.sources.Outcomes {
+			m.submissions.WithLabelValues(session.ID, outcome)
+		}
+	}
 }
 
 func constant(name, help, label, value string) prometheus.Collector {
@@ -104,6 +126,13 @@ func (m *Metrics) Webhook(source string, took time.Duration) {
 // Submission counts one submitted survey of a known session; result is one of a fixed few words.
 func (m *Metrics) Submission(session, result string) {
 	m.submissions.WithLabelValues(session, result).Inc()
+}
+
+// Route begins the counts of a route that fails.
+func (m *Metrics) Route(route, method string) {
+	for _, code := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} {
+		m.requests.WithLabelValues(route, method, strconv.Itoa(code))
+	}
 }
 
 // Request counts one answered HTTP request. route is the route's template, empty when none matched; a method that HTTP
@@ -146,6 +175,7 @@ func (m *Metrics) Handler() http.Handler {
 // scrape returns everything as of one scrape: the collector of the sessions lives no longer than ctx, so that a scraper
 // that gives up cancels the read. (prometheus.Gatherers would merge the two as well, but drops the units.)
 func (m *Metrics) scrape(ctx context.Context) prometheus.Gatherer {
+	m.expectSessions(ctx)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.registry, collector{ctx, m.sources})
 	return registry

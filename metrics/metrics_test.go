@@ -31,6 +31,11 @@ type attendanceStub func(context.Context) ([]attendance.Figures, error)
 
 func (f attendanceStub) Scrape(ctx context.Context) ([]attendance.Figures, error) { return f(ctx) }
 
+// Sessions knows one more than is to be seen now.
+func (attendanceStub) Sessions(context.Context) ([]attendance.Session, error) {
+	return []attendance.Session{{ID: "un-metier-d-exception"}, {ID: "next-month"}}, nil
+}
+
 type feedbackStub func(context.Context, []attendance.Session) ([]feedback.Results, error)
 
 func (f feedbackStub) Scrape(ctx context.Context, s []attendance.Session) ([]feedback.Results, error) {
@@ -92,6 +97,8 @@ func sources() Sources {
 			return map[string]Pool{"main": {Hits: 90, Misses: 4, Timeouts: 1, Stale: 2, Waited: 1500 * time.Millisecond, Total: 5, Idle: 3}}
 		},
 		Webhooks: []string{"zoom-main"},
+		Refusals: map[string][]string{"zoom-main": {"signature", "stale"}, "unknown": {"source"}},
+		Outcomes: []string{"recorded", "invalid"},
 		Store:    "redis",
 		Version:  "1.2.3",
 		Now: func() time.Time {
@@ -109,6 +116,7 @@ func count(m *Metrics) {
 	m.Refused("zoom-main", "signature")
 	m.Webhook("zoom-main", 3*time.Millisecond)
 	m.Submission("un-metier-d-exception", "recorded")
+	m.Route("/sessions/:id", "GET")
 	m.Request("/sessions/:id", "GET", 200)
 	m.Request("", "PROPFIND", 404)
 }

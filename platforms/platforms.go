@@ -119,23 +119,36 @@ var (
 	ErrBody      = errors.New("body cannot be decoded")
 )
 
+// reasons are the words of those errors, and otherReason that of any other.
+var reasons = []struct {
+	err  error
+	word string
+}{
+	{ErrSignature, "signature"}, {ErrStale, "stale"}, {ErrFuture, "future"}, {ErrMissing, "missing"}, {ErrBody, "body"},
+}
+
+const otherReason = "other"
+
 // Reason is the label of jauge_webhook_refused_total for a refusal of Verify or Decode; "" for nil.
 func Reason(err error) string {
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.Is(err, ErrSignature):
-		return "signature"
-	case errors.Is(err, ErrStale):
-		return "stale"
-	case errors.Is(err, ErrFuture):
-		return "future"
-	case errors.Is(err, ErrMissing):
-		return "missing"
-	case errors.Is(err, ErrBody):
-		return "body"
 	}
-	return "other"
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			return r.word
+		}
+	}
+	return otherReason
+}
+
+// Reasons lists every word that Reason has for an error.
+func Reasons() []string {
+	words := []string{otherReason}
+	for _, r := range reasons {
+		words = append(words, r.word)
+	}
+	return words
 }
 
 // Verifiable says everything that keeps a source's requests from being verified, joined with errors.Join and each

@@ -137,6 +137,7 @@ func (l *load) codes() map[int]int64 {
 // check holds the figures against what was said, and the store's books against its rows.
 func (l *load) check(beside bool) {
 	l.t.Helper()
+	l.settled()
 	want := map[string]int{}
 	for _, rating := range l.last {
 		want[strconv.Itoa(rating)]++

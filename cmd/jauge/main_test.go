@@ -112,14 +112,14 @@ func (p *program) answers(path string) bool {
 // await polls a condition of another process until it holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), redistest.Patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited a minute for %s", what)
+			t.Fatalf("waited %s for %s", redistest.Patience, what)
 		case <-tick.C:
 		}
 	}
@@ -169,10 +169,16 @@ func (p *program) command(args ...string) (code int, out, err string) {
 	return cmd.ProcessState.ExitCode(), o.String(), e.String()
 }
 
-// api reads a JSON object as the organiser.
+// api reads a JSON object as the organiser. The service gives a Redis a second to answer, which it may take on a loaded
+// machine: 503 says to come again.
 func (p *program) api(path string) map[string]any {
 	p.t.Helper()
-	code, text := p.do(http.MethodGet, path, http.Header{"Authorization": {"Bearer " + token}}, nil)
+	var code int
+	var text []byte
+	await(p.t, "GET "+path+" to be answered", func() bool {
+		code, text = p.do(http.MethodGet, path, http.Header{"Authorization": {"Bearer " + token}}, nil)
+		return code != http.StatusServiceUnavailable
+	})
 	var v map[string]any
 	if err := json.Unmarshal(text, &v); err != nil || code != http.StatusOK {
 		p.t.Fatalf("GET %s: %d %s", path, code, text)
@@ -180,18 +186,26 @@ func (p *program) api(path string) map[string]any {
 	return v
 }
 
+// settled waits until nothing is left in the journal, where events go that a Redis did not take within its second.
+func (p *program) settled() {
+	p.t.Helper()
+	await(p.t, "the journal to be drained", func() bool { return p.samples()["jauge_journal_pending"] == "0" })
+}
+
 func (p *program) attendance(session string) map[string]any {
 	p.t.Helper()
 	return p.api("/api/v1/sessions/" + session)["attendance"].(map[string]any)
 }
 
-// metrics gives the lines of /metrics that start with one of the names.
+// metrics gives the lines of /metrics that start with one of the names, once the store could be read for them.
 func (p *program) metrics(names ...string) string {
 	p.t.Helper()
-	code, text := p.do(http.MethodGet, "/metrics", http.Header{}, nil)
-	if code != http.StatusOK {
-		p.t.Fatalf("/metrics: %d", code)
-	}
+	var text []byte
+	await(p.t, "the store to be read for /metrics", func() bool {
+		code, body := p.do(http.MethodGet, "/metrics", http.Header{}, nil)
+		text = body
+		return code == http.StatusOK && bytes.Contains(body, []byte("\njauge_redis_up 1\n"))
+	})
 	var out []string
 	for line := range strings.Lines(string(text)) {
 		for _, name := range names {

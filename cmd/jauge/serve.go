@@ -147,8 +147,8 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 			answers, err := s.feedback.AsideCount(ctx)
 			return int(events + answers), err
 		},
-		Journal: s.journal.Stats, Trouble: s.trouble,
-		Pools: s.pools, Webhooks: names(c.Sources), Store: s.name(), Version: version, Now: now, Log: log,
+		Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources), Refusals: handlers.Refusals(names(c.Sources)),
+		Outcomes: handlers.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
 	})
 	if s.embedded == nil { // there, the journal is read again at each start
 		s.attendance.Observe(m.Event)

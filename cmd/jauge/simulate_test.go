@@ -3,17 +3,22 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance"
 	"jauge/internal/redistest"
 	"jauge/simulator"
 )
@@ -81,6 +86,7 @@ func (p *program) file() string { return p.args[2] }
 // figures reads what the API shows, in the words of the truth.
 func (p *program) figures(session string) simulator.Truth {
 	p.t.Helper()
+	p.settled()
 	o := p.api("/api/v1/sessions/" + session)
 	text, err := json.Marshal(o["attendance"])
 	if err != nil {
@@ -95,6 +101,9 @@ func (p *program) figures(session string) simulator.Truth {
 	}
 	return shown
 }
+
+// played says a truth with its figures: their addresses tell nobody anything.
+func played(truth simulator.Truth) string { return cmp.Diff(simulator.Truth{}, truth) }
 
 // refused is how many requests of a source were refused for their signature.
 func (p *program) refused(source string) (n int) {
@@ -133,20 +142,20 @@ func TestSimulateWithFaultsEndsWithTheTruth(t *testing.T) {
 				t.Parallel()
 				truth, progress := p.simulate(session, "--faults", "--speed", "2400", "--attendees", "40", "--seed", "2")
 				if truth.Duplicates == 0 || truth.Late == 0 || truth.Forged == 0 || truth.LostLeaves > 0 && session == "on-livestorm" {
-					t.Errorf("not much of a bad day: %+v", truth)
+					t.Errorf("not much of a bad day:%s", played(truth))
 				}
 				switch form := truth.Answers; session {
 				case "on-typeform", "on-formbricks":
 					if truth.Unique != nil || *form != 40 {
-						t.Errorf("played %+v", truth)
+						t.Errorf("played%s", played(truth))
 					}
 				case "on-both":
 					if *truth.Unique != 40 || *form < 15 || *form > 33 {
-						t.Errorf("played %+v", truth)
+						t.Errorf("played%s", played(truth))
 					}
 				default:
 					if *truth.Unique != 40 || form != nil {
-						t.Errorf("played %+v", truth)
+						t.Errorf("played%s", played(truth))
 					}
 				}
 				refused := 0
@@ -173,32 +182,94 @@ func TestSimulateWithFaultsEndsWithTheTruth(t *testing.T) {
 }
 
 // Beside totals, pages give the live count and the platform's figures stay; beside joins, each page is a person more; beside a
-// form they are all that is known of who came.
-func TestSimulateWithBeacons(t *testing.T) {
+// form they are all that is known of who came. Beacons are stamped when they are heard, so the clock is the test's: it stands at
+// the moment of each request until that is answered.
+func TestBeaconsArePlayedBesideWhatPlatformsTell(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		v, clock := inProcess(t, rdb, prefix, rooms)
+		server := httptest.NewServer(v.handler)
+		t.Cleanup(server.Close)
+		c, err := loadConfig(writeConfig(t, rooms))
+		if err != nil {
+			t.Fatal(err)
+		}
+		post := simulator.Poster{
+			URL: server.URL, Client: server.Client(), Now: func() time.Time { return time.UnixMilli(clock.Load()) }, Patience: redistest.Patience,
+		}.Post
+		for _, tt := range []struct {
+			session  string
+			unique   int
+			answered bool
+		}{{"watched", 20, false}, {"crowded", 50, false}, {"on-typeform", 30, true}} {
+			t.Run(tt.session, func(t *testing.T) {
+				session := c.Sessions[slices.IndexFunc(c.Sessions, func(s attendance.Session) bool { return s.ID == tt.session })]
+				played, err := simulator.New(session, c.sources(), simulator.Options{
+					Attendees: 20, Beacons: 30, Start: session.StartsAt, Speed: 60, Survey: c.asks(session),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range played.Deliveries {
+					clock.Store(d.At.UnixMilli())
+					if err := post(t.Context(), d); err != nil {
+						t.Fatal(err)
+					}
+				}
+				truth := played.Truth
+				shown, measured := shownBy(t, v.handler, tt.session)
+				if truth.Beacons != 30 || *truth.Unique != tt.unique || (truth.Answers != nil) != tt.answered || truth.Peak != nil || *shown.Peak == 0 {
+					t.Errorf("played and shown:\n%s", cmp.Diff(truth, shown))
+				}
+				// What only the service knows is not played, and what was done to the requests is not shown.
+				truth.Peak, truth.PeakAt, truth.Beacons, truth.Visits, truth.Requests = shown.Peak, shown.PeakAt, 0, 0, 0
+				if truth.WatchSeconds == nil {
+					truth.WatchSeconds = shown.WatchSeconds
+				}
+				if diff := cmp.Diff(truth, shown, cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); diff != "" {
+					t.Errorf("(-truth +shown):\n%s", diff)
+				}
+				if tt.session == "watched" && measured != 30 {
+					t.Errorf("measured %d", measured)
+				}
+			})
+		}
+	})
+}
+
+// shownBy reads what the API of a service in this process shows, in the words of the truth, and how many it measured where it
+// shows what the platform reports.
+func shownBy(t *testing.T, service http.Handler, session string) (shown simulator.Truth, measured int) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/api/v1/sessions/"+session, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	service.ServeHTTP(w, r)
+	var o struct {
+		Attendance struct {
+			simulator.Truth
+			Measured struct{ Unique int }
+		}
+		Feedback struct{ Respondents *int }
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &o); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	}
+	shown = o.Attendance.Truth
+	shown.Session, shown.Answers = session, o.Feedback.Respondents
+	return shown, o.Attendance.Measured.Unique
+}
+
+// The command sends them, too: each page is heard to come and to go, however late that is.
+func TestSimulateSendsBeacons(t *testing.T) {
 	t.Parallel()
 	p := start(t, rooms)
-	for _, tt := range []struct {
-		session  string
-		unique   int
-		answered bool
-	}{{"watched", 20, false}, {"crowded", 50, false}, {"on-typeform", 30, true}} {
-		t.Run(tt.session, func(t *testing.T) {
-			t.Parallel()
-			truth, _ := p.simulate(tt.session, "--speed", "2400", "--attendees", "20", "--beacons", "30")
-			shown := p.figures(tt.session)
-			if truth.Beacons != 30 || *truth.Unique != tt.unique || *shown.Unique != tt.unique || (truth.Answers != nil) != tt.answered {
-				t.Errorf("played %+v, shown %+v", truth, shown)
-			}
-			if *shown.Present != *truth.Present || *shown.Connections != *truth.Connections || truth.Peak != nil || *shown.Peak == 0 {
-				t.Errorf("played %+v, shown %+v", truth, shown)
-			}
-			if truth.WatchSeconds != nil && *shown.WatchSeconds != *truth.WatchSeconds || tt.answered && *shown.Answers != *truth.Answers {
-				t.Errorf("played %+v, shown %+v", truth, shown)
-			}
-			if measured := p.attendance(tt.session)["measured"]; tt.session == "watched" && measured.(map[string]any)["unique"] != 30.0 {
-				t.Errorf("measured %v", measured)
-			}
-		})
+	truth, _ := p.simulate("crowded", "--speed", "2400", "--attendees", "20", "--beacons", "30")
+	samples := p.samples()
+	for _, kind := range []string{"joined", "left"} {
+		if n := samples[`jauge_events_total{kind="`+kind+`",result="recorded",source="beacon"}`]; n != "30" || truth.Beacons != 30 {
+			t.Errorf("%d were played, %s have %s", truth.Beacons, n, kind)
+		}
 	}
 }
 
@@ -215,7 +286,7 @@ func TestSimulateByDefault(t *testing.T) {
 		t.Errorf("played %s", out)
 	}
 	if shown := p.figures("on-livekit"); *shown.Unique != 60 || *shown.Peak != *truth.Peak {
-		t.Errorf("shown %+v", shown)
+		t.Errorf("(-played +shown):\n%s", cmp.Diff(truth, shown))
 	}
 }
 

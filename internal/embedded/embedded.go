@@ -47,10 +47,12 @@ func (s *Store) tick() {
 	}
 }
 
-// Client returns a new client of the store; the caller closes it.
+// Client returns a new client of the store; the caller closes it. It waits for as long as its context lets it: what takes
+// long in this very process is not away, and asking once more would only add to it.
 func (s *Store) Client() redis.UniversalClient {
 	return redis.NewClient(&redis.Options{
-		Addr: s.server.Addr(), Password: s.password, DisableIdentity: true, ContextTimeoutEnabled: true,
+		Addr: s.server.Addr(), Password: s.password, DisableIdentity: true,
+		ContextTimeoutEnabled: true, ReadTimeout: -1, PoolTimeout: time.Minute,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 
 	"jauge/internal/embedded"
 )
+
+// Patience is how long a condition may take: no test may fail because the machine has more to do than this suite.
+const Patience = 5 * time.Minute
 
 // Stores are started once per test package by Main and shared by its tests, each under its own key prefix.
 var (
@@ -86,8 +90,9 @@ func Prefix() string { return fmt.Sprintf("t%d:", prefixes.Add(1)) }
 
 // Server is a redis-server of its own on a unix socket, in a temporary directory, with nothing written to disk.
 type Server struct {
-	dir string
-	cmd *exec.Cmd
+	dir    string
+	cmd    *exec.Cmd
+	exited chan struct{}
 }
 
 // StartServer starts a redis-server and waits until it answers.
@@ -100,25 +105,40 @@ func StartServer(args ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir}
+	s := &Server{dir: dir, exited: make(chan struct{})}
 	base := []string{"--port", "0", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", dir}
 	s.cmd = exec.Command(binary, append(base, args...)...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	client := s.Client()
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for client.Ping(ctx).Err() != nil {
-		if ctx.Err() != nil {
-			s.Stop()
-			return nil, errors.New("redis-server did not answer within 10 s")
-		}
-		time.Sleep(2 * time.Millisecond) // awaited: the ping above
+	go func() {
+		_ = s.cmd.Wait()
+		close(s.exited)
+	}()
+	if err := s.answers(); err != nil {
+		s.Stop()
+		return nil, err
 	}
 	return s, nil
+}
+
+// answers waits until the server does.
+func (s *Server) answers() error {
+	client := s.Client()
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	for client.Ping(ctx).Err() != nil {
+		select {
+		case <-s.exited:
+			return errors.New("redis-server ended at once")
+		case <-ctx.Done():
+			return fmt.Errorf("redis-server did not answer within %s", Patience)
+		case <-time.After(2 * time.Millisecond): // awaited: the ping above
+		}
+	}
+	return nil
 }
 
 func (s *Server) socket() string { return filepath.Join(s.dir, "s") }
@@ -126,15 +146,68 @@ func (s *Server) socket() string { return filepath.Join(s.dir, "s") }
 // URL is the server's address as jauge's redis_url takes it.
 func (s *Server) URL() string { return "unix://" + s.socket() }
 
-// Client returns a new client; the caller closes it.
+// Client returns a new client, as patient as the tests are; the caller closes it.
 func (s *Server) Client() redis.UniversalClient {
-	return redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), DisableIdentity: true})
+	return redis.NewClient(&redis.Options{
+		Network: "unix", Addr: s.socket(), DisableIdentity: true, DialTimeout: Patience, ReadTimeout: Patience, PoolTimeout: Patience,
+	})
+}
+
+// Line is a client's way to the server, which a test cuts and mends: the store is away at once, not when a time-out has run
+// that a loaded machine would run into as well.
+type Line struct{ cut atomic.Bool }
+
+// Line returns a new client, which the caller closes, and its line.
+func (s *Server) Line() (redis.UniversalClient, *Line) {
+	client, line := s.Client(), &Line{}
+	client.AddHook(line)
+	return client, line
+}
+
+// Cut lets every command fail from now on, as beside a Redis that is away.
+func (l *Line) Cut() { l.cut.Store(true) }
+
+// Mend ends that.
+func (l *Line) Mend() { l.cut.Store(false) }
+
+func (l *Line) away() error {
+	if l.cut.Load() {
+		return &net.OpError{Op: "read", Net: "unix", Err: os.ErrDeadlineExceeded}
+	}
+	return nil
+}
+
+// DialHook implements redis.Hook.
+func (*Line) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (l *Line) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if err := l.away(); err != nil {
+			cmd.SetErr(err)
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (l *Line) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if err := l.away(); err != nil {
+			for _, cmd := range cmds {
+				cmd.SetErr(err)
+			}
+			return err
+		}
+		return next(ctx, cmds)
+	}
 }
 
 // Stop kills the server and removes its directory.
 func (s *Server) Stop() {
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	<-s.exited
 	_ = os.RemoveAll(s.dir)
 }
 
