@@ -3,21 +3,34 @@ package attendance
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 // Authentic events that do not count are kept, with hashed ids: those of rooms that no session claims until one does, and
-// those that cannot be used so that the organiser sees them. The set is its own protection against redelivery: the same
-// event is the same member.
+// those that cannot be used so that the organiser sees them. The same event again is the same entry.
+//
+// Nothing leaves before it is claimed or AsideFor has passed: where a bound is reached, what comes new is dropped, and
+// counted. The bounds are those of a source, so that one that floods costs no other anything, and of a room, so that it costs
+// its own other rooms little. A room that a session may name by another id is one room under each.
 const (
-	AsideFor = 7 * 24 * time.Hour
-	asideCap = 100_000 // the oldest give way
+	AsideFor       = 7 * 24 * time.Hour
+	asidePerSource = 100_000 // events
+	asidePerRoom   = 20_000  // events
+	asideRooms     = 1_000   // of a source
 )
+
+// asideBounds are how much of one source is kept; the zero value has none.
+type asideBounds struct{ events, perRoom, rooms int }
 
 // Reason is why an event is kept aside.
 type Reason string
@@ -29,6 +42,9 @@ const (
 	Nobody     Reason = "nobody"     // it is of a person, and names neither an attendee nor a connection
 )
 
+// dropped is the reason of an event that is not even kept aside, until its batch is done with.
+const dropped Reason = "dropped"
+
 // AsideEvent is one authentic event that does not count, or not yet.
 type AsideEvent struct {
 	Source     string
@@ -38,6 +54,15 @@ type AsideEvent struct {
 	Reason     Reason
 	At         time.Time // by the platform's clock, within the years 1 to 9999
 	ReceivedAt time.Time
+}
+
+// AsideGroup is what is aside of one kind, from one room, for one reason.
+type AsideGroup struct {
+	Source, Room, Alias string
+	Kind                Kind
+	Reason              Reason
+	Count               int
+	FirstAt, LastAt     time.Time // by the platform's clock
 }
 
 // Events may be this far ahead of the receiver's clock, and no older than this moment.
@@ -71,113 +96,449 @@ func writable(t time.Time) time.Time {
 	return t
 }
 
-func (s *Store) putAside(ctx context.Context, events []sealed) error {
-	if len(events) == 0 {
-		return nil
+//go:embed lua/aside.lua
+var asideSource string
+
+//go:embed lua/unaside.lua
+var unasideSource string
+
+var asideScript, unasideScript = redis.NewScript(asideSource), redis.NewScript(unasideSource)
+
+// asideChunk is how many events one call of a script takes.
+const asideChunk = 200
+
+// asideRoom is a room as what is aside knows it.
+type asideRoom struct {
+	Source string `json:"-"`
+	Room   string `json:"r"`
+	Alias  string `json:"a,omitempty"`
+}
+
+func (s *Store) asideToken(r asideRoom) string {
+	return s.seal.token("aside", r.Source, r.Room, r.Alias)
+}
+
+func (e sealed) asideRoom() asideRoom { return asideRoom{e.Source, e.RoomID, e.Alias} }
+
+// asideID names an event among those of its room: the same event is the same id, whenever it comes.
+func (s *Store) asideID(e sealed) (string, error) {
+	e.Arrived = 0
+	text, err := e.asideText()
+	return s.seal.token("aside event", text), err
+}
+
+// asideText is how an event is kept. What may be claimed has no reason there.
+func (e sealed) asideText() (string, error) {
+	e.Session, e.Beacons = "", false
+	if e.Reason == NoSession {
+		e.Reason = ""
 	}
-	now := s.now().UnixMilli()
-	members := make([]redis.Z, len(events))
-	for i, e := range events {
-		arrived := cmp.Or(e.Arrived, now)
-		e.Arrived = 0
-		text, err := json.Marshal(e)
-		if err != nil {
-			return err
+	text, err := json.Marshal(e)
+	return string(text), err
+}
+
+// putAside keeps events aside within the bounds; those that were dropped have that reason afterwards.
+func (s *Store) putAside(ctx context.Context, events []*sealed, bounds asideBounds) error {
+	bySource := map[string][]*sealed{}
+	tooOld := s.now().Add(-AsideFor).UnixMilli()
+	for _, e := range events {
+		if e.Arrived = cmp.Or(e.Arrived, s.now().UnixMilli()); e.Arrived >= tooOld {
+			bySource[e.Source] = append(bySource[e.Source], e)
 		}
-		members[i] = redis.Z{Score: float64(arrived), Member: string(text)}
 	}
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAddNX(ctx, s.keys.aside(), members...)
-		p.ZRemRangeByScore(ctx, s.keys.aside(), "-inf", "("+s.asideOldest())
-		p.ZRemRangeByRank(ctx, s.keys.aside(), 0, -asideCap-1)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("put aside: %w", err)
+	for source, events := range bySource {
+		if err := s.rdb.SAdd(ctx, s.keys.asideSources(), source).Err(); err != nil {
+			return fmt.Errorf("put aside: %w", err)
+		}
+		lost := 0
+		for chunk := range slices.Chunk(events, asideChunk) {
+			n, err := s.putAsideOf(ctx, source, chunk, bounds)
+			if err != nil {
+				return fmt.Errorf("put aside: %w", err)
+			}
+			lost += n
+		}
+		if lost > 0 {
+			s.observeDropped(source, lost)
+		}
 	}
 	return nil
 }
 
-// asideOldest is the score of the oldest event that is still kept.
-func (s *Store) asideOldest() string {
-	return strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10)
+func (s *Store) putAsideOf(ctx context.Context, source string, events []*sealed, bounds asideBounds) (lost int, err error) {
+	keys := s.keys.asideOf(source)
+	unbound := func(n int) int { return cmp.Or(n, 1<<50) }
+	args := []any{unbound(bounds.events), unbound(bounds.perRoom), unbound(bounds.rooms)}
+	for _, e := range events {
+		room := e.asideRoom()
+		token := s.asideToken(room)
+		name, err := json.Marshal(room)
+		if err != nil {
+			return 0, err
+		}
+		id, err := s.asideID(*e)
+		if err != nil {
+			return 0, err
+		}
+		text, err := e.asideText()
+		if err != nil {
+			return 0, err
+		}
+		group := token + "." + string(e.Kind) + "." + string(cmp.Or(e.Reason, NoSession))
+		keys = append(keys, s.keys.asideRoom(source, token))
+		args = append(args, token, name, id, group, e.At, e.Arrived, text)
+	}
+	kept, err := asideScript.Run(ctx, s.rdb, keys, args...).Int64Slice()
+	if err != nil {
+		return 0, err
+	}
+	for i, is := range kept {
+		if is == 0 {
+			events[i].Reason = dropped
+			lost++
+		}
+	}
+	return lost, nil
 }
 
-// Reclaim records the events put aside whose room a session claims by now, page by page, and returns how many. Run it now
-// and then: another replica may have created the session while this one still put events aside.
+// takeAside removes events of one room; last: no more of them follow.
+func (s *Store) takeAside(ctx context.Context, source, token string, last bool, ids ...string) error {
+	for chunk := range slices.Chunk(ids, asideChunk) {
+		ids = ids[len(chunk):]
+		args := []any{token, last && len(ids) == 0}
+		for _, id := range chunk {
+			args = append(args, id)
+		}
+		keys := append(s.keys.asideOf(source), s.keys.asideRoom(source, token))
+		if err := unasideScript.Run(ctx, s.rdb, keys, args...).Err(); err != nil {
+			return fmt.Errorf("take from what is aside: %w", err)
+		}
+	}
+	return nil
+}
+
+// Reclaim records the events put aside whose room a session claims by now and returns how many. Run it now and then: another
+// replica may have created the session while this one still put events aside.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
+	if err := s.moveAside(ctx); err != nil {
+		return 0, err
+	}
 	c, err := s.sessions(ctx)
 	if err != nil {
 		return 0, err
 	}
-	total := 0
-	var cursor uint64
-	for {
-		page, next, err := s.rdb.ZScan(ctx, s.keys.aside(), cursor, "", batchSize).Result()
-		if err != nil {
-			return total, fmt.Errorf("events put aside: %w", err)
-		}
-		n, err := s.reclaim(ctx, c, page)
-		total += n
-		if err != nil || next == 0 {
-			return total, err
-		}
-		cursor = next
-	}
-}
-
-// reclaim records the claimed ones of a page of members and scores: recorded first, removed after, at least once.
-func (s *Store) reclaim(ctx context.Context, c *catalogue, page []string) (int, error) {
-	var events []sealed
-	var members []any
-	for i := 0; i < len(page); i += 2 {
-		var e sealed
-		if err := json.Unmarshal([]byte(page[i]), &e); err != nil {
-			return 0, fmt.Errorf("event put aside: %w", err)
-		}
-		if _, ok := c.of(e); ok && e.Reason == "" {
-			events, members = append(events, e), append(members, page[i])
-		}
-	}
-	if len(events) == 0 {
-		return 0, nil
-	}
-	if _, err := s.apply(ctx, events); err != nil {
+	groups, err := s.AsideGroups(ctx)
+	if err != nil {
 		return 0, err
 	}
-	return len(events), s.rdb.ZRem(ctx, s.keys.aside(), members...).Err()
-}
-
-// AsideCount is how many events are kept aside, whatever the reason.
-func (s *Store) AsideCount(ctx context.Context) (int64, error) {
-	return s.rdb.ZCount(ctx, s.keys.aside(), s.asideOldest(), "+inf").Result()
-}
-
-// asidePage is how many events are read at once.
-const asidePage = 5000
-
-// AsideEvents lists the events that are kept aside, oldest first, without any id of a person.
-func (s *Store) AsideEvents(ctx context.Context) ([]AsideEvent, error) {
-	var out []AsideEvent
-	for {
-		page, err := s.rdb.ZRangeByScoreWithScores(ctx, s.keys.aside(), &redis.ZRangeBy{
-			Min: s.asideOldest(), Max: "+inf", Offset: int64(len(out)), Count: asidePage,
-		}).Result()
+	var rooms []asideRoom
+	for _, g := range groups {
+		if room := (asideRoom{g.Source, g.Room, g.Alias}); g.Reason == NoSession && c.claims(room) {
+			rooms = append(rooms, room)
+		}
+	}
+	slices.SortFunc(rooms, func(a, b asideRoom) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Room, b.Room), cmp.Compare(a.Alias, b.Alias))
+	})
+	total := 0
+	for _, room := range slices.Compact(rooms) {
+		n, err := s.reclaim(ctx, room)
+		total += n
 		if err != nil {
-			return nil, fmt.Errorf("read events put aside: %w", err)
+			return total, err
 		}
-		for _, z := range page {
-			var e sealed
-			if err := json.Unmarshal([]byte(z.Member.(string)), &e); err != nil {
-				return nil, fmt.Errorf("event put aside: %w", err)
+	}
+	return total, nil
+}
+
+// reclaim records what of a room's events sessions claim.
+func (s *Store) reclaim(ctx context.Context, room asideRoom) (int, error) {
+	events, err := s.asideIn(ctx, room)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.decide(ctx, events); err != nil {
+		return 0, err
+	}
+	claimed := slices.DeleteFunc(events, func(e sealed) bool { return e.Session == "" })
+	done := 0
+	for chunk := range slices.Chunk(claimed, batchSize) {
+		last := done+len(chunk) == len(claimed)
+		apply := func(ctx context.Context) error { return s.applyClaimed(ctx, chunk, last) }
+		if s.journal.Ahead() {
+			err = s.journal.Do(ctx, entryClaimed, chunk, apply)
+		} else { // what is not done stays aside, and its claim holds
+			err = apply(ctx)
+		}
+		if err != nil {
+			return done, err
+		}
+		done += len(chunk)
+	}
+	return done, nil
+}
+
+// applyClaimed records events that were aside, and removes them there: recorded first, removed after, at least once.
+func (s *Store) applyClaimed(ctx context.Context, events []sealed, last bool) error {
+	if err := s.settle(ctx, events, asideBounds{}); err != nil {
+		return err
+	}
+	if _, err := s.record(ctx, events); err != nil {
+		return err
+	}
+	ids := map[asideRoom][]string{}
+	for _, e := range events {
+		id, err := s.asideID(e)
+		if err != nil {
+			return err
+		}
+		ids[e.asideRoom()] = append(ids[e.asideRoom()], id)
+	}
+	for room, ids := range ids {
+		if err := s.takeAside(ctx, room.Source, s.asideToken(room), last, ids...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asideIn reads a room's events that a session may claim, in the order of their arrival. With the embedded store, all that it
+// reads is in the journal already: the entry that claims an event must not come before the one that keeps it aside.
+func (s *Store) asideIn(ctx context.Context, room asideRoom) ([]sealed, error) {
+	s.deciding.Lock()
+	raw, err := s.rdb.HGetAll(ctx, s.keys.asideRoom(room.Source, s.asideToken(room))).Result()
+	s.deciding.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("events put aside: %w", err)
+	}
+	var events []sealed
+	tooOld := s.now().Add(-AsideFor).UnixMilli()
+	for _, id := range slices.Sorted(maps.Keys(raw)) {
+		e, err := parseAside(raw[id])
+		if err != nil {
+			return nil, err
+		}
+		if e.Reason == "" && e.Arrived >= tooOld {
+			events = append(events, e)
+		}
+	}
+	slices.SortStableFunc(events, func(a, b sealed) int { return cmp.Or(cmp.Compare(a.Arrived, b.Arrived), cmp.Compare(a.At, b.At)) })
+	return events, nil
+}
+
+func parseAside(value string) (e sealed, err error) {
+	_, rest, _ := strings.Cut(value, "|")
+	_, text, _ := strings.Cut(rest, "|")
+	if err = json.Unmarshal([]byte(text), &e); err != nil {
+		return e, fmt.Errorf("event put aside: %w", err)
+	}
+	return e, nil
+}
+
+// ExpireAside drops what has been aside for AsideFor, in rooms that get no more events too, and returns how much that was.
+// Run it now and then.
+func (s *Store) ExpireAside(ctx context.Context) (int, error) {
+	sources, err := s.asideSources(ctx)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	before := "(" + strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10)
+	for _, source := range sources {
+		for {
+			old, err := s.rdb.ZRangeByScore(ctx, s.keys.asideOf(source)[2], &redis.ZRangeBy{Min: "-inf", Max: before, Count: 10 * asideChunk}).Result()
+			if err != nil {
+				return total, fmt.Errorf("events put aside: %w", err)
 			}
-			out = append(out, AsideEvent{
-				Source: e.Source, Room: e.RoomID, Alias: e.Alias, Kind: e.Kind, Reason: cmp.Or(e.Reason, NoSession),
-				At: time.UnixMilli(e.At).UTC(), ReceivedAt: time.UnixMilli(int64(z.Score)).UTC(),
-			})
+			if len(old) == 0 {
+				break
+			}
+			for token, ids := range byToken(old) {
+				if err := s.takeAside(ctx, source, token, true, ids...); err != nil {
+					return total, err
+				}
+			}
+			total += len(old)
 		}
-		if len(page) < asidePage {
-			return out, nil
+	}
+	return total, nil
+}
+
+// byToken splits the members of the arrivals.
+func byToken(members []string) map[string][]string {
+	ids := map[string][]string{}
+	for _, member := range members {
+		token, id, _ := strings.Cut(member, ".")
+		ids[token] = append(ids[token], id)
+	}
+	return ids
+}
+
+func (s *Store) asideSources(ctx context.Context) ([]string, error) {
+	sources, err := s.rdb.SMembers(ctx, s.keys.asideSources()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("events put aside: %w", err)
+	}
+	slices.Sort(sources)
+	return sources, nil
+}
+
+// AsideCounts is how many events are kept aside, by source, whatever the reason.
+func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
+	sources, err := s.asideSources(ctx)
+	if err != nil || len(sources) == 0 {
+		return nil, err
+	}
+	replies := make([]*redis.IntCmd, len(sources))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, source := range sources {
+			replies[i] = p.ZCard(ctx, s.keys.asideOf(source)[2])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("events put aside: %w", err)
+	}
+	counts := make(map[string]int, len(sources))
+	for i, source := range sources {
+		counts[source] = int(replies[i].Val())
+	}
+	return counts, nil
+}
+
+// AsideGroups counts the events that are kept aside, by source, room, kind and reason. It reads no event.
+func (s *Store) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
+	sources, err := s.asideSources(ctx)
+	if err != nil || len(sources) == 0 {
+		return nil, err
+	}
+	type reply struct{ groups, rooms *redis.MapStringStringCmd }
+	replies := make([]reply, len(sources))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, source := range sources {
+			keys := s.keys.asideOf(source)
+			replies[i] = reply{groups: p.HGetAll(ctx, keys[1]), rooms: p.HGetAll(ctx, keys[0])}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("events put aside: %w", err)
+	}
+	var groups []AsideGroup
+	for i, source := range sources {
+		rooms := replies[i].rooms.Val()
+		for name, value := range replies[i].groups.Val() {
+			g, token, err := parseGroup(name, value)
+			if err != nil {
+				return nil, err
+			}
+			if rooms[token] == "" { // emptied since the groups were read
+				continue
+			}
+			var room asideRoom
+			if err := json.Unmarshal([]byte(rooms[token]), &room); err != nil {
+				return nil, fmt.Errorf("room of events put aside: %w", err)
+			}
+			g.Source, g.Room, g.Alias = source, room.Room, room.Alias
+			groups = append(groups, g)
+		}
+	}
+	return groups, nil
+}
+
+func parseGroup(group, value string) (g AsideGroup, token string, _ error) {
+	names, numbers := strings.Split(group, "."), strings.Split(value, "|")
+	if len(names) != 3 || len(numbers) != 3 {
+		return g, "", errors.New("group of events put aside: not of three parts")
+	}
+	var parsed [3]int64
+	for i, text := range numbers {
+		var err error
+		if parsed[i], err = strconv.ParseInt(text, 10, 64); err != nil {
+			return g, "", fmt.Errorf("group of events put aside: %w", err)
+		}
+	}
+	g = AsideGroup{
+		Kind: Kind(names[1]), Reason: Reason(names[2]), Count: int(parsed[0]),
+		FirstAt: time.UnixMilli(parsed[1]).UTC(), LastAt: time.UnixMilli(parsed[2]).UTC(),
+	}
+	return g, names[0], nil
+}
+
+// AsideEvents lists the events that have been aside longest, oldest first, without any id of a person.
+func (s *Store) AsideEvents(ctx context.Context, limit int) ([]AsideEvent, error) {
+	sources, err := s.asideSources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []AsideEvent
+	for _, source := range sources {
+		events, err := s.asideFirst(ctx, source, limit)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, events...)
+	}
+	slices.SortStableFunc(out, func(a, b AsideEvent) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+	return out[:min(len(out), limit)], nil
+}
+
+// asideFirst lists the first events of a source.
+func (s *Store) asideFirst(ctx context.Context, source string, limit int) ([]AsideEvent, error) {
+	members, err := s.rdb.ZRangeByScore(ctx, s.keys.asideOf(source)[2], &redis.ZRangeBy{
+		Min: strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10), Max: "+inf", Count: int64(limit),
+	}).Result()
+	if err != nil || len(members) == 0 {
+		return nil, err
+	}
+	replies := make([]*redis.StringCmd, len(members))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, member := range members {
+			token, id, _ := strings.Cut(member, ".")
+			replies[i] = p.HGet(ctx, s.keys.asideRoom(source, token), id)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("events put aside: %w", err)
+	}
+	events := make([]AsideEvent, 0, len(members))
+	for _, reply := range replies {
+		if errors.Is(reply.Err(), redis.Nil) { // claimed meanwhile
+			continue
+		}
+		e, err := parseAside(reply.Val())
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, AsideEvent{
+			Source: e.Source, Room: e.RoomID, Alias: e.Alias, Kind: e.Kind, Reason: cmp.Or(e.Reason, NoSession),
+			At: time.UnixMilli(e.At).UTC(), ReceivedAt: time.UnixMilli(e.Arrived).UTC(),
+		})
+	}
+	return events, nil
+}
+
+// moveAside takes over what an earlier version kept under one key for all sources. Nothing of it is dropped.
+func (s *Store) moveAside(ctx context.Context) error {
+	for {
+		page, err := s.rdb.ZRangeWithScores(ctx, s.keys.asideBefore(), 0, batchSize-1).Result()
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		events, members := make([]*sealed, len(page)), make([]any, len(page))
+		for i, z := range page {
+			members[i], events[i] = z.Member, &sealed{}
+			if err := json.Unmarshal([]byte(z.Member.(string)), events[i]); err != nil {
+				return fmt.Errorf("event put aside: %w", err)
+			}
+			events[i].Arrived = int64(z.Score)
+		}
+		if err := s.putAside(ctx, events, asideBounds{}); err != nil {
+			return err
+		}
+		if err := s.rdb.ZRem(ctx, s.keys.asideBefore(), members...).Err(); err != nil {
+			return fmt.Errorf("events put aside: %w", err)
 		}
 	}
 }

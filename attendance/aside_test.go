@@ -2,8 +2,10 @@ package attendance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,67 @@ import (
 	"jauge/internal/redistest"
 )
 
+// asideCount is how many events are aside in all.
+func asideCount(t *testing.T, s *Store) int {
+	t.Helper()
+	counts, err := s.AsideCounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// create creates a session and counts what was aside of it, however long that takes.
+func create(t *testing.T, s *Store, session Session) {
+	t.Helper()
+	if err := s.Create(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Reclaim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asideEvents lists all that is aside, and holds it against the groups.
+func asideEvents(t *testing.T, s *Store) []AsideEvent {
+	t.Helper()
+	events, err := s.AsideEvents(t.Context(), 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[AsideGroup]AsideGroup{}
+	for _, e := range events {
+		key := AsideGroup{Source: e.Source, Room: e.Room, Alias: e.Alias, Kind: e.Kind, Reason: e.Reason}
+		g, ok := want[key]
+		if !ok {
+			g = key
+			g.FirstAt, g.LastAt = e.At, e.At
+		}
+		g.Count++
+		if e.At.Before(g.FirstAt) {
+			g.FirstAt = e.At
+		}
+		if e.At.After(g.LastAt) {
+			g.LastAt = e.At
+		}
+		want[key] = g
+	}
+	groups, err := s.AsideGroups(t.Context())
+	got := map[AsideGroup]AsideGroup{}
+	for _, g := range groups {
+		got[AsideGroup{Source: g.Source, Room: g.Room, Alias: g.Alias, Kind: g.Kind, Reason: g.Reason}] = g
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" || asideCount(t, s) != len(events) {
+		t.Errorf("%v, %d counted, groups are not what is listed (-list +groups):\n%s", err, asideCount(t, s), diff)
+	}
+	return events
+}
+
+// What is aside is listed for a week, and then dropped, in rooms that hear of nothing any more, too.
 func TestAsideIsListedForAWeek(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
@@ -23,19 +86,33 @@ func TestAsideIsListedForAWeek(t *testing.T) {
 		e := c.event(Joined, "ann", "c1", 0)
 		e.Alias = "series"
 		record(t, s, "live", e)
-		for at, want := range map[time.Duration]int{0: 1, AsideFor: 1, AsideFor + time.Millisecond: 0} {
-			c.set(planned.Add(at))
-			got, err := s.AsideEvents(t.Context())
-			n, countErr := s.AsideCount(t.Context())
-			if err != nil || countErr != nil || len(got) != want || n != int64(want) {
-				t.Errorf("after %s: %v, %d (%v, %v)", at, got, n, err, countErr)
+		want := AsideEvent{Source: "live", Room: "room", Alias: "series", Kind: Joined, Reason: NoSession, At: planned, ReceivedAt: planned}
+		c.set(planned.Add(time.Hour))
+		e.Attendee = "bob"
+		e.At = planned.Add(time.Minute)
+		record(t, s, "live", e)
+		later := want
+		later.At, later.ReceivedAt = e.At, c.now()
+		for _, row := range []struct {
+			after time.Duration
+			want  []AsideEvent
+		}{
+			{time.Hour, []AsideEvent{want, later}},
+			{AsideFor, []AsideEvent{want, later}},
+			{AsideFor + time.Millisecond, []AsideEvent{later}},
+			{AsideFor + time.Hour + time.Millisecond, nil},
+		} {
+			c.set(planned.Add(row.after))
+			if _, err := s.ExpireAside(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(row.want, asideEvents(t, s)); diff != "" {
+				t.Errorf("after %s: %s", row.after, diff)
 			}
 		}
-		c.set(planned)
-		got, err := s.AsideEvents(t.Context())
-		want := []AsideEvent{{Source: "live", Room: "room", Alias: "series", Kind: Joined, Reason: NoSession, At: planned, ReceivedAt: planned}}
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Errorf("%v %s", err, diff)
+		left, _, err := rdb.Scan(t.Context(), 0, prefix+"*", 10_000).Result()
+		if diff := cmp.Diff([]string{s.keys.asideSources()}, left); err != nil || diff != "" {
+			t.Errorf("left behind (%v): %s", err, diff)
 		}
 	})
 }
@@ -61,13 +138,8 @@ func unusable(c *clock) map[Event]Reason {
 // reasons counts what is aside by reason.
 func reasons(t *testing.T, s *Store) map[Reason]int {
 	t.Helper()
-	events, err := s.AsideEvents(t.Context())
-	n, countErr := s.AsideCount(t.Context())
-	if err != nil || countErr != nil || int(n) != len(events) {
-		t.Fatalf("%d counted, %d listed (%v, %v)", n, len(events), countErr, err)
-	}
 	counts := map[Reason]int{}
-	for _, e := range events {
+	for _, e := range asideEvents(t, s) {
 		counts[e.Reason]++
 	}
 	return counts
@@ -111,36 +183,153 @@ func TestUnusableEventsLeaveTheOthersAlone(t *testing.T) {
 		if talk, other := figures(t, s, "talk"), figures(t, s, "other"); *talk.Unique != 1 || *other.Unique != 1 {
 			t.Errorf("unique %d and %d", *talk.Unique, *other.Unique)
 		}
-		members, err := rdb.ZRange(t.Context(), s.keys.aside(), 0, -1).Result()
-		if text := strings.Join(members, ""); err != nil || strings.Contains(text, "eve") || strings.Contains(text, "c5") {
-			t.Errorf("%v: an id in clear: %s", err, text)
+		if text := asideTexts(t, s); strings.Contains(text, "eve") || strings.Contains(text, "c5") {
+			t.Errorf("an id in clear: %s", text)
 		}
 	})
 }
 
-// The oldest give way, whatever their reasons.
-func TestAsideIsCapped(t *testing.T) {
+// asideTexts is everything that is kept of the events aside.
+func asideTexts(t *testing.T, s *Store) string {
+	t.Helper()
+	var all []string
+	groups, err := s.AsideGroups(t.Context())
+	for _, g := range groups {
+		values, err := s.rdb.HVals(t.Context(), s.keys.asideRoom(g.Source, s.asideToken(asideRoom{g.Source, g.Room, g.Alias}))).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, values...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), "\n")
+}
+
+// Where a bound is reached, what comes new is dropped and counted, and nobody else's events are.
+func TestAsideIsBounded(t *testing.T) {
+	t.Parallel()
+	from := func(room, attendee string, kind Kind) Event {
+		return Event{Kind: kind, Room: room, Occurrence: "o", Attendee: attendee, Connection: attendee, At: planned}
+	}
+	var flood, crowd, rooms []Event
+	for i := range 300 {
+		flood = append(flood, from(fmt.Sprint("r", i%10), fmt.Sprint(i), Joined))
+		crowd = append(crowd, from("r0", fmt.Sprint(i), Joined))
+		rooms = append(rooms, from(fmt.Sprint("r", i), "p", Joined))
+	}
+	for _, row := range []struct {
+		name   string
+		bounds asideBounds
+		events []Event
+		kept   int
+	}{
+		{"of a source", asideBounds{events: 40, perRoom: 1000, rooms: 1000}, flood, 40},
+		{"of a room", asideBounds{events: 1000, perRoom: 25, rooms: 1000}, crowd, 25},
+		{"of the rooms", asideBounds{events: 1000, perRoom: 1000, rooms: 7}, rooms, 7},
+		{"none is reached", asideBounds{events: 300, perRoom: 30, rooms: 10}, flood, 300},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+				s, c := newStore(t, rdb, prefix)
+				s.asideBounds = row.bounds
+				lost := map[string]int{}
+				s.ObserveDropped(func(source string, n int) { lost[source] += n })
+				quiet := from("r0", "quiet", Left)
+				record(t, s, "other", quiet)
+				for range 2 { // a redelivery of what is kept is no new event
+					for i, result := range record(t, s, "live", row.events...) {
+						if result != Aside {
+							t.Fatalf("event %d: %s", i, result)
+						}
+					}
+				}
+				counts, err := s.AsideCounts(t.Context())
+				if diff := cmp.Diff(map[string]int{"live": row.kept, "other": 1}, counts); err != nil || diff != "" {
+					t.Errorf("%v %s", err, diff)
+				}
+				if want := 2 * (len(row.events) - row.kept); lost["live"] != want || lost["other"] != 0 {
+					t.Errorf("%v were dropped, %d of live should be", lost, want)
+				}
+				asideEvents(t, s)
+				create(t, s, hourLong("talk", Room{"other", "r0"}, Room{"live", "r0"}))
+				if f := figures(t, s, "talk"); *f.Unique == 0 {
+					t.Error("what was kept does not count")
+				}
+				asideEvents(t, s)
+				c.set(planned.Add(AsideFor + time.Millisecond)) // there is place again
+				if _, err := s.ExpireAside(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				record(t, s, "live", from("r1", "late", Joined))
+				if n := asideCount(t, s); n != 1 {
+					t.Errorf("%d aside", n)
+				}
+			})
+		})
+	}
+}
+
+// The journal ahead of a store that forgets grows by what is kept, not by what floods.
+func TestDroppedIsNotInTheJournal(t *testing.T) {
+	t.Parallel()
+	c := &clock{at: planned}
+	w := newWorld(t, c, true)
+	w.restart(nil)
+	defer func() { w.stop() }()
+	w.asideBounds.events = 2
+	entries := func() (n int) {
+		t.Helper()
+		if err := w.journal.Replay(t.Context(), func(_, of int) { n = of }, func(err error) { t.Error(err) }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	record(t, w.Store, "live", c.event(Joined, "ann", "c1", 0))
+	record(t, w.Store, "live", c.event(Joined, "bob", "c2", 0), c.event(Joined, "cid", "c3", 0)) // the second one is one too many
+	for range 3 {
+		record(t, w.Store, "live", c.event(Joined, "dan", "c4", 0))
+	}
+	w.asideBounds.events = 100
+	if n := entries(); n != 2 || asideCount(t, w.Store) != 2 {
+		t.Errorf("%d entries, %d aside", n, asideCount(t, w.Store))
+	}
+	batch := []sealed{{Reason: Nobody}, {Reason: dropped}}
+	if text, err := json.Marshal(forJournal{w.Store, batch}); err != nil || strings.Count(string(text), `"x":`) != 1 || strings.Contains(string(text), "dropped") {
+		t.Errorf("%s (%v)", text, err)
+	}
+}
+
+// What an earlier version kept aside under one key is taken over, whole and as old as it was.
+func TestAsideOfBeforeIsTakenOver(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, c := newStore(t, rdb, prefix)
-		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
-		c.set(planned.Add(time.Second))
-		record(t, s, "live", c.event(Joined, "", "", 0))
-		c.set(planned.Add(time.Minute))
-		rest := make([]sealed, asideCap-1)
-		for i := range rest {
-			rest[i] = sealed{Kind: Joined, Source: "live", RoomID: "room", Person: fmt.Sprint(i)}
+		s.asideBounds = asideBounds{1, 1, 1}
+		for i := range batchSize + 3 {
+			e := s.seal.seal("live", c.event(Joined, fmt.Sprint(i), "", time.Duration(i)*time.Second))
+			text, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rdb.ZAdd(t.Context(), s.keys.asideBefore(), redis.Z{Score: float64(planned.UnixMilli() - int64(i)), Member: string(text)})
 		}
-		if err := s.putAside(t.Context(), rest); err != nil {
-			t.Fatal(err)
+		if n, err := s.Reclaim(t.Context()); n != 0 || err != nil {
+			t.Fatalf("%d reclaimed (%v)", n, err)
 		}
-		first, err := s.rdb.ZRange(t.Context(), s.keys.aside(), 0, 0).Result()
-		if n, countErr := s.AsideCount(t.Context()); n != asideCap || countErr != nil || err != nil || !strings.Contains(first[0], `"nobody"`) {
-			t.Errorf("%d aside, from %s (%v, %v)", n, first, countErr, err)
+		events := asideEvents(t, s)
+		if len(events) != batchSize+3 || !events[1].ReceivedAt.Equal(planned.Add(-(batchSize+1)*time.Millisecond)) {
+			t.Fatalf("%d events, the second of %s", len(events), events[1].ReceivedAt)
 		}
-		record(t, s, "live", c.event(Left, "", "", 0))
-		if n, err := s.AsideCount(t.Context()); n != asideCap || err != nil {
-			t.Errorf("%d aside (%v)", n, err)
+		if record(t, s, "live", c.event(Joined, "3", "", 3*time.Second)); asideCount(t, s) != len(events) {
+			t.Error("a redelivery of what was taken over is another event")
+		}
+		create(t, s, hourLong("talk", Room{"live", "room"}))
+		if n := *figures(t, s, "talk").Unique; n != len(events) || rdb.Exists(t.Context(), s.keys.asideBefore()).Val() != 0 {
+			t.Errorf("unique %d of %d", n, len(events))
 		}
 	})
 }
@@ -149,6 +338,27 @@ func TestAsideIsCapped(t *testing.T) {
 type failing struct{ away atomic.Bool }
 
 var errAway = errors.New("away")
+
+// beside gives a store on the real redis-server with a journal beside it, another replica that nothing keeps from that
+// server, and what can take it away from the first.
+func beside(t *testing.T, file ...Session) (s, other *Store, store *failing, c *clock) {
+	t.Helper()
+	shared, prefix := redistest.Redis()
+	rdb := redis.NewClient(shared.(*redis.Client).Options())
+	t.Cleanup(func() { _ = rdb.Close() })
+	store, c = &failing{}, &clock{at: planned}
+	rdb.AddHook(store)
+	j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Judge: judge})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	s = New(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now, Journal: j})
+	if err := s.Configure(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	return s, New(shared, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now}), store, c
+}
 
 func (f *failing) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -202,7 +412,9 @@ func TestUnusableEventsGoThroughTheJournal(t *testing.T) {
 				apply := func() error { return j.Drain(t.Context(), func(err error) { t.Error(err) }) }
 				if mode == journal.Ahead {
 					apply = func() error {
-						if err := rdb.Del(t.Context(), append(s.keys.session("talk"), s.keys.aside())...).Err(); err != nil {
+						keys := rdb.Keys(t.Context(), prefix+"*").Val()
+						keys = slices.DeleteFunc(keys, func(key string) bool { return key == s.keys.sessions() })
+						if err := rdb.Del(t.Context(), keys...).Err(); err != nil {
 							t.Fatal(err)
 						}
 						return j.Replay(t.Context(), nil, func(err error) { t.Error(err) })
@@ -218,15 +430,17 @@ func TestUnusableEventsGoThroughTheJournal(t *testing.T) {
 				if diff := cmp.Diff(map[string]int{"aside": 2, "recorded": 1}, observed); diff != "" {
 					t.Error(diff)
 				}
-				events, err := s.AsideEvents(t.Context())
-				if err != nil || !events[0].ReceivedAt.Equal(planned) {
-					t.Errorf("%+v %v", events, err)
+				if events := asideEvents(t, s); !events[0].ReceivedAt.Equal(planned) {
+					t.Errorf("%+v", events)
 				}
 				c.set(planned.Add(AsideFor + time.Millisecond))
 				if mode == journal.Ahead {
 					if err := apply(); err != nil {
 						t.Fatal(err)
 					}
+				}
+				if _, err := s.ExpireAside(t.Context()); err != nil {
+					t.Fatal(err)
 				}
 				if left := reasons(t, s); len(left) != 0 {
 					t.Errorf("after a week: %v", left)
@@ -236,17 +450,17 @@ func TestUnusableEventsGoThroughTheJournal(t *testing.T) {
 	}
 }
 
-func TestAsideIsListedPageByPage(t *testing.T) {
+func TestAsideListsTheFirstOnly(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, c := newStore(t, rdb, prefix)
-		events := make([]Event, asidePage+3)
-		for i := range events {
-			events[i] = c.event(Joined, fmt.Sprint(i), "", 0)
+		for i, source := range []string{"a", "b", "a", "b"} {
+			c.set(planned.Add(time.Duration(i) * time.Second))
+			record(t, s, source, c.event(Joined, fmt.Sprint(i), "", 0))
 		}
-		record(t, s, "live", events...)
-		if got, err := s.AsideEvents(t.Context()); err != nil || len(got) != len(events) {
-			t.Errorf("%d of %d (%v)", len(got), len(events), err)
+		got, err := s.AsideEvents(t.Context(), 3)
+		if err != nil || len(got) != 3 || got[0].Source != "a" || got[1].Source != "b" || !got[2].ReceivedAt.Equal(planned.Add(2*time.Second)) {
+			t.Errorf("%+v (%v)", got, err)
 		}
 	})
 }
@@ -300,6 +514,50 @@ func TestNoShowRateIsKnownWhenItCanBe(t *testing.T) {
 		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
 		if a, b := rate("talk"), rate("live"); a != 0.5 || b != 0.5 {
 			t.Errorf("after: %v %v", a, b)
+		}
+	})
+}
+
+// What is aside is counted without reading an event, and claimed without reading other rooms.
+func TestAsideIsReadInAFewCommands(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, shared redis.UniversalClient, prefix string) {
+		rdb, count := counted(t, shared)
+		s, c := newStore(t, rdb, prefix)
+		for _, source := range []string{"a", "b"} {
+			var events []Event
+			for i := range 1000 {
+				e := c.event(Joined, fmt.Sprint(i), "", 0)
+				e.Room = fmt.Sprint("r", i%50)
+				events = append(events, e)
+			}
+			record(t, s, source, events...)
+		}
+		if err := s.Put(t.Context(), hourLong("talk")); err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range []struct {
+			name string
+			do   func() error
+			most int64
+		}{
+			{"groups", func() error { _, err := s.AsideGroups(t.Context()); return err }, 5},
+			{"counts", func() error { _, err := s.AsideCounts(t.Context()); return err }, 3},
+			{"reclaim of no room", func() error { _, err := s.Reclaim(t.Context()); return err }, 7},
+			{"expire nothing", func() error { _, err := s.ExpireAside(t.Context()); return err }, 3},
+			// 20 events are recorded, a command each, or two before the script is loaded. There are 99 other rooms.
+			{"reclaim of one room", func() error { return s.Put(t.Context(), hourLong("talk", Room{"a", "r7"})) }, 65},
+		} {
+			before := count.commands.Load()
+			if err := row.do(); err != nil {
+				t.Fatal(err)
+			}
+			if n := count.commands.Load() - before; n > row.most {
+				t.Errorf("%s: %d commands", row.name, n)
+			}
+		}
+		if n := *figures(t, s, "talk").Unique; n != 20 || asideCount(t, s) != 1980 {
+			t.Errorf("%d people, %d aside", n, asideCount(t, s))
 		}
 	})
 }

@@ -3,7 +3,8 @@
 // from that set alone, so the order and the number of deliveries do not matter.
 //
 // The story in files: attendance.go (the words), session.go (what is planned), identity.go (how people become
-// pseudonyms), names.go (what is known of their names), store.go and record.go with lua/record.lua (marks in, counts corrected), figures.go and read.go (counts out), status.go (all that is known of one moment),
+// pseudonyms), names.go (what is known of their names), decide.go (whose session an event is) and aside.go (what is nobody's), store.go and
+// record.go with lua/record.lua (marks in, counts corrected), figures.go and read.go (counts out), status.go (all that is known of one moment),
 // oracle.go (the same semantics in plain Go: the reference of the tests, the engine of reports and of verify).
 package attendance
 

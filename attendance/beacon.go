@@ -120,28 +120,24 @@ func (s *Store) CloseSilentBeacons(ctx context.Context) (int, error) {
 // closeSilent records the leave first and forgets the beacon after: at least once.
 func (s *Store) closeSilent(ctx context.Context, session, connection string, at int64) error {
 	leave := []sealed{{
-		Kind: Left, Source: BeaconSource, RoomID: session, At: at, Connection: connection,
+		Kind: Left, Source: BeaconSource, RoomID: session, At: at, Connection: connection, Session: session,
 		Occurrence: s.seal.token("occurrence", BeaconSource, session, ""),
 	}}
-	err := s.journal.Do(ctx, entryEvents, leave, func(ctx context.Context) error {
-		_, err := s.apply(ctx, leave)
-		return err
-	})
-	if err != nil {
+	if _, err := s.keep(ctx, leave); err != nil {
 		return err
 	}
 	return s.rdb.ZRem(ctx, s.keys.beacons(session), connection).Err()
 }
 
-// beaconsToo adds, to a platform's end of a session that beacons may follow, the same end for them: whoever stays on the
-// page afterwards is not in the session.
-func (s *Store) beaconsToo(session Session, e sealed) []placed {
-	own := placed{session.ID, s.seal.within(session.ID, e)}
-	if e.Kind != Ended || e.Source == BeaconSource || s.planned(session) == Live {
-		return []placed{own}
+// marksOf is what an event says of its session: to a platform's end of a session that beacons may follow belongs the same
+// end for them, because whoever stays on the page afterwards is not in the session.
+func (s *Store) marksOf(e sealed) []placed {
+	marks := []placed{{e.Session, s.seal.within(e.Session, e)}}
+	if e.Beacons {
+		marks = append(marks, placed{e.Session, s.seal.within(e.Session, sealed{
+			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At,
+			Occurrence: s.seal.token("occurrence", BeaconSource, e.Session, ""),
+		})})
 	}
-	return []placed{own, {session.ID, s.seal.within(session.ID, sealed{
-		Kind: Ended, Source: BeaconSource, RoomID: session.ID, At: e.At,
-		Occurrence: s.seal.token("occurrence", BeaconSource, session.ID, ""),
-	})}}
+	return marks
 }

@@ -8,12 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/internal/journal"
 	"jauge/internal/problem"
 )
 
@@ -23,14 +25,16 @@ type definition struct {
 	Session Session `json:"session"`
 	File    string  `json:"file,omitempty"`
 	Retired bool    `json:"retired,omitempty"` // the file no longer has it: kept, but it takes no events and is not listed
+	Changes int     `json:"changes,omitempty"` // how often the API changed it: a journal may be drained after a later change
 }
 
-// catalogue is every session, as last read from Redis.
+// catalogue is every session, as last read from Redis, and what this process knows better.
 type catalogue struct {
-	sessions []Session // by planned start
-	byID     map[string]Session
-	byRoom   map[Room][]Session // by planned start
-	readAt   time.Time
+	definitions map[string]definition // by id
+	sessions    []Session             // by planned start
+	byID        map[string]Session
+	byRoom      map[Room][]Session // by planned start
+	readAt      time.Time
 }
 
 // staleAfter is how long a replica may not know of a session that another one created. What arrives in between is put
@@ -39,6 +43,15 @@ const (
 	staleAfter    = time.Second
 	refreshWithin = 500 * time.Millisecond
 )
+
+// reclaimWithin is how long whoever defines a session waits for what was put aside to be counted.
+const reclaimWithin = 10 * time.Second
+
+// news is a definition that this process has accepted, and the store may not have yet.
+type news struct {
+	definition
+	stored bool // the store has it: known from its next reading
+}
 
 // sessions gives the catalogue, read anew when it is stale. While Redis is away the last one stands: pages and surveys go
 // on, and what is recorded goes to the journal.
@@ -54,131 +67,74 @@ func (s *Store) sessions(ctx context.Context) (*catalogue, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, refreshWithin)
 	defer cancel()
-	c, err := s.readCatalogue(limited)
-	if err != nil && last != nil && ctx.Err() == nil {
-		again := *last
-		again.readAt = time.Now()
-		s.catalogue.Store(&again)
-		return &again, nil
+	definitions, err := s.readDefinitions(limited)
+	switch {
+	case err == nil:
+		maps.DeleteFunc(s.news, func(_ string, n news) bool { return n.stored })
+	case last != nil && ctx.Err() == nil:
+		definitions = maps.Clone(last.definitions)
+	default:
+		return nil, err
 	}
-	return c, err
+	for id, n := range s.news {
+		definitions[id] = n.definition
+	}
+	c := newCatalogue(definitions)
+	s.catalogue.Store(c)
+	return c, nil
 }
 
 func (c *catalogue) fresh() bool { return c != nil && time.Since(c.readAt) < staleAfter }
 
-// readCatalogue is called with reload held.
-func (s *Store) readCatalogue(ctx context.Context) (*catalogue, error) {
+// know lets this process see definitions at once, whatever becomes of the next reading.
+func (s *Store) know(stored bool, definitions ...definition) {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	for _, d := range definitions {
+		if known, ok := s.news[d.Session.ID]; !ok || known.Changes <= d.Changes {
+			s.news[d.Session.ID] = news{d, stored}
+		}
+	}
+	if last := s.catalogue.Load(); last != nil {
+		stale := *last
+		stale.readAt = time.Time{}
+		s.catalogue.Store(&stale)
+	}
+}
+
+func (s *Store) readDefinitions(ctx context.Context) (map[string]definition, error) {
 	raw, err := s.rdb.HGetAll(ctx, s.keys.sessions()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
-	var sessions, retired []Session
+	definitions := make(map[string]definition, len(raw))
 	for id, text := range raw {
 		var d definition
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
 			return nil, fmt.Errorf("session %s in the store: %w", id, err)
 		}
-		if d.Retired {
-			retired = append(retired, d.Session)
-			continue
-		}
-		sessions = append(sessions, d.Session)
+		definitions[id] = d
 	}
-	c := newCatalogue(sessions)
-	for _, session := range retired {
-		c.byID[session.ID] = session
-	}
-	s.catalogue.Store(c)
-	return c, nil
+	return definitions, nil
 }
 
 // newCatalogue sorts sessions and finds them by id and by room.
-func newCatalogue(sessions []Session) *catalogue {
-	c := &catalogue{sessions: slices.Clone(sessions), byID: map[string]Session{}, byRoom: map[Room][]Session{}, readAt: time.Now()}
+func newCatalogue(definitions map[string]definition) *catalogue {
+	c := &catalogue{definitions: definitions, byID: map[string]Session{}, byRoom: map[Room][]Session{}, readAt: time.Now()}
+	for id, d := range definitions {
+		if c.byID[id] = d.Session; !d.Retired {
+			c.sessions = append(c.sessions, d.Session)
+		}
+	}
 	slices.SortFunc(c.sessions, func(a, b Session) int {
 		return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.ID, b.ID))
 	})
 	for _, session := range c.sessions {
-		c.byID[session.ID] = session
 		for _, room := range session.Rooms {
 			c.byRoom[room] = append(c.byRoom[room], session)
 		}
 	}
 	return c
-}
-
-// A room may serve several sessions. The next one takes over when its doors open, an hour before its planned start, but not
-// while the one before may still be closing, half an hour after its planned end, unless its own planned start has come.
-const (
-	doorsOpen  = time.Hour
-	doorsClose = 30 * time.Minute
-)
-
-// claim finds the session that something in a room at a time belongs to: the latest that has taken the room over, else the
-// first.
-func (c *catalogue) claim(room Room, at time.Time) (Session, bool) {
-	candidates := c.byRoom[room]
-	if len(candidates) == 0 {
-		return Session{}, false
-	}
-	chosen := candidates[0]
-	for i, session := range candidates[1:] {
-		from := session.StartsAt.Add(-doorsOpen)
-		if closed := candidates[i].EndsAt.Add(doorsClose); closed.After(from) {
-			from = closed
-		}
-		if from.After(session.StartsAt) {
-			from = session.StartsAt
-		}
-		if !at.Before(from) {
-			chosen = session
-		}
-	}
-	return chosen, true
-}
-
-// settled finds the session of an event. In a room that serves several sessions an occurrence stays with the session that
-// its first event fell to: a meeting that overruns is still the same meeting.
-func (s *Store) settled(ctx context.Context, c *catalogue, e sealed) (Session, bool, error) {
-	session, ok := c.of(e)
-	if !ok || len(c.byRoom[Room{e.Source, e.RoomID}])+len(c.byRoom[Room{e.Source, e.Alias}]) < 2 {
-		return session, ok, nil
-	}
-	field := s.seal.token("room", e.Source, e.RoomID) + "." + e.Occurrence
-	if err := s.rdb.HSetNX(ctx, s.keys.claims(), field, session.ID).Err(); err != nil {
-		return Session{}, false, fmt.Errorf("claim: %w", err)
-	}
-	id, err := s.rdb.HGet(ctx, s.keys.claims(), field).Result()
-	if err != nil {
-		return Session{}, false, fmt.Errorf("claim: %w", err)
-	}
-	if first, known := c.byID[id]; known {
-		session = first
-	}
-	return session, true, nil
-}
-
-// of finds the session of an event, by its room or by the room's other id.
-func (c *catalogue) of(e sealed) (Session, bool) {
-	if e.Source == BeaconSource {
-		session, ok := c.byID[e.RoomID]
-		return session, ok
-	}
-	at := time.UnixMilli(e.At)
-	if session, ok := c.claim(Room{e.Source, e.RoomID}, at); ok || e.Alias == "" {
-		return session, ok
-	}
-	return c.claim(Room{e.Source, e.Alias}, at)
-}
-
-// Claim finds the session that takes place in a room at a moment.
-func (s *Store) Claim(ctx context.Context, source, room string, at time.Time) (Session, bool, error) {
-	c, err := s.sessions(ctx)
-	if err != nil {
-		return Session{}, false, err
-	}
-	session, ok := c.claim(Room{source, room}, at)
-	return session, ok, nil
 }
 
 // Session returns one session; ErrNotFound.
@@ -203,34 +159,48 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 	return slices.Clone(c.sessions), nil
 }
 
+// Unseen is what is known of a session of which nothing was counted yet.
+func (s *Store) Unseen(session Session) Figures { return s.figures(session, counts{}, nil, s.now()) }
+
 // Configure brings the configuration file's sessions into the store, each unless the store has that very version of it,
-// perhaps changed since by the API. With Redis away it fails, and the file's sessions are what is known until it works.
+// perhaps changed since by the API, and takes the rooms from sessions that came from a file and are no longer in it. With
+// Redis away it fails, and the file's sessions are what is known until it works.
 func (s *Store) Configure(ctx context.Context, sessions []Session) error {
-	s.catalogue.CompareAndSwap(nil, newCatalogue(sessions))
-	known := map[string]bool{}
+	file := make(map[string]definition, len(sessions))
 	for _, session := range sessions {
-		known[session.ID] = true
 		d, err := ofFile(session)
 		if err != nil {
 			return err
 		}
-		stored, err := s.definition(ctx, session.ID)
-		if err == nil && stored.File == d.File && !stored.Retired {
-			continue
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if err := s.store(ctx, d); err != nil {
-			return err
-		}
+		file[session.ID] = d
 	}
-	if err := s.retire(ctx, known); err != nil {
+	s.catalogue.CompareAndSwap(nil, newCatalogue(file))
+	stored, err := s.readDefinitions(ctx)
+	if err != nil {
 		return err
 	}
-	s.reload.Lock() // what is known so far is the file: the sessions that the API made are not in it
-	defer s.reload.Unlock()
-	_, err := s.readCatalogue(ctx)
+	var changed []definition
+	for id, d := range file {
+		if before, ok := stored[id]; ok && before.File == d.File {
+			if d = before; !before.Retired {
+				continue
+			}
+			d.Retired = false
+		}
+		changed = append(changed, d)
+	}
+	for id, d := range stored {
+		if _, ok := file[id]; ok || d.File == "" || d.Retired {
+			continue
+		}
+		d.Retired = true
+		changed = append(changed, d)
+	}
+	if err := s.store(ctx, changed...); err != nil {
+		return err
+	}
+	s.know(true) // what is known so far is the file: the sessions that the API made are not in it
+	_, err = s.sessions(ctx)
 	return err
 }
 
@@ -241,53 +211,62 @@ func ofFile(session Session) (definition, error) {
 	return definition{Session: session, File: hex.EncodeToString(sum[:8])}, err
 }
 
-// retire takes the rooms from sessions that came from a file and are no longer in it.
-func (s *Store) retire(ctx context.Context, known map[string]bool) error {
-	raw, err := s.rdb.HGetAll(ctx, s.keys.sessions()).Result()
-	if err != nil {
-		return fmt.Errorf("read sessions: %w", err)
-	}
-	for id, text := range raw {
-		var d definition
-		if err := json.Unmarshal([]byte(text), &d); err != nil {
-			return fmt.Errorf("session %s in the store: %w", id, err)
-		}
-		if known[id] || d.File == "" || d.Retired {
-			continue
-		}
-		d.Retired = true
-		if err := s.store(ctx, d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Restore puts back what the store lacks of the file's sessions: a Redis that came back empty knows none. Unlike Configure
 // it changes nothing that is there, so replicas with different files do not undo each other.
 func (s *Store) Restore(ctx context.Context, sessions []Session) error {
-	for _, session := range sessions {
-		d, err := ofFile(session)
-		if err != nil {
-			return err
-		}
-		text, err := json.Marshal(d)
-		if err != nil {
-			return err
-		}
-		if err := s.rdb.HSetNX(ctx, s.keys.sessions(), session.ID, text).Err(); err != nil {
-			return fmt.Errorf("store session: %w", err)
-		}
+	c, err := s.sessions(ctx)
+	if err != nil {
+		return err
 	}
+	sessions = slices.DeleteFunc(slices.Clone(sessions), func(session Session) bool { _, ok := c.definitions[session.ID]; return ok })
+	if len(sessions) == 0 {
+		return nil
+	}
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, session := range sessions {
+			d, err := ofFile(session)
+			if err != nil {
+				return err
+			}
+			text, err := json.Marshal(d)
+			if err != nil {
+				return err
+			}
+			p.HSetNX(ctx, s.keys.sessions(), session.ID, text)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store sessions: %w", err)
+	}
+	s.know(true)
 	return nil
 }
 
-// replayed takes a definition from the journal, unless the file has another version of it by now.
+// replayed takes a definition from the journal, unless the store has a later one, or the file has another version of it by now.
 func (s *Store) replayed(ctx context.Context, d definition) error {
-	if now, err := s.definition(ctx, d.Session.ID); err == nil && now.File != d.File {
+	now, err := s.definition(ctx, d.Session.ID)
+	absent := errors.Is(err, ErrNotFound)
+	switch {
+	case absent || err == nil && now.Retired:
+		d.Retired = d.File != "" && s.journal.Ahead() // the store knows the file by now, and the file no longer has it
+	case err != nil:
+		return err
+	}
+	if !absent && (now.File != d.File || now.Changes > d.Changes) {
+		s.forget(d)
 		return nil
 	}
 	return s.store(ctx, d)
+}
+
+// forget lets go of a definition that was accepted and is overtaken.
+func (s *Store) forget(d definition) {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	if s.news[d.Session.ID].Changes <= d.Changes {
+		delete(s.news, d.Session.ID)
+	}
 }
 
 func (s *Store) definition(ctx context.Context, id string) (definition, error) {
@@ -302,12 +281,32 @@ func (s *Store) definition(ctx context.Context, id string) (definition, error) {
 	return d, json.Unmarshal([]byte(text), &d)
 }
 
+// lastKnown is the definition of a session in the store, or, with Redis away, as this process knows it; ErrNotFound.
+func (s *Store) lastKnown(ctx context.Context, id string) (d definition, err error) {
+	err = s.journal.Try(ctx, func(ctx context.Context) error {
+		d, err = s.definition(ctx, id)
+		return err
+	})
+	if !errors.Is(err, journal.ErrAway) {
+		return d, err
+	}
+	c, err := s.sessions(ctx)
+	if err != nil {
+		return definition{}, err
+	}
+	d, ok := c.definitions[id]
+	if !ok {
+		return definition{}, ErrNotFound
+	}
+	return d, nil
+}
+
 // Create adds a session at run time; ErrExists, or problem.Problems if the definition is wrong.
 func (s *Store) Create(ctx context.Context, session Session) error {
 	if err := session.Validate().Err(); err != nil {
 		return err
 	}
-	switch _, err := s.definition(ctx, session.ID); {
+	switch _, err := s.lastKnown(ctx, session.ID); {
 	case err == nil:
 		return ErrExists
 	case !errors.Is(err, ErrNotFound):
@@ -317,37 +316,55 @@ func (s *Store) Create(ctx context.Context, session Session) error {
 }
 
 // Put creates or changes a session at run time; problem.Problems if the definition is wrong. Events that were put aside
-// for its rooms are counted.
+// for its rooms are counted. What is accepted is known to this process at once, even if it waits in the journal.
 func (s *Store) Put(ctx context.Context, session Session) error {
 	if err := session.Validate().Err(); err != nil {
 		return err
 	}
-	d, err := s.definition(ctx, session.ID)
+	d, err := s.lastKnown(ctx, session.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	d.Session, d.Retired = session, false
-	err = s.journal.Do(ctx, entrySession, d, func(ctx context.Context) error { return s.store(ctx, d) })
+	d.Session, d.Retired, d.Changes = session, false, d.Changes+1
+	stored := false
+	err = s.journal.Do(ctx, entrySession, d, func(ctx context.Context) error {
+		err := s.store(ctx, d)
+		stored = err == nil
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	_, _ = s.Reclaim(ctx) // what cannot be counted now is counted when Reclaim runs again
+	if !stored {
+		s.know(false, d)
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, reclaimWithin)
+	defer cancel()
+	_, _ = s.Reclaim(limited) // what cannot be counted now is counted when Reclaim runs again
 	return nil
 }
 
-// store writes a definition and lets this process see it at once.
-func (s *Store) store(ctx context.Context, d definition) error {
-	text, err := json.Marshal(d)
-	if err != nil {
-		return err
+// storeBatch is how many definitions go out in one command.
+const storeBatch = 500
+
+// store writes definitions and lets this process see them at once.
+func (s *Store) store(ctx context.Context, definitions ...definition) error {
+	for batch := range slices.Chunk(definitions, storeBatch) {
+		fields := make([]any, 0, 2*len(batch))
+		for _, d := range batch {
+			text, err := json.Marshal(d)
+			if err != nil {
+				return err
+			}
+			fields = append(fields, d.Session.ID, text)
+		}
+		if err := s.rdb.HSet(ctx, s.keys.sessions(), fields...).Err(); err != nil {
+			return fmt.Errorf("store sessions: %w", err)
+		}
+		s.know(true, batch...)
 	}
-	if err := s.rdb.HSet(ctx, s.keys.sessions(), d.Session.ID, text).Err(); err != nil {
-		return fmt.Errorf("store session: %w", err)
-	}
-	s.reload.Lock()
-	defer s.reload.Unlock()
-	_, err = s.readCatalogue(ctx)
-	return err
+	return nil
 }
 
 var idShape = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)

@@ -28,8 +28,10 @@ type sealed struct {
 	At         int64    `json:"t"`
 	Seconds    int64    `json:"n,omitempty"`
 	Names      []string `json:"m,omitempty"` // hashes of the words of the person's name
-	Reason     Reason   `json:"x,omitempty"` // why it cannot be used; empty: it can
-	Arrived    int64    `json:"w,omitempty"` // of what cannot be used: a replay keeps it for no longer
+	Reason     Reason   `json:"x,omitempty"` // why it is kept aside; empty: it is not, or it is not decided yet
+	Arrived    int64    `json:"w,omitempty"` // of what belongs to no session: a replay keeps it for no longer
+	Session    string   `json:"d,omitempty"` // that it belongs to; empty: to none, as Reason says, or it is not decided yet
+	Beacons    bool     `json:"e,omitempty"` // it ends what beacons count in the session, too
 }
 
 // sealer hashes ids with the service's secret key.

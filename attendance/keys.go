@@ -37,8 +37,23 @@ func (k keys) beacons(id string) string { return k.of(id, "beacons") }
 // sessions is a HASH session id → definition in JSON, shared by all replicas.
 func (k keys) sessions() string { return k.prefix + "sessions" }
 
-// claims is a HASH room.occurrence → session id, of rooms that serve several sessions.
+// claims is a HASH room.occurrence → the session that it was claimed for.
 func (k keys) claims() string { return k.prefix + "claims" }
 
-// aside is a ZSET of sealed events that no session claims or that cannot be used, scored by arrival in ms; kept for AsideFor.
-func (k keys) aside() string { return k.prefix + "aside" }
+// asideSources is a SET of the sources that something is, or was, aside of. The keys of each share a hash tag; no session's id
+// is one.
+func (k keys) asideSources() string { return k.prefix + "aside:sources" }
+
+// asideOf are the keys of what is aside of one source: its rooms, what each of them holds, and when it arrived. See
+// lua/aside.lua.
+func (k keys) asideOf(source string) []string {
+	return []string{k.asideName(source, "rooms"), k.asideName(source, "groups"), k.asideName(source, "arrivals")}
+}
+
+// asideRoom is a HASH of the events that are aside of one room.
+func (k keys) asideRoom(source, token string) string { return k.asideName(source, "room:"+token) }
+
+func (k keys) asideName(source, name string) string { return k.of("aside:"+source, name) }
+
+// asideBefore is a ZSET in which an earlier version kept what is aside, of all sources.
+func (k keys) asideBefore() string { return k.prefix + "aside" }

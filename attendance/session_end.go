@@ -11,8 +11,9 @@ import (
 
 // ending is the journal entry of a session ended by hand.
 type ending struct {
-	Session string `json:"session"`
-	At      int64  `json:"at"`
+	Session     string            `json:"session"`
+	At          int64             `json:"at"`
+	Occurrences map[string]string `json:"occurrences"` // that were open → their room; nil: not decided yet
 }
 
 // End closes a session by hand, now: every occurrence that is open gets an end mark. ErrNotFound.
@@ -20,11 +21,17 @@ func (s *Store) End(ctx context.Context, id string) error {
 	if _, err := s.Session(ctx, id); err != nil {
 		return err
 	}
-	e := ending{id, s.now().UnixMilli()}
+	e := &ending{Session: id, At: s.now().UnixMilli()}
+	if s.journal.Ahead() { // which occurrences are open is part of what is kept
+		if err := s.decideEnd(ctx, e); err != nil {
+			return err
+		}
+	}
 	return s.journal.Do(ctx, entryEnd, e, func(ctx context.Context) error { return s.end(ctx, e) })
 }
 
-func (s *Store) end(ctx context.Context, e ending) error {
+// decideEnd finds the occurrences that are open.
+func (s *Store) decideEnd(ctx context.Context, e *ending) error {
 	session, err := s.Session(ctx, e.Session)
 	if err != nil {
 		return err
@@ -37,13 +44,26 @@ func (s *Store) end(ctx context.Context, e ending) error {
 		m.occurrences[s.seal.token("occurrence", "by hand", e.Session)] = &occurrenceMarks{room: s.seal.token("room", "by hand", e.Session)}
 	}
 	ends := m.ends(session.EndsAt.UnixMilli(), e.At)
-	var batch []placed
+	e.Occurrences = map[string]string{}
 	for id, o := range m.occurrences {
 		if ends[id] == open || o.start == 0 {
-			batch = append(batch, placed{e.Session, sealed{Kind: Ended, Room: o.room, Occurrence: id, At: e.At}})
+			e.Occurrences[id] = o.room
 		}
 	}
-	_, err = s.write(ctx, batch)
+	return nil
+}
+
+func (s *Store) end(ctx context.Context, e *ending) error {
+	if e.Occurrences == nil {
+		if err := s.decideEnd(ctx, e); err != nil {
+			return err
+		}
+	}
+	var batch []placed
+	for id, room := range e.Occurrences {
+		batch = append(batch, placed{e.Session, sealed{Kind: Ended, Room: room, Occurrence: id, At: e.At}})
+	}
+	_, err := s.write(ctx, batch)
 	return err
 }
 

@@ -3,6 +3,7 @@ package attendance
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,16 @@ type Store struct {
 
 	reload    sync.Mutex // held while the catalogue is read anew
 	catalogue atomic.Pointer[catalogue]
+	news      map[string]news // guarded by reload
 	statuses  statuses
+
+	claimed claimed
+	// Where the journal is what survives a restart, what is put aside is in it before it can be claimed: what is aside is
+	// read while none is on its way.
+	deciding sync.RWMutex
+
+	asideBounds    asideBounds
+	observeDropped func(source string, n int)
 }
 
 // New returns a Store on rdb, which the caller closes after the last call.
@@ -53,18 +63,15 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 	}
 	s := &Store{
 		rdb: rdb, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
-		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, statuses: statuses{bySession: map[string]keptStatus{}, turns: map[string]*sync.Mutex{}},
+		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, observeDropped: func(string, int) {},
+		statuses: statuses{bySession: map[string]keptStatus{}, turns: map[string]*sync.Mutex{}}, news: map[string]news{},
+		asideBounds: asideBounds{asidePerSource, asidePerRoom, asideRooms},
 	}
-	journal.Handle(o.Journal, entryEvents, func(ctx context.Context, batch []sealed) error {
-		results, err := s.apply(ctx, batch)
-		for i, r := range results {
-			s.observe(batch[i].Source, string(batch[i].Kind), string(r))
-		}
-		return err
-	})
+	journal.Handle(o.Journal, entryEvents, s.applyKept)
+	journal.Handle(o.Journal, entryClaimed, func(ctx context.Context, events []sealed) error { return s.applyClaimed(ctx, events, true) })
 	journal.Handle(o.Journal, entrySession, s.replayed)
 	journal.Handle(o.Journal, entryHeads, s.declare)
-	journal.Handle(o.Journal, entryEnd, s.end)
+	journal.Handle(o.Journal, entryEnd, func(ctx context.Context, e ending) error { return s.end(ctx, &e) })
 	journal.Handle(o.Journal, entryBeat, s.hear)
 	return s
 }
@@ -72,6 +79,7 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 // The kinds of the package's journal entries.
 const (
 	entryEvents  = "attendance.events"
+	entryClaimed = "attendance.claimed" // events that were aside, with their sessions
 	entrySession = "attendance.session"
 	entryHeads   = "attendance.heads"
 	entryEnd     = "attendance.end"
@@ -80,6 +88,10 @@ const (
 
 // Observe names who is told of events that the journal kept and that are recorded now; call it before they can be.
 func (s *Store) Observe(f func(source, kind, result string)) { s.observe = f }
+
+// ObserveDropped names who is told of authentic events that were not even kept aside, because their source has too much
+// there; call it before they can be.
+func (s *Store) ObserveDropped(f func(source string, n int)) { s.observeDropped = f }
 
 // Record adds what a source said to the set of marks; one result per event, in order, or none when Redis is away and the
 // journal has them. It is idempotent. An event that cannot be used (see Reason) is kept aside, and the others count: a
@@ -96,49 +108,81 @@ func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Re
 	if len(batch) == 0 {
 		return nil, nil
 	}
-	var results []Result
-	err := s.journal.Do(ctx, entryEvents, batch, func(ctx context.Context) (err error) {
-		results, err = s.apply(ctx, batch)
+	return s.keep(ctx, batch)
+}
+
+// keep decides which sessions events belong to and records them, through the journal. Ahead of a store that forgets, the
+// decision comes first: it is what the journal keeps.
+func (s *Store) keep(ctx context.Context, batch []sealed) (results []Result, _ error) {
+	settle := func(ctx context.Context) error { return s.settle(ctx, batch, s.asideBounds) }
+	if s.journal.Ahead() {
+		s.deciding.RLock()
+		defer s.deciding.RUnlock()
+		if err := settle(ctx); err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(batch, func(e sealed) bool { return e.Reason != dropped }) {
+			return s.record(ctx, batch)
+		}
+		settle = func(context.Context) error { return nil }
+	}
+	err := s.journal.Do(ctx, entryEvents, forJournal{s, batch}, func(ctx context.Context) (err error) {
+		if err = settle(ctx); err == nil {
+			results, err = s.record(ctx, batch)
+		}
 		return err
 	})
 	return results, err
 }
 
-// apply finds the sessions of sealed events and records them; what no session claims, or cannot be used, is put aside.
-func (s *Store) apply(ctx context.Context, batch []sealed) ([]Result, error) {
+// applyKept records events of the journal as they were decided, or decides now. What the journal is replayed with was within
+// the bounds.
+func (s *Store) applyKept(ctx context.Context, batch []sealed) error {
+	bounds := s.asideBounds
+	if s.journal.Ahead() {
+		bounds = asideBounds{}
+	}
+	if err := s.settle(ctx, batch, bounds); err != nil {
+		return err
+	}
+	results, err := s.record(ctx, batch)
+	for i, r := range results {
+		s.observe(batch[i].Source, string(batch[i].Kind), string(r))
+	}
+	return err
+}
+
+// settle decides which sessions events belong to, and keeps aside what belongs to none.
+func (s *Store) settle(ctx context.Context, batch []sealed, bounds asideBounds) error {
+	if err := s.decide(ctx, batch); err != nil {
+		return err
+	}
+	var aside []*sealed
+	for i := range batch {
+		if e := &batch[i]; e.Session == "" && e.Reason != dropped {
+			aside = append(aside, e)
+		}
+	}
+	return s.putAside(ctx, aside, bounds)
+}
+
+// record writes the marks of settled events into their sessions.
+func (s *Store) record(ctx context.Context, batch []sealed) ([]Result, error) {
 	results := make([]Result, len(batch))
 	var work, unmarked []placed
 	var index []int
-	var aside []sealed
-	cat, err := s.sessions(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for i, e := range batch {
-		if e.Reason != "" {
-			results[i] = Aside
-			aside = append(aside, e)
-			continue
-		}
-		session, ok, err := s.settled(ctx, cat, e)
-		if err != nil {
-			return nil, err
-		}
 		switch {
-		case !ok:
+		case e.Session == "":
 			results[i] = Aside
-			aside = append(aside, e)
 		case e.Staff && e.Kind.ofPerson():
 			results[i] = StaffSeen
-			unmarked = append(unmarked, placed{session.ID, s.seal.within(session.ID, e)})
+			unmarked = append(unmarked, placed{e.Session, s.seal.within(e.Session, e)})
 		default:
-			for _, p := range s.beaconsToo(session, e) {
+			for _, p := range s.marksOf(e) {
 				work, index = append(work, p), append(index, i)
 			}
 		}
-	}
-	if err := s.putAside(ctx, aside); err != nil {
-		return nil, err
 	}
 	if err := s.writeNames(ctx, unmarked); err != nil {
 		return nil, err

@@ -103,7 +103,7 @@ func service(b *dashboard.DashboardBuilder) {
 		WithPanel(course("En attente", "Évènements et réponses gardés sur disque que Redis n'a pas encore pris, et ce qui ne compte pas encore : une salle qu'aucune rencontre ne réclame, des réponses qui ne correspondent à rien.", "none").
 			Span(8).AxisLabel("évènements").
 			WithTarget(over("A", `sum(jauge_journal_pending)`, "sur disque")).
-			WithTarget(over("B", `max(jauge_aside_events)`, "à part")).
+			WithTarget(over("B", `sum(max without (instance) (jauge_aside_events))`, "à part")).
 			OverrideByName("sur disque", hued(leaveHue)).
 			OverrideByName("à part", hued(quietHue)))
 }

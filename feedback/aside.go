@@ -1,7 +1,7 @@
 package feedback
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -22,12 +22,19 @@ import (
 // and of the values only those that are surely none of a person's own words: small numbers, yes and no, and words that
 // some survey of the configuration offers as a choice. Of everything else the reference stays, so that the organiser sees
 // what to map, and the value is gone: it counts when the platform sends it again.
+//
+// Nothing leaves before it is used or AsideFor has passed: where a bound is reached, what comes new is dropped, and counted.
 const (
-	AsideFor      = 7 * 24 * time.Hour
-	asideCap      = 10_000 // deliveries; the oldest give way
-	asideMaxRefs  = 100    // of one delivery
-	asideMaxCount = 1000   // numbers beyond, either way, may be telephone numbers
+	AsideFor       = 7 * 24 * time.Hour
+	asidePerSource = 10_000 // deliveries
+	asidePerRoom   = 5_000  // deliveries
+	asideRooms     = 500    // of a source
+	asideMaxRefs   = 100    // of one delivery
+	asideMaxCount  = 1000   // numbers beyond, either way, may be telephone numbers
 )
+
+// asideBounds are how much of one source is kept; the zero value has none.
+type asideBounds struct{ deliveries, perRoom, rooms int }
 
 var (
 	// references are what form tools call their questions. Other names are kept as Unnamed.
@@ -62,36 +69,94 @@ type asideEntry struct {
 	Arrived int64     `json:"arrived"`       // Unix seconds, of a full hour
 }
 
-// The two keys of what is aside: {fb:aside} is no session's id.
-func (s *Store) asideKeys() []string {
+// asideKeys are the keys of what is aside of one source, see lua/aside.lua: no session's id is their hash tag.
+func (s *Store) asideKeys(source string) []string {
+	names := []string{"rows", "arrivals", "room", "rooms"}
+	for i, name := range names {
+		names[i] = s.key("fb:aside:"+source, name)
+	}
+	return names
+}
+
+// asideSourcesKey is a SET of the sources that something is, or was, aside of.
+func (s *Store) asideSourcesKey() string { return s.prefix + "fb:aside:sources" }
+
+// asideBefore are the two keys under which an earlier version kept what is aside, of all sources: rows and arrivals.
+func (s *Store) asideBefore() []string {
 	return []string{s.prefix + "{fb:aside}:rows", s.prefix + "{fb:aside}:arrivals"}
 }
 
 //go:embed lua/aside.lua
 var asideSource string
 
-var asideScript = redis.NewScript(asideSource)
+//go:embed lua/unaside.lua
+var unasideSource string
 
-// applyAside writes an entry. What is too old by now is not kept, so that a journal may be replayed.
-func (s *Store) applyAside(ctx context.Context, e asideEntry) error {
-	row := ""
-	if e.Row != nil {
-		b, err := json.Marshal(e.Row)
-		if err != nil {
-			return fmt.Errorf("feedback: encode a delivery: %w", err)
-		}
-		row = string(b)
+var asideScript, unasideScript = redis.NewScript(asideSource), redis.NewScript(unasideSource)
+
+// restoreAside writes an entry of the journal. Ahead of the store it has only what was within the bounds.
+func (s *Store) restoreAside(ctx context.Context, e asideEntry) error {
+	bounds := s.asideBounds
+	if s.journal.Ahead() {
+		bounds = asideBounds{}
 	}
-	oldest := s.now().Add(-AsideFor).Unix()
-	if err := asideScript.Run(ctx, s.rdb, s.asideKeys(), e.Key, row, e.Arrived, oldest, asideCap).Err(); err != nil {
+	_, err := s.applyAside(ctx, e, bounds)
+	return err
+}
+
+// applyAside writes an entry, and says whether it was within the bounds. What is too old by now is not kept, so that a
+// journal may be replayed.
+func (s *Store) applyAside(ctx context.Context, e asideEntry, bounds asideBounds) (kept bool, _ error) {
+	if e.Row == nil || e.Arrived < s.now().Add(-AsideFor).Unix() {
+		return true, s.forgetAside(ctx, sourceOf(e.Key), e.Key)
+	}
+	row, err := json.Marshal(e.Row)
+	if err != nil {
+		return false, fmt.Errorf("feedback: encode a delivery: %w", err)
+	}
+	if err := s.rdb.SAdd(ctx, s.asideSourcesKey(), e.Row.Source).Err(); err != nil {
+		return false, fmt.Errorf("feedback: aside: %w", err)
+	}
+	unbound := func(n int) int { return cmp.Or(n, 1<<50) }
+	n, err := asideScript.Run(ctx, s.rdb, s.asideKeys(e.Row.Source), e.Key, row, e.Arrived, e.Row.Room,
+		unbound(bounds.deliveries), unbound(bounds.perRoom), unbound(bounds.rooms)).Int()
+	if err != nil {
+		return false, fmt.Errorf("feedback: aside: %w", err)
+	}
+	if n == 0 {
+		s.observeDropped(e.Row.Source, 1)
+	}
+	return n == 1, nil
+}
+
+// sourceOf is the source of a delivery, see name.
+func sourceOf(key string) string { return key[:max(0, strings.LastIndexByte(key, ':'))] }
+
+func (s *Store) forgetAside(ctx context.Context, source string, deliveries ...string) error {
+	args := make([]any, len(deliveries))
+	for i, delivery := range deliveries {
+		args[i] = delivery
+	}
+	if err := unasideScript.Run(ctx, s.rdb, s.asideKeys(source), args...).Err(); err != nil {
 		return fmt.Errorf("feedback: aside: %w", err)
 	}
 	return nil
 }
 
+// putAside keeps a row, through the journal. Ahead of a store that forgets, what is dropped is not in the journal either.
 func (s *Store) putAside(ctx context.Context, key string, row *asideRow) error {
 	e := asideEntry{Key: key, Row: row, Arrived: s.now().Truncate(time.Hour).Unix()}
-	return s.journal.Do(ctx, entryAside, e, func(ctx context.Context) error { return s.applyAside(ctx, e) })
+	apply := func(ctx context.Context) error {
+		_, err := s.applyAside(ctx, e, s.asideBounds)
+		return err
+	}
+	if s.journal.Ahead() {
+		if kept, err := s.applyAside(ctx, e, s.asideBounds); err != nil || !kept {
+			return err
+		}
+		apply = func(context.Context) error { return nil }
+	}
+	return s.journal.Do(ctx, entryAside, e, apply)
 }
 
 // forget removes what was kept of a delivery before it could be used.
@@ -207,10 +272,23 @@ type AsideAnswers struct {
 	References map[string]Code // what could not be used, by the form's reference
 }
 
-// Aside lists the deliveries that are kept aside, oldest first.
+// asideHead is what is listed of a row. Its values are most of it.
+type asideHead struct {
+	Source string          `json:"source"`
+	Room   string          `json:"room"`
+	At     time.Time       `json:"at"`
+	Reason Reason          `json:"reason"`
+	Lost   map[string]loss `json:"lost"`
+}
+
+// Aside lists the deliveries that are kept aside, oldest first in each source.
 func (s *Store) Aside(ctx context.Context) ([]AsideAnswers, error) {
 	var all []AsideAnswers
-	err := s.eachAside(ctx, func(_ string, row asideRow, arrived time.Time) error {
+	err := s.eachAside(ctx, func(_, text string, arrived time.Time) error {
+		var row asideHead
+		if err := json.Unmarshal([]byte(text), &row); err != nil {
+			return fmt.Errorf("feedback: decode a delivery: %w", err)
+		}
 		a := AsideAnswers{Source: row.Source, Room: row.Room, At: row.At, ReceivedAt: arrived, Reason: row.Reason, References: map[string]Code{}}
 		for ref, l := range row.Lost {
 			a.References[ref] = l.Code
@@ -221,20 +299,85 @@ func (s *Store) Aside(ctx context.Context) ([]AsideAnswers, error) {
 	return all, err
 }
 
-// AsideCount is how many deliveries are kept aside.
-func (s *Store) AsideCount(ctx context.Context) (int64, error) {
-	return s.rdb.ZCount(ctx, s.asideKeys()[1], s.asideOldest(), "+inf").Result()
+// AsideCounts is how many deliveries are kept aside, by source.
+func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
+	sources, err := s.asideSources(ctx)
+	if err != nil || len(sources) == 0 {
+		return nil, err
+	}
+	replies := make([]*redis.IntCmd, len(sources))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, source := range sources {
+			replies[i] = p.HLen(ctx, s.asideKeys(source)[0])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("feedback: count what is aside: %w", err)
+	}
+	counts := make(map[string]int, len(sources))
+	for i, source := range sources {
+		counts[source] = int(replies[i].Val())
+	}
+	return counts, nil
 }
 
-func (s *Store) asideOldest() string { return strconv.FormatInt(s.now().Add(-AsideFor).Unix(), 10) }
+func (s *Store) asideSources(ctx context.Context) ([]string, error) {
+	sources, err := s.rdb.SMembers(ctx, s.asideSourcesKey()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("feedback: read what is aside: %w", err)
+	}
+	slices.Sort(sources)
+	return sources, nil
+}
 
-// asidePage is how many rows are read at once.
+// asidePage is how many rows are read, or forgotten, at once.
 const asidePage = 500
 
-// eachAside calls f for each row that is not too old, oldest first.
-func (s *Store) eachAside(ctx context.Context, f func(key string, row asideRow, arrived time.Time) error) error {
-	keys := s.asideKeys()
-	arrivals, err := s.rdb.ZRangeByScoreWithScores(ctx, keys[1], &redis.ZRangeBy{Min: s.asideOldest(), Max: "+inf"}).Result()
+// ExpireAside drops what has been aside for AsideFor, and returns how many deliveries that was. Run it now and then.
+func (s *Store) ExpireAside(ctx context.Context) (int, error) {
+	sources, err := s.asideSources(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	before := "(" + strconv.FormatInt(s.now().Add(-AsideFor).Unix(), 10)
+	for _, source := range sources {
+		for {
+			old, err := s.rdb.ZRangeByScore(ctx, s.asideKeys(source)[1], &redis.ZRangeBy{Min: "-inf", Max: before, Count: asidePage}).Result()
+			if err != nil {
+				return n, fmt.Errorf("feedback: read what is aside: %w", err)
+			}
+			if len(old) == 0 {
+				break
+			}
+			if err := s.forgetAside(ctx, source, old...); err != nil {
+				return n, err
+			}
+			n += len(old)
+		}
+	}
+	return n, nil
+}
+
+// eachAside calls f for each row that is not too old, oldest first in each source.
+func (s *Store) eachAside(ctx context.Context, f func(key, row string, arrived time.Time) error) error {
+	sources, err := s.asideSources(ctx)
+	if err != nil {
+		return err
+	}
+	for _, source := range sources {
+		if err := s.eachAsideOf(ctx, source, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) eachAsideOf(ctx context.Context, source string, f func(key, row string, arrived time.Time) error) error {
+	keys := s.asideKeys(source)
+	oldest := strconv.FormatInt(s.now().Add(-AsideFor).Unix(), 10)
+	arrivals, err := s.rdb.ZRangeByScoreWithScores(ctx, keys[1], &redis.ZRangeBy{Min: oldest, Max: "+inf"}).Result()
 	if err != nil {
 		return fmt.Errorf("feedback: read what is aside: %w", err)
 	}
@@ -252,13 +395,7 @@ func (s *Store) eachAside(ctx context.Context, f func(key string, row asideRow, 
 			if !ok { // forgotten meanwhile
 				continue
 			}
-			var row asideRow
-			decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
-			decoder.UseNumber()
-			if err := decoder.Decode(&row); err != nil {
-				return fmt.Errorf("feedback: decode a delivery: %w", err)
-			}
-			if err := f(names[i], row, time.Unix(int64(page[i].Score), 0).UTC()); err != nil {
+			if err := f(names[i], text, time.Unix(int64(page[i].Score), 0).UTC()); err != nil {
 				return err
 			}
 		}
@@ -266,11 +403,62 @@ func (s *Store) eachAside(ctx context.Context, f func(key string, row asideRow, 
 	return nil
 }
 
+func parseAside(text string) (row asideRow, _ error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&row); err != nil {
+		return row, fmt.Errorf("feedback: decode a delivery: %w", err)
+	}
+	return row, nil
+}
+
+// moveAside takes over what an earlier version kept under one key for all sources. Nothing of it is dropped.
+func (s *Store) moveAside(ctx context.Context) error {
+	before := s.asideBefore()
+	for {
+		page, err := s.rdb.ZRangeWithScores(ctx, before[1], 0, asidePage-1).Result()
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, z := range page {
+			key := z.Member.(string)
+			text, err := s.rdb.HGet(ctx, before[0], key).Result()
+			if err != nil && !errors.Is(err, redis.Nil) {
+				return fmt.Errorf("feedback: read what is aside: %w", err)
+			}
+			if err == nil {
+				row, err := parseAside(text)
+				if err != nil {
+					return err
+				}
+				if _, err := s.applyAside(ctx, asideEntry{key, &row, int64(z.Score)}, asideBounds{}); err != nil {
+					return err
+				}
+			}
+			_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+				p.HDel(ctx, before[0], key)
+				p.ZRem(ctx, before[1], key)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("feedback: aside: %w", err)
+			}
+		}
+	}
+}
+
 // Reclaim submits what is aside and can be used by now, because a session claims its room or maps its references, and
 // returns how many deliveries counted. Run it now and then. What is recorded already stays as it is.
 func (s *Store) Reclaim(ctx context.Context, p Programme) (int, error) {
+	if err := s.moveAside(ctx); err != nil {
+		return 0, err
+	}
 	n := 0
-	err := s.eachAside(ctx, func(key string, row asideRow, _ time.Time) error {
+	err := s.eachAside(ctx, func(key, text string, _ time.Time) error {
+		row, err := parseAside(text)
+		if err != nil {
+			return err
+		}
 		counted, err := s.reclaim(ctx, key, row, p)
 		if counted {
 			n++

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
 	"jauge/internal/journal"
@@ -72,8 +73,8 @@ func aside(t *testing.T, s *Store) []string {
 		refs := strings.NewReplacer("map[", "", "]", "").Replace(fmt.Sprint(a.References)) // sorted
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s", a.Reason, refs)))
 	}
-	if n, err := s.AsideCount(t.Context()); err != nil || n != int64(len(all)) {
-		t.Errorf("%d are counted, %d listed (%v)", n, len(all), err)
+	if counts, err := s.AsideCounts(t.Context()); err != nil || counts["forms"] != len(all) {
+		t.Errorf("%v are counted, %d listed (%v)", counts, len(all), err)
 	}
 	return lines
 }
@@ -176,7 +177,7 @@ func noPersonalText(t *testing.T, s *Store, names bool) {
 	if names {
 		secrets = append(secrets, "Jane", "Doe")
 	}
-	everything, err := s.rdb.HGetAll(t.Context(), s.asideKeys()[0]).Result()
+	everything, err := s.rdb.HGetAll(t.Context(), s.asideKeys("forms")[0]).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,27 +319,100 @@ func TestAsideIsKeptForAWeek(t *testing.T) {
 			t.Errorf("%d before a week", n)
 		}
 		now = evening.Add(AsideFor + time.Hour)
+		if n, err := s.ExpireAside(t.Context()); n != 1 || err != nil {
+			t.Errorf("%d expired (%v)", n, err)
+		}
 		if n := len(aside(t, s)); n != 1 {
 			t.Errorf("%d after a week", n)
 		}
-		deliver(t, s, filled("newer"), rooms{})
-		if n := rdb.HLen(t.Context(), s.asideKeys()[0]).Val(); n != 2 {
-			t.Errorf("%d rows are left", n)
+		now = now.Add(AsideFor)
+		if n, err := s.ExpireAside(t.Context()); n != 1 || err != nil {
+			t.Errorf("%d expired (%v)", n, err)
+		}
+		left, _, err := rdb.Scan(t.Context(), 0, prefix+"*", 10_000).Result()
+		if diff := cmp.Diff([]string{s.asideSourcesKey()}, left); err != nil || diff != "" {
+			t.Errorf("left behind (%v): %s", err, diff)
 		}
 	})
 }
 
-func TestAsideIsCapped(t *testing.T) {
+// Where a bound is reached, what comes new is dropped and counted; no other source's or room's deliveries are.
+func TestAsideIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		bounds asideBounds
+		rooms  int
+		kept   int
+	}{
+		{"of a source", asideBounds{10, 100, 100}, 3, 10},
+		{"of a room", asideBounds{100, 5, 100}, 2, 10},
+		{"of the rooms", asideBounds{100, 100, 4}, 8, 12},
+		{"none is reached", asideBounds{24, 8, 3}, 3, 24},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, s *Store) {
+				s.asideBounds = row.bounds
+				lost := map[string]int{}
+				s.ObserveDropped(func(source string, n int) { lost[source] += n })
+				quiet := filled("quiet")
+				quiet.Source = "quiet"
+				deliver(t, s, quiet, rooms{})
+				for range 2 { // what is kept is no new delivery
+					for i := range 24 {
+						d := filled(fmt.Sprint(i))
+						d.Room = fmt.Sprint("f", 1+i%row.rooms)
+						if got := deliver(t, s, d, rooms{}); got.Reason != NoSession {
+							t.Fatalf("%+v", got)
+						}
+					}
+				}
+				if diff := cmp.Diff(map[string]int{"forms": 2 * (24 - row.kept)}, lost, cmpopts.EquateEmpty()); row.kept < 24 && diff != "" {
+					t.Errorf("dropped: %s", diff)
+				}
+				counts, err := s.AsideCounts(t.Context())
+				if diff := cmp.Diff(map[string]int{"forms": row.kept, "quiet": 1}, counts); err != nil || diff != "" {
+					t.Errorf("%v %s", err, diff)
+				}
+				r := rooms{}
+				r.open(map[string]string{"r1": "rating", "r2": "", "r3": "", "r4": "", "r5": "", "r6": "", "r7": "", "r8": "", "?": ""})
+				if n := reclaim(t, s, r); n == 0 {
+					t.Error("what was kept does not count")
+				}
+				late := filled("late") // there is place again
+				late.Room = "f9"
+				if deliver(t, s, late, rooms{}); lost["forms"] != 2*(24-row.kept) {
+					t.Error("dropped although there is place")
+				}
+			})
+		})
+	}
+}
+
+// What an earlier version kept aside under one key is taken over, whole and as old as it was.
+func TestAsideOfBeforeIsTakenOver(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		for i := range 5 {
-			if err := asideScript.Run(t.Context(), s.rdb, s.asideKeys(), fmt.Sprint(i), "{}", i, 0, 3).Err(); err != nil {
-				t.Fatal(err)
-			}
+		deliver(t, s, filled("k"), rooms{})
+		key := s.name(filled("k"))
+		row := s.rdb.HGet(t.Context(), s.asideKeys("forms")[0], key).Val()
+		if err := s.forget(t.Context(), key); err != nil || len(aside(t, s)) != 0 {
+			t.Fatal(err)
 		}
-		left, err := s.rdb.HKeys(t.Context(), s.asideKeys()[0]).Result()
-		if err != nil || len(left) != 3 || strings.Contains(strings.Join(left, ""), "0") {
-			t.Errorf("%v %v", left, err)
+		s.asideBounds = asideBounds{1, 1, 1}
+		for i := range asidePage + 2 {
+			key := fmt.Sprint("forms:", i)
+			s.rdb.HSet(t.Context(), s.asideBefore()[0], key, row)
+			s.rdb.ZAdd(t.Context(), s.asideBefore()[1], redis.Z{Score: float64(s.now().Add(-time.Hour).Unix()), Member: key})
+		}
+		reclaim(t, s, rooms{})
+		all, err := s.Aside(t.Context())
+		if err != nil || len(all) != asidePage+2 || !all[0].ReceivedAt.Equal(s.now().Add(-time.Hour)) {
+			t.Errorf("%d taken over (%v)", len(all), err)
+		}
+		if n := s.rdb.Exists(t.Context(), s.asideBefore()...).Val(); n != 0 {
+			t.Errorf("%d keys are left", n)
 		}
 	})
 }
@@ -354,12 +428,15 @@ func TestDeliveriesGoThroughTheJournal(t *testing.T) {
 		}
 		defer j.Close()
 		s.UseJournal(j)
+		s.asideBounds = asideBounds{2, 2, 2}
 		r := rooms{}
 		deliver(t, s, filled("k"), r)
 		r.open(map[string]string{"r1": "rating"})
 		deliver(t, s, filled("k2"), r)
+		delete(r, "forms/f1")
+		deliver(t, s, filled("dropped"), r)
 		before := aside(t, s)
-		if err := s.rdb.Del(t.Context(), s.asideKeys()[0], s.asideKeys()[1], s.rowsKey("law"), s.tallyKey("law")).Err(); err != nil {
+		if err := s.rdb.Del(t.Context(), append(s.asideKeys("forms"), s.rowsKey("law"), s.tallyKey("law"))...).Err(); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Replay(t.Context(), nil, nil); err != nil {

@@ -170,7 +170,7 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 		if _, err := s.Deliver(t.Context(), d, Programme{Claim: claim}); err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{s.asideKeys()[0], s.rowsKey("law")} {
+		for _, key := range []string{s.asideKeys(d.Source)[0], s.rowsKey("law")} {
 			kept, err := rdb.HGetAll(t.Context(), key).Result()
 			if text := fmt.Sprint(kept); err != nil || len(kept) == 0 || strings.Contains(text, "b.co") || strings.Contains(text, "61234") || strings.Contains(text, "Li") {
 				t.Errorf("%s: %s, %v", key, text, err)

@@ -32,6 +32,9 @@ type Store struct {
 
 	journal *journal.Journal // nil: nothing is journaled
 
+	asideBounds    asideBounds
+	observeDropped func(source string, n int)
+
 	// Where the journal is what survives a restart, it has to say of each answer whether it was shown: what is shown, or
 	// taken from what is shown, is written while no answer is.
 	writing sync.RWMutex
@@ -47,8 +50,15 @@ func New(rdb redis.UniversalClient, prefix string, secret []byte, now func() tim
 	if len(secret) < 32 {
 		return nil, errors.New("feedback: the secret key is shorter than 32 bytes")
 	}
-	return &Store{rdb: rdb, prefix: prefix, secret: secret, now: now, lexicon: newLexicon()}, nil
+	return &Store{
+		rdb: rdb, prefix: prefix, secret: secret, now: now, lexicon: newLexicon(),
+		asideBounds: asideBounds{asidePerSource, asidePerRoom, asideRooms}, observeDropped: func(string, int) {},
+	}, nil
 }
+
+// ObserveDropped names who is told of deliveries that were not even kept aside, because their source has too much there; call
+// it before they can be.
+func (s *Store) ObserveDropped(f func(source string, n int)) { s.observeDropped = f }
 
 // The kinds of the package's journal entries. What is of one answer is a mark, under its receipt hash: in the order of the
 // entries it would stand beside what its author did at that moment.
@@ -69,7 +79,7 @@ func (s *Store) UseJournal(j *journal.Journal) {
 		_, err := s.Apply(ctx, e)
 		return err
 	})
-	journal.Handle(j, entryAside, s.applyAside)
+	journal.Handle(j, entryAside, s.restoreAside)
 	journal.Handle(j, entryShown, s.restoreShown)
 	journal.Handle(j, entryGone, s.restoreGone)
 	journal.Handle(j, entryModeration, s.applyModeration)

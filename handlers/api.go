@@ -64,7 +64,11 @@ func (s *server) createSession(c *gin.Context) error {
 		return err
 	}
 	c.Header("Location", s.link("api/v1/sessions", session.ID))
-	return s.respondSession(c, http.StatusCreated, session.ID)
+	err := s.respondSession(c, http.StatusCreated, session.ID)
+	if s.Away(err) { // it is accepted all the same, and nothing was counted yet
+		return respond(c, http.StatusCreated, status{Status: attendance.Status{Figures: s.Attendance.Unseen(session)}}.object())
+	}
+	return err
 }
 
 // putSession handles PUT /api/v1/sessions/{id}; the body's id may be left out and must not differ.

@@ -49,58 +49,57 @@ type asideGroup struct {
 	References []string  `json:"references"` // of the form, that could not be used
 }
 
-// aside reads everything that is kept aside, in the order of its arrival.
-func (s *server) aside(ctx context.Context) (asideObject, error) {
-	events, err := s.Attendance.AsideEvents(ctx)
+// asideGroups counts what is aside by source, room, kind and reason, the largest group first. Of events it reads their counts
+// alone.
+func (s *server) asideGroups(ctx context.Context) (groups []asideGroup, answers []feedback.AsideAnswers, _ error) {
+	events, err := s.Attendance.AsideGroups(ctx)
 	if err != nil {
-		return asideObject{}, err
+		return nil, nil, err
 	}
-	answers, err := s.Feedback.Aside(ctx)
-	if err != nil {
-		return asideObject{}, err
+	if answers, err = s.Feedback.Aside(ctx); err != nil {
+		return nil, nil, err
 	}
-	items := make([]asideItem, 0, len(events)+len(answers))
-	for _, e := range events {
-		item := asideItem{Source: e.Source, Room: e.Room, Kind: string(e.Kind), Reason: string(e.Reason), At: e.At, ReceivedAt: e.ReceivedAt}
-		if e.Alias != "" {
-			item.Alias = &e.Alias
-		}
-		items = append(items, item)
-	}
-	for _, a := range answers {
-		items = append(items, asideItem{
-			Source: a.Source, Room: a.Room, Kind: answersKind, Reason: string(a.Reason), At: a.At, ReceivedAt: a.ReceivedAt, References: a.References,
+	groups = groupAnswers(answers)
+	for _, g := range events {
+		groups = append(groups, asideGroup{
+			Source: g.Source, Room: g.Room, Alias: optional(g.Alias), Kind: string(g.Kind), Reason: string(g.Reason), Count: g.Count,
+			FirstAt: g.FirstAt, LastAt: g.LastAt, References: []string{},
 		})
 	}
-	slices.SortStableFunc(items, func(a, b asideItem) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
-	return asideObject{Events: items[:min(len(items), maxAsideItems)], Total: len(items), Groups: asideGroups(items)}, nil
+	slices.SortFunc(groups, func(a, b asideGroup) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Room, b.Room), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Reason, b.Reason), a.FirstAt.Compare(b.FirstAt))
+	})
+	return groups, answers, nil
 }
 
-// asideGroups counts items by source, room, kind and reason, the largest group first.
-func asideGroups(items []asideItem) []asideGroup {
-	type key struct {
-		source, room, alias, kind string
-		reason                    string
+// optional is a text as JSON writes it, null if there is none.
+func optional(text string) *string {
+	if text == "" {
+		return nil
 	}
+	return &text
+}
+
+// groupAnswers counts answers by source, room and reason.
+func groupAnswers(answers []feedback.AsideAnswers) []asideGroup {
+	type key struct{ source, room, reason string }
 	groups, references := map[key]*asideGroup{}, map[key]map[string]bool{}
-	for _, i := range items {
-		k := key{i.Source, i.Room, "", i.Kind, i.Reason}
-		if i.Alias != nil {
-			k.alias = *i.Alias
-		}
+	for _, a := range answers {
+		k := key{a.Source, a.Room, string(a.Reason)}
 		g := groups[k]
 		if g == nil {
-			g = &asideGroup{Source: i.Source, Room: i.Room, Alias: i.Alias, Kind: i.Kind, Reason: i.Reason, FirstAt: i.At, LastAt: i.At}
+			g = &asideGroup{Source: a.Source, Room: a.Room, Kind: answersKind, Reason: k.reason, FirstAt: a.At, LastAt: a.At}
 			groups[k], references[k] = g, map[string]bool{}
 		}
 		g.Count++
-		if i.At.Before(g.FirstAt) {
-			g.FirstAt = i.At
+		if a.At.Before(g.FirstAt) {
+			g.FirstAt = a.At
 		}
-		if i.At.After(g.LastAt) {
-			g.LastAt = i.At
+		if a.At.After(g.LastAt) {
+			g.LastAt = a.At
 		}
-		for ref := range i.References {
+		for ref := range a.References {
 			references[k][ref] = true
 		}
 	}
@@ -110,10 +109,36 @@ func asideGroups(items []asideItem) []asideGroup {
 		slices.Sort(g.References)
 		list = append(list, *g)
 	}
-	slices.SortFunc(list, func(a, b asideGroup) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Room, b.Room), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason))
-	})
 	return list
+}
+
+// aside reads what is kept aside: all of it in groups, and one by one the first, in the order of their arrival.
+func (s *server) aside(ctx context.Context) (asideObject, error) {
+	groups, answers, err := s.asideGroups(ctx)
+	if err != nil {
+		return asideObject{}, err
+	}
+	events, err := s.Attendance.AsideEvents(ctx, maxAsideItems)
+	if err != nil {
+		return asideObject{}, err
+	}
+	items := make([]asideItem, 0, len(events)+len(answers))
+	for _, e := range events {
+		items = append(items, asideItem{
+			Source: e.Source, Room: e.Room, Alias: optional(e.Alias), Kind: string(e.Kind), Reason: string(e.Reason), At: e.At, ReceivedAt: e.ReceivedAt,
+		})
+	}
+	for _, a := range answers {
+		items = append(items, asideItem{
+			Source: a.Source, Room: a.Room, Kind: answersKind, Reason: string(a.Reason), At: a.At, ReceivedAt: a.ReceivedAt, References: a.References,
+		})
+	}
+	slices.SortStableFunc(items, func(a, b asideItem) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+	o := asideObject{Events: items[:min(len(items), maxAsideItems)], Groups: groups}
+	for _, g := range groups {
+		o.Total += g.Count
+	}
+	return o, nil
 }
 
 // getAside handles GET /api/v1/aside: authentic events that no session claimed, and events and answers that cannot be used.

@@ -160,11 +160,11 @@ func (s *server) programmeView(c *gin.Context) (v programmeView, err error) {
 	for _, f := range figures {
 		v.Sessions = append(v.Sessions, s.sessionView(s.langs.of(c.Request), status{Status: attendance.Status{Figures: f}}))
 	}
-	aside, err := s.aside(c.Request.Context())
+	aside, _, err := s.asideGroups(c.Request.Context())
 	if err != nil {
 		return v, err
 	}
-	v.Aside = asideViews(aside.Groups)
+	v.Aside = asideViews(aside)
 	if more := len(v.Aside) - maxAsideViews; more > 0 {
 		v.Aside, v.MoreAside = v.Aside[:maxAsideViews], more
 	}

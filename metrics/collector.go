@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,15 +19,15 @@ import (
 type Sources struct {
 	Attendance  Attendance
 	Feedback    Feedback
-	AsideEvents func(context.Context) (int, error) // authentic events and answers that no session claims or that are of no use
-	Journal     func() journal.Stats               // what waits on this replica's disk
-	Trouble     func(context.Context) string       // why the store takes nothing now, in a word of a fixed few; empty: it does
-	Pools       func() map[string]Pool             // connection pools to Redis, by name
-	Webhooks    []string                           // names of the configured sources
-	Refusals    map[string][]string                // by source, every reason that a webhook request is refused for
-	Outcomes    []string                           // everything that may become of a submitted survey
-	Store       string                             // "redis" or "embedded"
-	Version     string                             // of the program
+	AsideEvents func(context.Context) (map[string]int, error) // authentic events and answers that no session claims or that are of no use, by source
+	Journal     func() journal.Stats                          // what waits on this replica's disk
+	Trouble     func(context.Context) string                  // why the store takes nothing now, in a word of a fixed few; empty: it does
+	Pools       func() map[string]Pool                        // connection pools to Redis, by name
+	Webhooks    []string                                      // names of the configured sources
+	Refusals    map[string][]string                           // by source, every reason that a webhook request is refused for
+	Outcomes    []string                                      // everything that may become of a submitted survey
+	Store       string                                        // "redis" or "embedded"
+	Version     string                                        // of the program
 	Now         func() time.Time
 	Log         *slog.Logger
 }
@@ -98,7 +99,7 @@ var (
 		"Net promoter score, from -100 to 100: percentage of 9 and 10 less percentage of 0 to 6; "+
 			"absent for a group too small to be shown.", "session", "question")
 	aside = desc("jauge_aside_events", "",
-		"Authentic events and answers kept aside: no session claims their room, or they cannot be used, or not whole.")
+		"Authentic events and answers kept aside: no session claims their room, or they cannot be used, or not whole.", "source")
 	redisUp = desc("jauge_redis_up", "",
 		"Whether the store takes writes now: 0 also while it is full, read-only, loading or refuses us.")
 	redisTrouble = desc("jauge_redis_trouble", "",
@@ -163,7 +164,14 @@ func (c collector) read(ctx context.Context, ch chan<- prometheus.Metric) error 
 	}
 	events, asideErr := c.AsideEvents(ctx)
 	if asideErr == nil {
-		gauge(ch, aside, float64(events))
+		counts := map[string]int{}
+		for _, source := range c.Webhooks { // of which there may be nothing
+			counts[source] = 0
+		}
+		maps.Copy(counts, events)
+		for source, n := range counts {
+			gauge(ch, aside, float64(n), source)
+		}
 	}
 	return errors.Join(feedbackErr, asideErr)
 }

@@ -25,6 +25,7 @@ type Metrics struct {
 
 	events      *prometheus.CounterVec
 	refused     *prometheus.CounterVec
+	dropped     *prometheus.CounterVec
 	webhooks    *prometheus.HistogramVec
 	submissions *prometheus.CounterVec
 	requests    *prometheus.CounterVec
@@ -44,6 +45,8 @@ func New(registry *prometheus.Registry, s Sources) *Metrics {
 			"source", "kind", "result"),
 		refused: counter("jauge_webhook_refused_total",
 			"Webhook requests that were not accepted, by reason.", "source", "reason"),
+		dropped: counter("jauge_aside_dropped_total",
+			"Authentic events and answers that count nowhere and were not kept aside either, because too much of their source is.", "source"),
 		webhooks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "jauge_webhook_duration_seconds",
 			Help:    "Time from a webhook request's arrival to its answer, accepted or refused.",
@@ -55,7 +58,7 @@ func New(registry *prometheus.Registry, s Sources) *Metrics {
 		requests: counter("jauge_http_requests_total",
 			"HTTP requests answered, by route template, method and status code.", "route", "method", "code"),
 	}
-	registry.MustRegister(m.events, m.refused, m.webhooks, m.submissions, m.requests,
+	registry.MustRegister(m.events, m.refused, m.dropped, m.webhooks, m.submissions, m.requests,
 		constant("jauge_build_info", "The running version of jauge; always 1.", "version", s.Version),
 		constant("jauge_store_info", "Where the counts are kept, redis or embedded; always 1.", "store", s.Store),
 		journalCollector{s.Journal},
@@ -83,6 +86,7 @@ func (m *Metrics) expect() {
 		m.events.WithLabelValues(source, "answers", string(attendance.Aside))
 		m.events.WithLabelValues(source, "unsupported", "unsupported")
 		m.webhooks.WithLabelValues(source)
+		m.dropped.WithLabelValues(source)
 	}
 	for source, reasons := range m.sources.Refusals {
 		for _, reason := range reasons {
@@ -117,6 +121,11 @@ func (m *Metrics) Event(source, kind, result string) {
 // Refused counts one webhook request that was not accepted. source is a configured name, never what a caller typed;
 // reason is one of a fixed few words.
 func (m *Metrics) Refused(source, reason string) { m.refused.WithLabelValues(source, reason).Inc() }
+
+// AsideDropped counts authentic events or answers of a source that were not even kept aside.
+func (m *Metrics) AsideDropped(source string, n int) {
+	m.dropped.WithLabelValues(source).Add(float64(n))
+}
 
 // Webhook observes how long a webhook request of a configured source took.
 func (m *Metrics) Webhook(source string, took time.Duration) {

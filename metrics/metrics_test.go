@@ -88,7 +88,7 @@ func sources() Sources {
 				{ID: "filiere", Suppressed: true, Choices: []feedback.ChoiceResult{{Value: "droit"}}},
 			}}}, nil
 		}),
-		AsideEvents: func(context.Context) (int, error) { return 3, nil },
+		AsideEvents: func(context.Context) (map[string]int, error) { return map[string]int{"tally-main": 3}, nil },
 		Journal: func() journal.Stats {
 			return journal.Stats{Pending: 7, Refused: 2, Waited: 90 * time.Second, Retried: journal.Retries{Applied: 3, Refused: 1}}
 		},
@@ -114,6 +114,7 @@ func count(m *Metrics) {
 	m.Event("zoom-main", "joined", "recorded")
 	m.Event("zoom-main", "unsupported", "unsupported")
 	m.Refused("zoom-main", "signature")
+	m.AsideDropped("zoom-main", 12)
 	m.Webhook("zoom-main", 3*time.Millisecond)
 	m.Submission("un-metier-d-exception", "recorded")
 	m.Route("/sessions/:id", "GET")
@@ -225,7 +226,7 @@ func TestStoreAway(t *testing.T) {
 			s.Feedback = feedbackStub(func(context.Context, []attendance.Session) ([]feedback.Results, error) { return nil, away })
 		}, map[string]bool{"jauge_session_info": true, "jauge_feedback_respondents": false, "jauge_aside_events": true}},
 		{"aside", func(s *Sources) {
-			s.AsideEvents = func(context.Context) (int, error) { return 0, away }
+			s.AsideEvents = func(context.Context) (map[string]int, error) { return nil, away }
 		}, map[string]bool{"jauge_session_info": true, "jauge_feedback_respondents": true, "jauge_aside_events": false}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -54,7 +54,7 @@ func (p *program) aside() string {
 	p.t.Helper()
 	_, text := p.do(http.MethodGet, "/metrics", http.Header{}, nil)
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "jauge_aside_events ") {
+		if strings.HasPrefix(line, "jauge_aside_events{") {
 			return strings.TrimSpace(line)
 		}
 	}
@@ -64,12 +64,7 @@ func (p *program) aside() string {
 // What another replica kept aside counts here once a session claims it, and survives a kill of the embedded store.
 func TestAsideIsReclaimedAndSurvives(t *testing.T) {
 	t.Parallel()
-	server, err := redistest.StartServer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	for name, env := range map[string][]string{"embedded": nil, "redis": {"JAUGE_REDIS_URL=" + server.URL()}} {
+	for name, env := range eachStore(t) {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, todaysTalk(), env...)
 			now := time.Now()
@@ -79,7 +74,7 @@ func TestAsideIsReclaimedAndSurvives(t *testing.T) {
 					now.Add(-time.Minute).Format(time.RFC3339), i)
 				p.post(relay, "application/json", body, now)
 			}
-			if got := p.aside(); got != "jauge_aside_events 10" {
+			if got := p.aside(); got != `jauge_aside_events{source="relay"} 10` {
 				t.Errorf("metrics say %q", got)
 			}
 			p.kill()
@@ -97,7 +92,7 @@ func TestAsideIsReclaimedAndSurvives(t *testing.T) {
 			if session["attendance"].(map[string]any)["unique"] != 5.0 || session["feedback"].(map[string]any)["respondents"] != 5.0 {
 				t.Errorf("claimed: %v", session)
 			}
-			if got := p.aside(); got != "jauge_aside_events 0" {
+			if got := p.aside(); got != `jauge_aside_events{source="relay"} 0` {
 				t.Errorf("metrics say %q", got)
 			}
 			p.kill() // what was aside is not counted once more
@@ -110,6 +105,70 @@ func TestAsideIsReclaimedAndSurvives(t *testing.T) {
 	}
 }
 
+// eachStore is the environment of a program on either store.
+func eachStore(t *testing.T) map[string][]string {
+	t.Helper()
+	return map[string][]string{"embedded": nil, "redis": {"JAUGE_REDIS_URL=" + ownRedis(t).URL()}}
+}
+
+// ownRedis starts a redis-server for one test.
+func ownRedis(t *testing.T) *redistest.Server {
+	t.Helper()
+	server, err := redistest.StartServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server
+}
+
+// revise changes the configuration file that the program starts with.
+func (p *program) revise(old, text string) {
+	p.t.Helper()
+	for i, arg := range p.args {
+		if !strings.HasSuffix(arg, ".yaml") {
+			continue
+		}
+		config, err := os.ReadFile(arg)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.args[i] = writeConfig(p.t, strings.Replace(string(config), old, text, 1))
+	}
+}
+
+// A source that floods is answered as ever; what is dropped is counted, and said once.
+func TestDroppedIsCountedAndSaid(t *testing.T) {
+	t.Parallel()
+	p := start(t, todaysTalk())
+	const dropped = "jauge_aside_dropped_total"
+	if got := p.metrics(dropped); got != dropped+`{source="relay"} 0` {
+		t.Errorf("at the start: %q", got)
+	}
+	now := time.Now()
+	for range 2 {
+		var events []string
+		for room := range 1003 { // of 1,000 there may be something aside
+			events = append(events, fmt.Sprintf(`{"type":"attendee.joined","timestamp":%q,"data":{"room":"r%d","attendee":"p","connection":"c"}}`, now.Format(time.RFC3339), room))
+		}
+		p.post(relay, "application/json", []byte("["+strings.Join(events, ",")+"]"), now)
+	}
+	if got := p.metrics(dropped); got != dropped+`{source="relay"} 6` {
+		t.Errorf("after the flood: %q", got)
+	}
+	if got := p.aside(); got != `jauge_aside_events{source="relay"} 1000` {
+		t.Errorf("metrics say %q", got)
+	}
+	p.kill()
+	if n := strings.Count(p.log.String(), "events or answers were dropped"); n != 1 {
+		t.Errorf("said %d times: %s", n, p.log)
+	}
+	p.restart() // what was dropped is not in the journal
+	if got := p.aside(); got != `jauge_aside_events{source="relay"} 1000` || p.metrics(dropped) != dropped+`{source="relay"} 0` {
+		t.Errorf("after a restart: %q, %q", got, p.metrics(dropped))
+	}
+}
+
 // tend reclaims what no request does.
 func TestTendReclaims(t *testing.T) {
 	t.Parallel()
@@ -118,15 +177,7 @@ func TestTendReclaims(t *testing.T) {
 	body := fmt.Appendf(nil, `{"type":"answers.submitted","timestamp":%q,"data":{"room":"annexe","answers":{"rating":4}}}`, now.Format(time.RFC3339))
 	p.post(relay, "application/json", body, now)
 	p.kill()
-	for i, arg := range p.args {
-		if strings.HasSuffix(arg, ".yaml") {
-			text, err := os.ReadFile(arg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.args[i] = writeConfig(t, strings.Replace(string(text), "id: hall}", "id: hall}, {source: relay, id: annexe}", 1))
-		}
-	}
+	p.revise("id: hall}", "id: hall}, {source: relay, id: annexe}")
 	p.restart()
 	await(t, "the answer to count", func() bool {
 		return p.api("/api/v1/sessions/talk")["feedback"].(map[string]any)["respondents"] == 1.0

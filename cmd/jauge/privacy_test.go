@@ -388,7 +388,7 @@ func TestADumpDoesNotJoinWhoToWhat(t *testing.T) {
 		var answers []string
 		for kind, entries := range a.journaled() {
 			switch {
-			case kind == "feedback.invite" || kind == "feedback.invite.used" || strings.HasPrefix(kind, "attendance.event"):
+			case kind == "feedback.invite" || kind == "feedback.invite.used" || strings.HasPrefix(kind, "attendance.event"), kind == "attendance.claimed":
 				tokensOf(who, entries)
 			case strings.HasPrefix(kind, "feedback."):
 				tokensOf(what, entries)

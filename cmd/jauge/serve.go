@@ -139,20 +139,13 @@ type service struct {
 func newService(streams context.Context, c *Config, s *stores, log *slog.Logger, now func() time.Time) (service, error) {
 	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
 		Attendance: s.attendance, Feedback: answersScrape{s, c.Privacy.MinimumGroup},
-		AsideEvents: func(ctx context.Context) (int, error) {
-			events, err := s.attendance.AsideCount(ctx)
-			if err != nil {
-				return 0, err
-			}
-			answers, err := s.feedback.AsideCount(ctx)
-			return int(events + answers), err
-		},
-		Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources), Refusals: handlers.Refusals(names(c.Sources)),
-		Outcomes: handlers.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
+		AsideEvents: s.aside, Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources),
+		Refusals: handlers.Refusals(names(c.Sources)), Outcomes: handlers.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
 	})
 	if s.embedded == nil { // there, the journal is read again at each start
 		s.attendance.Observe(m.Event)
 	}
+	s.tellDropped(m, log)
 	public, err := url.Parse(c.PublicURL)
 	if err != nil {
 		return service{}, err
@@ -217,17 +210,18 @@ const (
 	drainEvery   = 500 * time.Millisecond
 	reclaimEvery = 5 * time.Second
 	silenceEvery = 10 * time.Second
+	asideEvery   = time.Minute
 	expireEvery  = time.Hour
 	hearAgain    = 3 * attendance.BeatEvery // what beacons get to be heard after a start, or after Redis was away
 )
 
 // tend does what no request waits for, until ctx ends: it drains the journal when Redis is back, brings the sessions in
-// if Redis was away at start, counts what was put aside and can be used by now, drops the drafts that are over, and closes
-// the beacons that fell silent.
+// if Redis was away at start, counts what was put aside and can be used by now, drops the drafts and what was put aside that
+// are over, and closes the beacons that fell silent.
 func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
-	reclaimed, silence, expired := time.Now(), time.Now().Add(hearAgain), time.Time{}
+	reclaimed, silence, expired, forgotten := time.Now(), time.Now().Add(hearAgain), time.Time{}, time.Time{}
 	watch := watcher{stores: s, log: log}
 	for {
 		select {
@@ -250,6 +244,10 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 			if err := s.feedback.ExpireDrafts(); err != nil {
 				log.Error("drafts that are over", "error", err)
 			}
+		}
+		if time.Since(forgotten) > asideEvery {
+			forgotten = time.Now()
+			s.expireAside(ctx, log)
 		}
 		if time.Since(reclaimed) < reclaimEvery {
 			continue
