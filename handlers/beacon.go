@@ -29,9 +29,9 @@ const (
 
 // beaconQuotas are those of one address. A school is behind one: 600 may come, or leave, at once, and 1,800 be there.
 var beaconQuotas = map[string]quota{
-	beaconJoin:  {rate: 600.0 / 60, burst: 600},
-	beaconBeat:  {rate: 60, burst: 600},
-	beaconLeave: {rate: 600.0 / 60, burst: 600},
+	beaconJoin:  {perMinute: 600, burst: 600},
+	beaconBeat:  {perMinute: 3600, burst: 600},
+	beaconLeave: {perMinute: 600, burst: 600},
 }
 
 // maxBeacon is the size of a beacon's body above which it is refused, in bytes.

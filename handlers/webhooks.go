@@ -222,10 +222,13 @@ func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey, 
 	return feedback.Programme{Surveys: surveys, Claim: claim}
 }
 
-// send submits answers and counts what became of them.
-func (s *server) send(ctx context.Context, submission feedback.Submission) (receipt string, err error) {
-	receipt, err = s.Feedback.Submit(ctx, submission)
-	s.Metrics.Submission(submission.Session, outcome(err))
+// send submits answers, guarded where they name one that is there, and counts what became of them.
+func (s *server) send(c *gin.Context, submission feedback.Submission) (receipt string, err error) {
+	err = s.guard(c, submission.Token, func() (err error) {
+		receipt, err = s.Feedback.Submit(c.Request.Context(), submission)
+		s.Metrics.Submission(submission.Session, outcome(err))
+		return err
+	})
 	return receipt, err
 }
 
