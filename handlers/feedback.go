@@ -516,18 +516,10 @@ func (f form) address(lang, done string) string {
 
 // readForm reads a submitted page.
 func (s *server) readForm(c *gin.Context, a asked) (form, error) {
-	if mediaType(c) != "application/x-www-form-urlencoded" {
-		return form{}, &failure{status: http.StatusUnsupportedMediaType, code: "media_type", detail: "The body must be a form or JSON."}
-	}
-	body, err := readBody(c)
+	said, err := readForm(c)
 	if err != nil {
 		return form{}, err
 	}
-	said, err := url.ParseQuery(string(body))
-	if err != nil {
-		return form{}, badRequest("The form cannot be read.")
-	}
-	c.Request.PostForm = said
 	if wave := said.Get("wave"); wave != "" {
 		var ok bool
 		if a, ok = a.in(wave, s); !ok {

@@ -192,10 +192,7 @@ func (s *server) seriesPage(c *gin.Context) error {
 
 // sessionPage handles GET /sessions/{id}. A read-only link is exchanged for its cookie; the redirect cleans the address.
 func (s *server) sessionPage(c *gin.Context) error {
-	if grant, given := c.GetQuery(viewerParameter); given {
-		if !s.isOrganiser(c) {
-			s.setCookie(c, grant, viewerTime)
-		}
+	if s.followed(c) {
 		c.Redirect(http.StatusSeeOther, c.Request.URL.Path)
 		return nil
 	}
@@ -213,8 +210,8 @@ func (s *server) sessionPage(c *gin.Context) error {
 	if v.Progress, err = s.progress(c, v.Session); err != nil {
 		return err
 	}
-	if s.isOrganiser(c) {
-		v.ReadOnly = s.link("sessions", v.Session.ID) + "?" + viewerParameter + "=" + s.grant(v.Session.ID, viewerTime)
+	if isOrganiser(c) {
+		v.ReadOnly = s.readOnlyLink(v.Session.ID)
 	}
 	return s.renderTitled(c, http.StatusOK, "session", v.Title, v)
 }

@@ -89,7 +89,7 @@ func (p page) Of(view any) page {
 func (s *server) page(c *gin.Context, name, title string, view any) page {
 	l := s.langs.of(c.Request)
 	p := page{
-		L: l, Name: name, Title: title, Organiser: s.isOrganiser(c), Embedded: s.Embedded, Version: s.Version,
+		L: l, Name: name, Title: title, Organiser: isOrganiser(c), Embedded: s.Embedded, Version: s.Version,
 		Assets: s.assetVersion, View: view,
 	}
 	if form, ok := view.(interface{ mistaken() bool }); ok {

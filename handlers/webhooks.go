@@ -24,7 +24,7 @@ func (s *server) webhook(c *gin.Context) error {
 	start := time.Now()
 	body, err := readBody(c)
 	if err != nil {
-		return s.refuse(unknownSource, "size", err)
+		return s.refuse(s.sourceName(c), unread(err), err)
 	}
 	source, known := s.Sources[c.Param("source")]
 	if !known {
@@ -43,7 +43,7 @@ func (s *server) webhook(c *gin.Context) error {
 		c.Header("Allow", http.MethodPost)
 		return errMethod
 	}
-	if !isJSON(c) && mediaType(c) != "application/x-www-form-urlencoded" {
+	if !isJSON(c) && mediaType(c) != formType {
 		return s.refuse(source.Name, "content_type", errMediaType)
 	}
 	delivery, err := s.open(source, request)
@@ -72,6 +72,23 @@ func hello(source platforms.Source, request platforms.Request) *platforms.Reply 
 // unknownSource stands for names that are not configured: what a caller typed is neither logged nor a label.
 const unknownSource = "unknown"
 
+// sourceName is the configured source that the request is for.
+func (s *server) sourceName(c *gin.Context) string {
+	if source, known := s.Sources[c.Param("source")]; known {
+		return source.Name
+	}
+	return unknownSource
+}
+
+// unread is why a body was not read whole: it is too large, or ended too soon.
+func unread(err error) string {
+	var f *failure
+	if errors.As(err, &f) && f.status == http.StatusRequestEntityTooLarge {
+		return "size"
+	}
+	return "body"
+}
+
 // refuse counts and logs a refusal, by source and reason only, and passes its error on.
 func (s *server) refuse(source, reason string, err error) error {
 	s.Metrics.Refused(source, reason)
@@ -85,7 +102,7 @@ func (s *server) refuse(source, reason string, err error) error {
 // again, and so does who tries secrets.
 const refusalEvery = 10 * time.Second
 
-// refusals remembers what was logged, by source and reason, of which there are few.
+// refusals remembers what was logged, by source and reason, of which there are few; wrong logins are among them.
 type refusals struct {
 	mu     sync.Mutex
 	logged map[[2]string]logged

@@ -105,6 +105,7 @@ func count(m *Metrics) {
 	m.Refused("zoom-main", "signature")
 	m.Webhook("zoom-main", 3*time.Millisecond)
 	m.Submission("un-metier-d-exception", "recorded")
+	m.Login("wrong")
 	m.Request("/sessions/:id", "GET", 200)
 	m.Request("", "PROPFIND", 404)
 }

@@ -70,6 +70,8 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		log.Warn("Redis is away: events and answers go to the journal until it is back")
 	}
 
+	_ = s.voided.read(ctx) // before anybody comes with a cookie; when Redis is away it is read later
+
 	streams, endStreams := context.WithCancel(context.Background())
 	defer endStreams()
 	v, err := newService(streams, c, s, log, now)
@@ -82,6 +84,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 	}
 	var background sync.WaitGroup
 	background.Go(func() { s.tend(ctx, c, log) })
+	background.Go(func() { s.voided.follow(ctx, log) })
 	failed := make(chan error, len(servers))
 	for _, server := range servers {
 		background.Go(func() {
@@ -167,7 +170,7 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 	}
 	d := handlers.Deps{
 		Attendance: s.attendance, Feedback: s.feedback, Surveys: s.surveys, Series: c.Series, Sources: sources,
-		Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
+		Voided: s.voided, Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
 		TrustedProxies: c.TrustedProxies, Log: log, Now: now, Wall: time.Now, Ready: s.ready, Context: streams, Version: version, Embedded: s.embedded != nil,
 	}
 	if c.MetricsListen == "" {
