@@ -333,10 +333,19 @@ func (v service) servers(c *Config, listener net.Listener) ([]httpServer, error)
 	return append(servers, newServer(mux, l)), nil
 }
 
+// What a connection of any listener may take. Bodies are limited at the door of the handlers.
+const (
+	maxHeader     = 64 << 10 // bytes; a token, a link and a cookie or two need a few hundred
+	headerTimeout = 5 * time.Second
+	readTimeout   = 8 * time.Second // header and body
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
+
 func newServer(h http.Handler, l net.Listener) httpServer {
 	return httpServer{&http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 8 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: h, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 	}, l}
 }
 
