@@ -1,12 +1,12 @@
 package handlers
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
+	"errors"
 	"net/http"
-	"strconv"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,40 +24,81 @@ const (
 )
 
 const (
-	cookieName      = "jauge"
-	organiserScope  = "organiser"
-	organiserTime   = 12 * time.Hour
-	viewerTime      = 7 * 24 * time.Hour
+	organiserTime = 12 * time.Hour
+	viewerTime    = 7 * 24 * time.Hour
+
+	organiserCookie = "jauge"
+	viewerCookie    = "jauge_viewer" // sent to the pages of its session only, so that those of two sessions stand side by side
 	viewerParameter = "access"
 )
 
-// A grant is what cookies and read-only links carry: "<scope>.<unix expiry>.<mac>". The scope is "organiser", or a
-// session's id for a read-only link (ids hold no dot). The organiser token is part of the key, so that a new token
-// closes every session opened with the old one.
-func (s *server) grant(scope string, lifetime time.Duration) string {
-	payload := scope + "." + strconv.FormatInt(s.Wall().Add(lifetime).Unix(), 10)
-	return payload + "." + s.grantMAC(payload)
+// byToken is the grant of who sends the organiser token with each request: nothing ends it.
+var byToken = grant{kind: opensAll, until: time.Unix(1<<40, 0)}
+
+const grantKey = "grant"
+
+// require lets a request pass if it satisfies the route's access rule. Where there is none, nobody's credentials are looked
+// at: such a page is the same for everybody, and tells nobody whether a token is right.
+func (s *server) require(rule access) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if rule == public || rule == signed {
+			return
+		}
+		g, err := s.admit(c, rule)
+		if err != nil {
+			s.fail(c, err)
+			c.Abort()
+			return
+		}
+		c.Set(grantKey, g)
+	}
 }
 
-func (s *server) grantMAC(payload string) string {
-	mac := hmac.New(sha256.New, s.Key)
-	mac.Write([]byte("jauge grant\x00" + s.OrganiserToken + "\x00" + payload))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+var errUnauthorized = &failure{
+	status: http.StatusUnauthorized, code: codeUnauthorized,
+	detail: "This needs the organiser token: Authorization: Bearer <token>.",
 }
 
-// scopeOf returns the scope of a grant that is genuine and has not expired, or "".
-func (s *server) scopeOf(grant string) string {
-	dot := strings.LastIndexByte(grant, '.')
-	if dot < 0 || !equal(grant[dot+1:], s.grantMAC(grant[:dot])) {
-		return ""
+// admit finds the best grant that is enough for a rule: by the token, a cookie or a read-only link.
+func (s *server) admit(c *gin.Context, rule access) (grant, error) {
+	if token, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
+		return byToken, s.checkToken(c, token)
 	}
-	scope, expiry, _ := strings.Cut(grant[:dot], ".")
-	until, err := strconv.ParseInt(expiry, 10, 64)
-	if err != nil || s.Wall().Unix() >= until {
-		return ""
+	session := c.Param("id")
+	held := slices.Concat(s.cookies(c, organiserCookie, opensAll), s.cookies(c, viewerCookie, opensSession))
+	if link, ok := s.unseal(c.Query(viewerParameter)); ok && link.kind == opensSession {
+		held = append(held, link)
 	}
-	return scope
+	var best grant
+	for _, g := range held {
+		if g.opens(rule, session) && g.better(best) {
+			best = g
+		}
+	}
+	if best.kind == "" {
+		return grant{}, errUnauthorized
+	}
+	return best, nil
 }
+
+// cookies lists what the request's cookies of this name open. There may be several: who can set one, for a part of the site,
+// must not hide another.
+func (s *server) cookies(c *gin.Context, name string, k kind) (grants []grant) {
+	for _, cookie := range c.Request.CookiesNamed(name) {
+		if g, ok := s.unseal(cookie.Value); ok && g.kind == k {
+			grants = append(grants, g)
+		}
+	}
+	return grants
+}
+
+// admitted is the grant under which a request passed; a zero one on a public route.
+func admitted(c *gin.Context) grant {
+	g, _ := c.Value(grantKey).(grant)
+	return g
+}
+
+func isOrganiser(c *gin.Context) bool { return admitted(c).kind == opensAll }
 
 // equal compares in constant time, whatever the lengths.
 func equal(a, b string) bool {
@@ -65,44 +106,81 @@ func equal(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// require lets a request pass if it satisfies the route's access rule.
-func (s *server) require(rule access) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		if rule == public || rule == signed || s.isOrganiser(c) || rule == viewer && s.isViewer(c) {
-			return
-		}
-		s.fail(c, &failure{
-			status: http.StatusUnauthorized, code: codeUnauthorized,
-			detail: "This needs the organiser token: Authorization: Bearer <token>.",
-		})
-		c.Abort()
+// How often a wrong organiser token may be tried: from one address, and in all. The limit in all is not for addresses from
+// which the right one came before: a stranger shuts nobody out. Open sessions need no token, so neither limit touches them.
+var (
+	loginQuota  = quota{perMinute: 10, burst: 30}
+	loginsQuota = quota{perMinute: 60, burst: 300}
+)
+
+// What becomes of a token, as it is counted.
+const (
+	loginOK      = "ok"
+	loginWrong   = "wrong"
+	loginLimited = "limited"
+)
+
+// checkToken compares a token with the organiser's. At an empty budget even the right one is refused: else whoever guesses
+// would go on, and know it by the answer.
+func (s *server) checkToken(c *gin.Context, token string) error {
+	address := c.ClientIP()
+	claims := []claim{{address, "login", loginQuota}}
+	if !s.limiter.knows(address) {
+		claims = append(claims, claim{"", "logins", loginsQuota})
+	}
+	right := equal(token, s.OrganiserToken)
+	var wait time.Duration
+	if right { // costs nothing, however many come at once
+		wait = s.limiter.wait(s.Wall(), claims...)
+	} else {
+		_, wait = s.limiter.take(s.Wall(), claims...)
+	}
+	switch {
+	case wait > 0:
+		s.refuseLogin(loginLimited)
+		return tooMany(c, wait, "too_many_logins", "Too many wrong tokens were tried. Please wait.")
+	case !right:
+		s.refuseLogin(loginWrong)
+		return errUnauthorized
+	}
+	s.limiter.trust(address)
+	return nil
+}
+
+// refuseLogin counts and logs a token that did not open anything.
+func (s *server) refuseLogin(result string) {
+	s.Metrics.Login(result)
+	if suppressed, due := s.refusals.note("login", result, s.Wall()); due {
+		s.Log.Warn("login refused", "reason", result, "suppressed", suppressed)
 	}
 }
 
-func (s *server) isOrganiser(c *gin.Context) bool {
-	if token, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
-		return equal(token, s.OrganiserToken)
-	}
-	cookie, _ := c.Cookie(cookieName)
-	return s.scopeOf(cookie) == organiserScope
-}
-
-// isViewer says whether the request carries a read-only grant of the session in its path, as a cookie or in the link.
-func (s *server) isViewer(c *gin.Context) bool {
-	cookie, _ := c.Cookie(cookieName)
-	for _, grant := range []string{c.Query(viewerParameter), cookie} {
-		if scope := s.scopeOf(grant); scope != "" && scope == c.Param("id") {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *server) setCookie(c *gin.Context, value string, lifetime time.Duration) {
+// setCookie keeps a grant in a cookie that lives as long; sealed is empty to drop it.
+func (s *server) setCookie(c *gin.Context, name, path, sealed string, until time.Time) {
 	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // without TLS in front, a Secure cookie would never come back
-		Name: cookieName, Value: value, Path: "/", MaxAge: int(lifetime.Seconds()),
+		Name: name, Value: sealed, Path: path, MaxAge: int(until.Sub(s.Wall()).Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.PublicURL.Scheme == "https",
 	})
+}
+
+// readOnlyLink is the address under which others read a session.
+func (s *server) readOnlyLink(session string) string {
+	g := newGrant(opensSession, session, s.Wall().Add(viewerTime))
+	return s.link("sessions", session) + "?" + viewerParameter + "=" + s.seal(g)
+}
+
+// followed exchanges a read-only link for its cookie, where nothing better or longer is there, and says whether the address is
+// one. One that is no good changes nothing.
+func (s *server) followed(c *gin.Context) bool {
+	sealed, session := c.Query(viewerParameter), c.Param("id")
+	link, ok := s.unseal(sealed)
+	if !ok || link.kind != opensSession || link.session != session {
+		return false
+	}
+	if link == admitted(c) {
+		s.setCookie(c, viewerCookie, "/sessions/"+url.PathEscape(session), sealed, link.until)
+	}
+	return true
 }
 
 type loginView struct {
@@ -123,21 +201,36 @@ func (s *server) loginForm(c *gin.Context) error {
 
 // login handles POST /login, the form.
 func (s *server) login(c *gin.Context) error {
-	return s.signIn(c, strings.TrimSpace(c.PostForm("token")), localPath(c.PostForm("next")))
+	form, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	return s.signIn(c, strings.TrimSpace(form.Get("token")), localPath(form.Get("next")))
 }
 
 func (s *server) signIn(c *gin.Context, token, next string) error {
-	if !equal(token, s.OrganiserToken) {
+	err := s.checkToken(c, token)
+	if errors.Is(err, errUnauthorized) {
 		return s.render(c, http.StatusUnauthorized, "login", "login.title", loginView{Next: next, Wrong: true})
 	}
-	s.setCookie(c, s.grant(organiserScope, organiserTime), organiserTime)
+	if err != nil {
+		return err
+	}
+	s.Metrics.Login(loginOK)
+	g := newGrant(opensAll, "", s.Wall().Add(organiserTime))
+	s.setCookie(c, organiserCookie, "/", s.seal(g), g.until)
 	c.Redirect(http.StatusSeeOther, next)
 	return nil
 }
 
-// logout handles POST /logout.
+// logout handles POST /logout: what the cookie opens is void, also for who has a copy of it.
 func (s *server) logout(c *gin.Context) error {
-	s.setCookie(c, "", -time.Second)
+	for _, g := range s.cookies(c, organiserCookie, opensAll) {
+		if err := s.Voided.Add(c.Request.Context(), g.id, g.until); err != nil {
+			return unavailable(err)
+		}
+	}
+	s.setCookie(c, organiserCookie, "/", "", time.Time{})
 	c.Redirect(http.StatusSeeOther, "/login")
 	return nil
 }

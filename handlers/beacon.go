@@ -21,6 +21,8 @@ type beaconJSON struct {
 	Kind string `json:"kind"`
 }
 
+const beaconPath = "/beacon/:session"
+
 const (
 	beaconJoin  = "join"
 	beaconBeat  = "beat"
@@ -29,20 +31,15 @@ const (
 
 // beaconQuotas are those of one address. A school is behind one: 600 may come, or leave, at once, and 1,800 be there.
 var beaconQuotas = map[string]quota{
-	beaconJoin:  {rate: 600.0 / 60, burst: 600},
-	beaconBeat:  {rate: 60, burst: 600},
-	beaconLeave: {rate: 600.0 / 60, burst: 600},
+	beaconJoin:  {perMinute: 600, burst: 600},
+	beaconBeat:  {perMinute: 3600, burst: 600},
+	beaconLeave: {perMinute: 600, burst: 600},
 }
-
-// maxBeacon is the size of a beacon's body above which it is refused, in bytes.
-const maxBeacon = 1 << 10
 
 var beaconID = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
 
 // beacon handles POST /beacon/{session}: 204; 410 when the connection that goes on was closed meanwhile, or never known.
 func (s *server) beacon(c *gin.Context) error {
-	// For a script on another site to read the answer, a 410 above all. There is nothing in it that a cookie opens.
-	c.Header("Access-Control-Allow-Origin", "*")
 	b, err := readBeacon(c)
 	if err != nil {
 		return err
@@ -67,7 +64,7 @@ func (s *server) beacon(c *gin.Context) error {
 
 // readBeacon reads a body of whatever content type: only the plain one comes from another site without a question first.
 func readBeacon(c *gin.Context) (b beaconJSON, err error) {
-	body, err := readUpTo(c, maxBeacon, "The body is larger than 1 KiB.")
+	body, err := readBody(c)
 	if err != nil {
 		return b, err
 	}
@@ -160,8 +157,11 @@ func (s *server) checkIn(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBeacon)
-	id := c.PostForm("id")
+	form, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	id := form.Get("id")
 	if !beaconID.MatchString(id) {
 		return badRequest("The form has no id.")
 	}

@@ -187,11 +187,15 @@ func TestBeaconLimits(t *testing.T) {
 
 func TestLimiter(t *testing.T) {
 	t.Parallel()
-	q := quota{rate: 0.5, burst: 2}
+	q := quota{perMinute: 30, burst: 2}
 	l := newLimiter()
+	waits := func(l *limiter, address, what string) time.Duration {
+		_, wait := l.take(start, claim{address, what, q})
+		return wait
+	}
 	take := func(address, what string, want time.Duration) {
 		t.Helper()
-		if got := l.wait(address, what, q, start); got != want {
+		if got := waits(l, address, what); got != want {
 			t.Errorf("%s %s: wait %s, not %s", address, what, got, want)
 		}
 	}
@@ -210,16 +214,16 @@ func TestLimiter(t *testing.T) {
 	small := newLimiter()
 	small.max = 3
 	for i := range 100 {
-		small.wait("198.51.100.7", "join", q, start) // in use all the time
-		small.wait(fmt.Sprint("10.0.0.", i), "join", q, start)
+		waits(small, "198.51.100.7", "join") // in use all the time
+		waits(small, fmt.Sprint("10.0.0.", i), "join")
 	}
 	if len(small.buckets) != 3 || small.recent.Len() != 3 {
 		t.Errorf("%d buckets, %d in the list", len(small.buckets), small.recent.Len())
 	}
-	if small.wait("198.51.100.7", "join", q, start) == 0 {
+	if waits(small, "198.51.100.7", "join") == 0 {
 		t.Error("a bucket in use was dropped")
 	}
-	if small.wait("10.0.0.1", "join", q, start) != 0 {
+	if waits(small, "10.0.0.1", "join") != 0 {
 		t.Error("an old bucket was kept")
 	}
 	if newLimiter().name("198.51.100.7", "join") == l.name("198.51.100.7", "join") {
@@ -320,7 +324,7 @@ func TestCheckInWithoutScript(t *testing.T) {
 		if a := s.figures(); *a.Present != 0 || *a.Unique != 1 || *a.WatchSeconds != 1200 {
 			t.Errorf("after the end: present %d, unique %d, %f s", *a.Present, *a.Unique, *a.WatchSeconds)
 		}
-		for range beaconQuotas["join"].burst {
+		for range int(beaconQuotas["join"].burst) {
 			press(tab(3))
 		}
 		w := s.do(call{method: http.MethodPost, path: "/here/metier", form: url.Values{"id": {tab(3)}}})

@@ -18,27 +18,6 @@ import (
 	"jauge/internal/problem"
 )
 
-// maxBody is the size above which a request is refused, in bytes. Zoom's largest webhooks are far below it.
-const maxBody = 1 << 20
-
-// readBody reads the request's body once and whole: 413 above maxBody, never a part of it.
-func readBody(c *gin.Context) ([]byte, error) {
-	return readUpTo(c, maxBody, "The body is larger than 1 MiB.")
-}
-
-// readUpTo is readBody with another limit, in bytes, and what to say of a body that is larger.
-func readUpTo(c *gin.Context, limit int64, larger string) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return nil, &failure{status: http.StatusRequestEntityTooLarge, code: "too_large", detail: larger}
-	}
-	if err != nil {
-		return nil, badRequest("The body ended before it was complete.")
-	}
-	return body, nil
-}
-
 // mediaType is the request's content type without its parameters, in lower case; "" if it has none that can be read.
 func mediaType(c *gin.Context) string {
 	media, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))

@@ -263,7 +263,7 @@ func (s *server) recallSent(c *gin.Context, f form) (form, error) {
 // sendForm submits a form's answers, and leads to the page that says so.
 func (s *server) sendForm(c *gin.Context, f form, answers feedback.Answers) error {
 	ctx := c.Request.Context()
-	receipt, err := s.send(ctx, feedback.Submission{
+	receipt, err := s.send(c, feedback.Submission{
 		Session: f.session.ID, Survey: f.whole, Segment: f.said.Get("segment"), Lang: s.langs.of(c.Request).Tag,
 		Answers: answers, Key: formKey(f.said.Get("token")), Promise: f.promise, Invitation: f.said.Get("invite"),
 		Wave: f.wave, Token: f.said.Get("code"), Unlinked: f.kiosk(),
@@ -338,7 +338,7 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 	if submission.Once {
 		submission.Key = "api:" + body.Key
 	}
-	receipt, err := s.sendJSON(c, submission)
+	receipt, err := s.send(c, submission)
 	switch {
 	case body.Code != "" && errors.Is(err, feedback.ErrNotFound):
 		return invalidCode(c, "is the receipt of no answer to this session")
@@ -356,18 +356,6 @@ func (s *server) submitJSON(c *gin.Context, a asked) error {
 	}
 	c.Header("Location", s.link(answerPath(a.session.ID, receipt)))
 	return respond(c, http.StatusCreated, gin.H{"receipt": receipt})
-}
-
-// sendJSON submits a program's answers; those that name an answer that is there, guarded like every receipt.
-func (s *server) sendJSON(c *gin.Context, submission feedback.Submission) (receipt string, err error) {
-	send := func(c *gin.Context) (err error) {
-		receipt, err = s.send(c.Request.Context(), submission)
-		return err
-	}
-	if submission.Token != "" {
-		send = s.guarded(send)
-	}
-	return receipt, send(c)
 }
 
 func invalidCode(c *gin.Context, wrong string) error {
@@ -533,18 +521,10 @@ func (f form) address(lang, done string) string {
 
 // readForm reads a submitted page.
 func (s *server) readForm(c *gin.Context, a asked) (form, error) {
-	if mediaType(c) != "application/x-www-form-urlencoded" {
-		return form{}, &failure{status: http.StatusUnsupportedMediaType, code: "media_type", detail: "The body must be a form or JSON."}
-	}
-	body, err := readBody(c)
+	said, err := readForm(c)
 	if err != nil {
 		return form{}, err
 	}
-	said, err := url.ParseQuery(string(body))
-	if err != nil {
-		return form{}, badRequest("The form cannot be read.")
-	}
-	c.Request.PostForm = said
 	if wave := said.Get("wave"); wave != "" {
 		var ok bool
 		if a, ok = a.in(wave, s); !ok {
@@ -608,7 +588,7 @@ func (s *server) turn(c *gin.Context, f form, to int) error {
 
 // finished shows the last page again, with everything that was said, when it could not be kept.
 func (s *server) finished(c *gin.Context, f form, err error) error {
-	if err == nil || outcomeOf(err) == submissionInvalid {
+	if err == nil || outcomeOf(err) == submissionInvalid || isRefused(err) {
 		return err
 	}
 	status, notice := http.StatusServiceUnavailable, "survey.not_kept"

@@ -569,7 +569,7 @@ func TestWrongWordsAreLimited(t *testing.T) {
 			t.Fatalf("%d after %d wrong words", w.Code, i)
 		}
 	}
-	if w := s.do(call{path: wrong}); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "2" || !strings.Contains(w.Body.String(), "Trop de codes erronés") {
+	if w := s.do(call{path: wrong}); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "15" || !strings.Contains(w.Body.String(), "Trop de codes erronés") {
 		t.Errorf("the next one: %d %v", w.Code, w.Header())
 	}
 	for _, path := range []string{right, right + "?thanks=1", b.address, "/feedback/metier", "/feedback/metier?resume=" + rand.Text()} {
@@ -577,9 +577,9 @@ func TestWrongWordsAreLimited(t *testing.T) {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	s.at(start.Add(30*time.Minute + 2*time.Second))
+	s.at(start.Add(30*time.Minute + 15*time.Second))
 	if w := s.do(call{path: wrong}); w.Code != http.StatusNotFound {
-		t.Errorf("two seconds later: %d", w.Code)
+		t.Errorf("fifteen seconds later: %d", w.Code)
 	}
 }
 

@@ -3,7 +3,7 @@
 //
 // The story in files: handlers.go (what it is built from), routes.go (every route with its access rule, and the order
 // of the middleware), reader.go (whom an address is for), then one file per resource: webhooks.go, feedback.go, waves.go,
-// answers.go, beacon.go, api.go, export.go, organiser.go, texts.go, stream.go; and what they share: auth.go, limit.go,
+// answers.go, beacon.go, api.go, export.go, organiser.go, texts.go, stream.go; and what they share: door.go, auth.go, grant.go, limit.go, known.go,
 // errors.go, render.go, lang.go, curve.go.
 package handlers
 
@@ -41,8 +41,19 @@ type Metrics interface {
 	Submission(session, result string)
 	// Route begins the counts of a route that fails.
 	Route(route, method string)
+	// Login counts one organiser token that was tried; result is ok, wrong or limited. The right one that comes with each
+	// request of a program is none.
+	Login(result string)
 	// Request counts one answered request; route is a template, empty when none matched.
 	Request(route, method string, code int)
+}
+
+// Voided remembers which grants are void, by their random ids, in every process and over restarts, until they would have
+// expired by themselves.
+type Voided interface {
+	Add(ctx context.Context, id string, until time.Time) error
+	// Has answers at once, from what was known a moment ago.
+	Has(id string) bool
 }
 
 // Deps is what the handlers work with. Everything is required unless it says otherwise.
@@ -52,6 +63,8 @@ type Deps struct {
 	Surveys    map[string]*feedback.Survey // by id
 	Series     []attendance.Series         // optional
 	Sources    map[string]platforms.Source // by name; who may post to /webhooks/{name}
+
+	Voided Voided // who has logged out
 
 	Metrics        Metrics
 	MetricsHandler http.Handler // optional; nil: /metrics is served elsewhere
@@ -77,7 +90,7 @@ type Deps struct {
 func (d Deps) Validate() error {
 	var missing []string
 	for name, absent := range map[string]bool{
-		"Attendance": d.Attendance == nil, "Feedback": d.Feedback == nil, "Metrics": d.Metrics == nil,
+		"Attendance": d.Attendance == nil, "Feedback": d.Feedback == nil, "Metrics": d.Metrics == nil, "Voided": d.Voided == nil,
 		"PublicURL": d.PublicURL == nil, "OrganiserToken": d.OrganiserToken == "", "Key (≥ 32 bytes)": len(d.Key) < 32,
 		"MinimumGroup (≥ 1)": d.MinimumGroup < 1, "Log": d.Log == nil, "Now": d.Now == nil, "Ready": d.Ready == nil, "Away": d.Away == nil,
 		"Context": d.Context == nil,

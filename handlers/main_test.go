@@ -107,7 +107,7 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 			"standard": {Name: "standard", Platform: "standard", Secrets: []string{standardSecret}},
 			"slow":     {Name: "slow", Platform: "standard", Secrets: []string{standardSecret}},
 		},
-		Metrics: s.metrics, MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		Voided: &ended{}, Metrics: s.metrics, MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")
 			fmt.Fprintln(w, "up 1")
 		}),
@@ -317,6 +317,19 @@ func (s *site) answer(session string, answers map[string]any) string {
 	return decode[map[string]string](s.t, w)["receipt"]
 }
 
+// ended is the Voided of the tests.
+type ended struct{ ids sync.Map }
+
+func (e *ended) Add(_ context.Context, id string, _ time.Time) error {
+	e.ids.Store(id, true)
+	return nil
+}
+
+func (e *ended) Has(id string) bool {
+	_, ok := e.ids.Load(id)
+	return ok
+}
+
 // counters are the Metrics of the tests.
 type counters struct {
 	mu     sync.Mutex
@@ -334,6 +347,7 @@ func (c *counters) Refused(source, reason string)          { c.add("refused", so
 func (c *counters) Webhook(source string, _ time.Duration) { c.add("webhook", source) }
 func (c *counters) Submission(session, result string)      { c.add("submission", session, result) }
 func (c *counters) Route(route, method string)             { c.add("route", route, method) }
+func (c *counters) Login(result string)                    { c.add("login", result) }
 func (c *counters) Request(route, method string, code int) { c.add("request", route, method, code) }
 
 func (c *counters) get(labels string) int {

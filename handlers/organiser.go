@@ -211,10 +211,7 @@ func (s *server) seriesView(c *gin.Context, series string) (v seriesView, err er
 
 // sessionPage handles GET /sessions/{id}. A read-only link is exchanged for its cookie; the redirect cleans the address.
 func (s *server) sessionPage(c *gin.Context) error {
-	if grant, given := c.GetQuery(viewerParameter); given {
-		if !s.isOrganiser(c) {
-			s.setCookie(c, grant, viewerTime)
-		}
+	if s.followed(c) {
 		c.Redirect(http.StatusSeeOther, c.Request.URL.Path)
 		return nil
 	}
@@ -227,8 +224,8 @@ func (s *server) sessionPage(c *gin.Context) error {
 			return err
 		}
 	}
-	if s.isOrganiser(c) {
-		v.ReadOnly = s.link("sessions", v.Session.ID) + "?" + viewerParameter + "=" + s.grant(v.Session.ID, viewerTime)
+	if isOrganiser(c) {
+		v.ReadOnly = s.readOnlyLink(v.Session.ID)
 	}
 	return s.renderTitled(c, http.StatusOK, "session", v.Title, v)
 }

@@ -91,7 +91,7 @@ func (p page) Of(view any) page {
 func (s *server) page(c *gin.Context, name, title string, view any) page {
 	l := s.langs.of(c.Request)
 	p := page{
-		L: l, Name: name, Title: title, Organiser: s.readerOf(c) == organisers && s.isOrganiser(c), Kiosk: onKiosk(c.Request),
+		L: l, Name: name, Title: title, Organiser: s.readerOf(c) == organisers && isOrganiser(c), Kiosk: onKiosk(c.Request),
 		Embedded: s.Embedded, Version: s.Version, Assets: s.assetVersion, View: view, Age: age(c),
 	}
 	if form, ok := view.(interface{ mistaken() bool }); ok {

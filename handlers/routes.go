@@ -33,15 +33,15 @@ func (s *server) routes() []route {
 		{"POST", "/feedback/:session", attendees, public, s.submit},
 		{"GET", "/feedback/:session/qr.svg", attendees, public, s.surveyQR},
 		{"GET", "/feedback/:session/notice", attendees, public, s.noticePage},
-		{"GET", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.answerPage)},
-		{"POST", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.changeAnswer)},
-		{"PUT", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.changeAnswer)},
-		{"DELETE", "/feedback/:session/answers/:receipt", attendees, public, s.guardedWords(s.deleteAnswer)},
+		{"GET", "/feedback/:session/answers/:receipt", attendees, public, s.guarded(s.answerPage)},
+		{"POST", "/feedback/:session/answers/:receipt", attendees, public, s.guarded(s.changeAnswer)},
+		{"PUT", "/feedback/:session/answers/:receipt", attendees, public, s.guarded(s.changeAnswer)},
+		{"DELETE", "/feedback/:session/answers/:receipt", attendees, public, s.guarded(s.deleteAnswer)},
 
 		{"GET", "/forget", attendees, public, s.forget},
 
 		{"GET", "/beacon.js", programs, public, s.beaconScript},
-		{"POST", "/beacon/:session", programs, public, s.beacon},
+		{"POST", beaconPath, programs, public, s.beacon},
 		{"GET", "/here/:session", attendees, public, s.herePage},
 		{"POST", "/here/:session", attendees, public, s.checkIn},
 		{"GET", "/here/:session/qr.svg", attendees, public, s.hereQR},
@@ -99,8 +99,9 @@ func (s *server) routes() []route {
 //  2. observe: outside of recover, so that a panic is logged and counted as the 500 that it becomes;
 //  3. recover;
 //  4. secure headers: also on errors;
-//  5. same origin: before any handler can change something;
-//  6. access: per route, the last thing before its handler.
+//  5. the door: before a body is read or parsed;
+//  6. same origin: before any handler can change something; what is signed is not looked at, a signature says more;
+//  7. access: the last thing before the handler.
 func (s *server) engine() (*gin.Engine, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
@@ -112,20 +113,22 @@ func (s *server) engine() (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.Use(identify, s.observe, s.recover, s.secureHeaders, sameOrigin)
+	engine.Use(identify, s.observe, s.recover, s.secureHeaders)
 	for _, r := range s.routes() {
 		first := firstSegment(r.path)
 		if to, known := s.readers[first]; known && to != r.reader {
 			return nil, fmt.Errorf("handlers: /%s is for two kinds of readers", first)
 		}
 		s.readers[first] = r.reader
-		engine.Handle(r.method, r.path, s.require(r.who), s.adapt(r.handle))
+		chain := gin.HandlersChain{s.door(r)}
+		if r.who != signed {
+			chain = append(chain, sameOrigin)
+		}
+		engine.Handle(r.method, r.path, append(chain, s.require(r.who), s.adapt(r.handle))...)
 		s.Metrics.Route(r.path, r.method)
 	}
-	engine.NoRoute(s.adapt(func(*gin.Context) error { return notFound("There is nothing at this address.") }))
-	engine.NoMethod(s.adapt(func(*gin.Context) error {
-		return errMethod
-	}))
+	engine.NoRoute(s.door(route{}), s.adapt(func(*gin.Context) error { return notFound("There is nothing at this address.") }))
+	engine.NoMethod(s.door(route{}), s.adapt(func(*gin.Context) error { return errMethod }))
 	return engine, nil
 }
 
@@ -221,13 +224,16 @@ func (s *server) secureHeaders(c *gin.Context) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
+	if c.FullPath() == beaconPath { // for a script on another site to read the answer, a 410 above all; no cookie opens it
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
 	if s.PublicURL.Scheme == "https" {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
 
-// sameOrigin refuses what another site's page makes a browser send. Platforms and programs send neither of the headers
-// it looks at, and pass. Beacons are let through: they are meant to come from the page that embeds the room, wherever it
+// sameOrigin refuses what another site's page makes a browser send. Programs send neither of the headers it looks at, and
+// pass. Beacons are let through: they are meant to come from the page that embeds the room, wherever it
 // is, and what they say counts the same with and without a cookie.
 func (s *server) sameOrigin() (gin.HandlerFunc, error) {
 	protection := http.NewCrossOriginProtection()

@@ -13,6 +13,7 @@ import (
 
 const (
 	snapshotEvery = time.Second      // at most one snapshot in this time
+	lookEvery     = time.Second      // whether the grant still holds
 	commentEvery  = 15 * time.Second // so that proxies and browsers do not give up on a quiet stream
 	writeTimeout  = 10 * time.Second // per write: who does not read for that long is cut off
 )
@@ -43,7 +44,8 @@ func (s *server) snapshot(ctx context.Context, id string) (snapshot, error) {
 	return snapshot{data, string(news)}, err
 }
 
-// stream handles GET /sessions/{id}/stream: server-sent events, one "snapshot" at once and then one per change.
+// stream handles GET /sessions/{id}/stream: server-sent events, one "snapshot" at once and then one per change, until the grant
+// ends that it was opened with.
 func (s *server) stream(c *gin.Context) error {
 	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
@@ -56,11 +58,15 @@ func (s *server) stream(c *gin.Context) error {
 	c.Status(http.StatusOK)
 	comments := time.NewTicker(commentEvery)
 	defer comments.Stop()
-	for message := ": welcome\n\n"; ; {
+	looks := time.NewTicker(lookEvery)
+	defer looks.Stop()
+	for message := ": welcome\n\n"; s.holds(admitted(c)); {
 		if err := write(c, message); err != nil {
 			return nil // the reader is gone
 		}
 		select {
+		case <-looks.C:
+			message = ""
 		case data := <-snapshots:
 			message = fmt.Sprintf("event: snapshot\ndata: %s\n\n", data)
 		case <-comments.C:
@@ -71,10 +77,14 @@ func (s *server) stream(c *gin.Context) error {
 			return nil
 		}
 	}
+	return nil
 }
 
-// write sends one message under a deadline of its own: the server's write timeout would end the stream.
+// write sends one message, if there is one, under a deadline of its own: the server's write timeout would end the stream.
 func write(c *gin.Context, message string) error {
+	if message == "" {
+		return nil
+	}
 	control := http.NewResponseController(c.Writer)
 	if err := control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err

@@ -29,6 +29,27 @@ func listen(t *testing.T, address string) (<-chan string, http.Header) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return linesOf(t, w), w.Header
+}
+
+// follow opens a stream with other credentials.
+func follow(t *testing.T, address string, header map[string]string) <-chan string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
+	w, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return linesOf(t, w)
+}
+
+func linesOf(t *testing.T, w *http.Response) <-chan string {
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
@@ -41,7 +62,7 @@ func listen(t *testing.T, address string) (<-chan string, http.Header) {
 			}
 		}
 	}()
-	return lines, w.Header
+	return lines
 }
 
 // snapshotOf waits for the next snapshot.
@@ -162,5 +183,39 @@ func TestHub(t *testing.T) {
 	leaveSlow()
 	if len(h.broadcasts) != 0 {
 		t.Error("the broadcast outlives its last client")
+	}
+}
+
+// A stream ends with the grant that it was opened with: when that expires, and when somebody logs out.
+func TestStreamEndsWithItsGrant(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		holds func(s *site) (map[string]string, string)
+		end   func(s *site, header map[string]string)
+	}{
+		{"a cookie that is logged out", loggedIn, func(s *site, header map[string]string) {
+			s.do(call{method: "POST", path: "/logout", header: header})
+		}},
+		{"a cookie that expires", loggedIn, func(s *site, _ map[string]string) { s.at(s.deps.Now().Add(organiserTime)) }},
+		{"a link that expires", link("metier"), func(s *site, _ map[string]string) { s.at(s.deps.Now().Add(viewerTime)) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := one(t)
+			service := httptest.NewServer(s.handler)
+			t.Cleanup(service.Close) // after the streams: they end with the test
+			header, query := row.holds(s)
+			lines := follow(t, service.URL+"/sessions/metier/stream?"+query, header)
+			byToken, _ := bearer(s)
+			goesOn := follow(t, service.URL+"/sessions/metier/stream", byToken)
+			snapshotOf(t, lines)
+			snapshotOf(t, goesOn)
+			row.end(s, header)
+			for range lines { // until it ends
+			}
+			s.play(1)
+			snapshotOf(t, goesOn)
+		})
 	}
 }

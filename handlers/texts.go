@@ -181,11 +181,15 @@ func (l *lang) textGroups(survey *feedback.Survey, texts []feedback.Text) []text
 
 // moderateForm handles POST /sessions/{id}/texts/{text}, a button of the page.
 func (s *server) moderateForm(c *gin.Context) error {
-	state, err := stateOf(c.PostForm("state"))
+	form, err := readForm(c)
 	if err != nil {
 		return err
 	}
-	if _, err := s.moderate(c, feedback.Decision(c.PostForm("decision"))); err != nil {
+	state, err := stateOf(form.Get("state"))
+	if err != nil {
+		return err
+	}
+	if _, err := s.moderate(c, feedback.Decision(form.Get("decision"))); err != nil {
 		return err
 	}
 	query := url.Values{"state": {string(state)}}

@@ -56,12 +56,12 @@ func (s *server) checkCode(c *gin.Context, f form) (form, error) {
 	return f, nil
 }
 
-// bring reads the answer under a code. It refuses an address that was wrong too often: codes are three words.
+// bring reads the answer under a code, guarded.
 func (s *server) bring(c *gin.Context, session, code string) (row feedback.Row, err error) {
-	err = s.guarded(func(c *gin.Context) (err error) {
+	err = s.guard(c, code, func() (err error) {
 		row, err = s.Feedback.Get(c.Request.Context(), session, code)
 		return err
-	})(c)
+	})
 	return row, err
 }
 

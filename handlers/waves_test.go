@@ -193,7 +193,7 @@ func TestWordsAreGuarded(t *testing.T) {
 	wrong := []call{
 		{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "q.wish@after": {"1"}, "code": {"abeille-abeille-abeille"}}},
 		{path: "/feedback/metier?code=abeille-abeille-abeille"},
-		{method: "POST", path: "/feedback/metier", json: map[string]any{"answers": map[string]any{"wish": 4}, "code": "x"}},
+		{method: "POST", path: "/feedback/metier", json: map[string]any{"answers": map[string]any{"wish": 4}, "code": "abeille-abeille-abeille"}},
 	}
 	for range 10 { // a form that was sent is no way around
 		if w := s.do(again("abeille-abeille-abeille")); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "déjà envoyées") {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func (s *server) webhook(c *gin.Context) error {
 	start := time.Now()
 	body, err := readBody(c)
 	if err != nil {
-		return s.refuse(unknownSource, refusedSize, err)
+		return s.refuse(s.sourceName(c), unread(err), err)
 	}
 	source, known := s.Sources[c.Param("source")]
 	if !known {
@@ -42,7 +43,7 @@ func (s *server) webhook(c *gin.Context) error {
 		c.Header("Allow", http.MethodPost)
 		return errMethod
 	}
-	if !isJSON(c) && mediaType(c) != "application/x-www-form-urlencoded" {
+	if !isJSON(c) && mediaType(c) != formType {
 		return s.refuse(source.Name, refusedContentType, errMediaType)
 	}
 	delivery, err := s.open(source, request)
@@ -68,6 +69,23 @@ func hello(source platforms.Source, request platforms.Request) *platforms.Reply 
 	return answer(source, request)
 }
 
+// sourceName is the configured source that the request is for.
+func (s *server) sourceName(c *gin.Context) string {
+	if source, known := s.Sources[c.Param("source")]; known {
+		return source.Name
+	}
+	return unknownSource
+}
+
+// unread is why a body was not read whole: it is too large, or ended too soon.
+func unread(err error) refusal {
+	var f *failure
+	if errors.As(err, &f) && f.status == http.StatusRequestEntityTooLarge {
+		return refusedSize
+	}
+	return refusedBody
+}
+
 // refuse counts and logs a refusal, by source and reason only, and passes its error on.
 func (s *server) refuse(source string, reason refusal, err error) error {
 	s.Metrics.Refused(source, string(reason))
@@ -81,7 +99,7 @@ func (s *server) refuse(source string, reason refusal, err error) error {
 // again, and so does who tries secrets.
 const refusalEvery = 10 * time.Second
 
-// refusals remembers what was logged, by source and reason, of which there are few.
+// refusals remembers what was logged, by source and reason, of which there are few; wrong logins are among them.
 type refusals struct {
 	mu     sync.Mutex
 	logged map[[2]string]logged
@@ -218,10 +236,13 @@ func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey, 
 	return feedback.Programme{Surveys: surveys, Claim: claim}
 }
 
-// send submits answers and counts what became of them.
-func (s *server) send(ctx context.Context, submission feedback.Submission) (receipt string, err error) {
-	receipt, err = s.Feedback.Submit(ctx, submission)
-	s.submitted(submission.Session, outcomeOf(err))
+// send submits answers, guarded where they name one that is there, and counts what became of them.
+func (s *server) send(c *gin.Context, submission feedback.Submission) (receipt string, err error) {
+	err = s.guard(c, submission.Token, func() (err error) {
+		receipt, err = s.Feedback.Submit(c.Request.Context(), submission)
+		s.submitted(submission.Session, outcomeOf(err))
+		return err
+	})
 	return receipt, err
 }
 

@@ -29,6 +29,7 @@ type Metrics struct {
 	webhooks    *prometheus.HistogramVec
 	submissions *prometheus.CounterVec
 	requests    *prometheus.CounterVec
+	logins      *prometheus.CounterVec
 }
 
 // New registers the metrics counted in this process, and those of Go and of the process itself, in registry. It panics
@@ -57,8 +58,13 @@ func New(registry *prometheus.Registry, s Sources) *Metrics {
 			"Submitted surveys, by what became of them.", "session", "result"),
 		requests: counter("jauge_http_requests_total",
 			"HTTP requests answered, by route template, method and status code.", "route", "method", "code"),
+		logins: counter("jauge_logins_total",
+			"Organiser tokens that were tried, by what became of them: ok, wrong or limited.", "result"),
 	}
-	registry.MustRegister(m.events, m.refused, m.dropped, m.webhooks, m.submissions, m.requests,
+	for _, result := range []string{"ok", "wrong", "limited"} {
+		m.logins.WithLabelValues(result)
+	}
+	registry.MustRegister(m.events, m.refused, m.dropped, m.webhooks, m.submissions, m.requests, m.logins,
 		constant("jauge_build_info", "The running version of jauge; always 1.", "version", s.Version),
 		constant("jauge_store_info", "Where the counts are kept, redis or embedded; always 1.", "store", s.Store),
 		journalCollector{s.Journal},
@@ -143,6 +149,9 @@ func (m *Metrics) Route(route, method string) {
 		m.requests.WithLabelValues(route, method, strconv.Itoa(code))
 	}
 }
+
+// Login counts one organiser token that was tried; result is ok, wrong or limited.
+func (m *Metrics) Login(result string) { m.logins.WithLabelValues(result).Inc() }
 
 // Request counts one answered HTTP request. route is the route's template, empty when none matched; a method that HTTP
 // does not define counts as "other", so that a caller cannot make up series.

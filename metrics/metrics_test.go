@@ -118,6 +118,7 @@ func count(m *Metrics) {
 	m.Webhook("zoom-main", 3*time.Millisecond)
 	m.Submission("un-metier-d-exception", "recorded")
 	m.Route("/sessions/:id", "GET")
+	m.Login("wrong")
 	m.Request("/sessions/:id", "GET", 200)
 	m.Request("", "PROPFIND", 404)
 }

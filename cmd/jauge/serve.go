@@ -69,6 +69,8 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		}
 	}
 
+	_ = s.voided.read(ctx) // before anybody comes with a cookie; when Redis is away it is read later
+
 	streams, endStreams := context.WithCancel(context.Background())
 	defer endStreams()
 	v, err := newService(streams, c, s, log, now)
@@ -82,6 +84,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 	var background sync.WaitGroup
 	background.Go(func() { s.tend(ctx, c, log) })
 	background.Go(func() { s.control(ctx, c.DataDir, log) })
+	background.Go(func() { s.voided.follow(ctx, log) })
 	failed := make(chan error, len(servers))
 	for _, server := range servers {
 		background.Go(func() {
@@ -160,7 +163,7 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 	}
 	d := handlers.Deps{
 		Attendance: s.attendance, Feedback: s.feedback, Surveys: s.surveys, Series: c.Series, Sources: sources,
-		Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
+		Voided: s.voided, Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
 		TrustedProxies: c.TrustedProxies, Log: log, Now: now, Wall: time.Now, Ready: s.ready, Away: away, Context: streams, Version: version, Embedded: s.embedded != nil,
 	}
 	if c.MetricsListen == "" {
@@ -350,10 +353,19 @@ func (v service) servers(c *Config, listener net.Listener) ([]httpServer, error)
 	return append(servers, newServer(mux, l)), nil
 }
 
+// What a connection of any listener may take. Bodies are limited at the door of the handlers.
+const (
+	maxHeader     = 64 << 10 // bytes; a token, a link and a cookie or two need a few hundred
+	headerTimeout = 5 * time.Second
+	readTimeout   = 8 * time.Second // header and body
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
+
 func newServer(h http.Handler, l net.Listener) httpServer {
 	return httpServer{&http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 8 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: h, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 	}, l}
 }
 

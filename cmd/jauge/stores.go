@@ -31,6 +31,7 @@ type stores struct {
 	journal    *journal.Journal
 	attendance *attendance.Store
 	feedback   *feedback.Store
+	voided     *voided
 	key        []byte
 	surveys    map[string]*feedback.Survey
 	configured atomic.Bool // the file's sessions are in the store
@@ -126,6 +127,7 @@ func (s *stores) build(c *Config, prefix string, now func() time.Time) (err erro
 	}
 	s.feedback.UseJournal(s.journal)
 	s.feedback.UseNames(s.attendance.NamesIn)
+	s.voided = newVoided(s.rdb, prefix, s.journal)
 	return nil
 }
 
