@@ -204,7 +204,7 @@ func (p *program) metrics(names ...string) string {
 	await(p.t, "the store to be read for /metrics", func() bool {
 		code, body := p.do(http.MethodGet, "/metrics", http.Header{}, nil)
 		text = body
-		return code == http.StatusOK && bytes.Contains(body, []byte("\njauge_redis_up 1\n"))
+		return code == http.StatusOK && bytes.Contains(body, []byte("\njauge_collect_success 1\n"))
 	})
 	var out []string
 	for line := range strings.Lines(string(text)) {
