@@ -79,15 +79,7 @@ func figures(t *testing.T, s *Store, id string) Figures {
 
 func summary(t *testing.T, s *Store, id string) Summary {
 	t.Helper()
-	session, err := s.Session(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := s.Status(t.Context(), session)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *all[0].Summary
+	return *status(t, s, id).Summary
 }
 
 func TestRecordCountsAndIsIdempotent(t *testing.T) {

@@ -45,7 +45,7 @@ func exported(t *testing.T) map[string]string {
 }
 
 // perReplica lists the gauges that each replica has its own value of; all others are the same everywhere.
-var perReplica = []string{"jauge_journal_pending", "up"}
+var perReplica = []string{"jauge_journal_pending", "jauge_journal_refused", "jauge_journal_oldest_seconds", "jauge_redis_trouble", "up"}
 
 var labelValues = regexp.MustCompile(`^label_values\((.+), \w+\)$`)
 

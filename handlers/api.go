@@ -36,7 +36,7 @@ func (s *server) objects(ctx context.Context, sessions []attendance.Session) ([]
 	}
 	objects := make([]sessionObject, len(all))
 	for i, st := range all {
-		objects[i] = st.object()
+		objects[i] = st.object(s.Now())
 	}
 	return objects, nil
 }
@@ -51,7 +51,7 @@ func (s *server) respondSession(c *gin.Context, code int, id string) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, code, st.object())
+	return respond(c, code, st.object(s.Now()))
 }
 
 // createSession handles POST /api/v1/sessions.
@@ -66,7 +66,7 @@ func (s *server) createSession(c *gin.Context) error {
 	c.Header("Location", s.link("api/v1/sessions", session.ID))
 	err := s.respondSession(c, http.StatusCreated, session.ID)
 	if s.Away(err) { // it is accepted all the same, and nothing was counted yet
-		return respond(c, http.StatusCreated, status{Status: attendance.Status{Figures: s.Attendance.Unseen(session)}}.object())
+		return respond(c, http.StatusCreated, status{Status: attendance.Status{Figures: s.Attendance.Unseen(session)}}.object(s.Now()))
 	}
 	return err
 }

@@ -132,7 +132,7 @@ func TestSession(t *testing.T) {
 			ID: "metier", Series: &series, Title: programme()[0].Title, State: attendance.InSession,
 			StartsAt: start, EndsAt: start.Add(time.Hour), StartedAt: &start,
 			Attendance: attendanceObject{
-				AsOf: start.Add(30 * time.Minute), Capability: attendance.Live, Present: ptr(11), Connections: ptr(11), Peak: ptr(11), PeakAt: &peakAt, Unique: ptr(12),
+				Capability: attendance.Live, Present: ptr(11), Connections: ptr(11), Peak: ptr(11), PeakAt: &peakAt, Unique: ptr(12),
 				Attended: ptr(12), Completed: ptr(4), Invited: ptr(46), WatchSeconds: &watch,
 			},
 			Feedback: feedbackObject{Respondents: ptr(6), ResponseRate: got.Feedback.ResponseRate},

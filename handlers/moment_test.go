@@ -62,7 +62,7 @@ func TestNoFigureContradictsAnother(t *testing.T) {
 				}
 				object := decode[map[string]any](t, s.get("/api/v1/sessions/metier"))
 				at := object["attendance"].(map[string]any)
-				if at["attended"] != tt.attended || at["completed"] != tt.completed || at["as_of"] == nil {
+				if at["attended"] != tt.attended || at["completed"] != tt.completed || at["as_of"] != nil {
 					t.Errorf("attended %v, completed %v, as of %v", at["attended"], at["completed"], at["as_of"])
 				}
 				for _, path := range []string{"/api/v1/sessions", "/api/v1/sessions/metier", "/api/v1/sessions/metier/feedback", "/api/v1/series/cycle"} {
@@ -99,6 +99,19 @@ func plausible(t *testing.T, path string, v any) {
 		}
 		for name, part := range v {
 			plausible(t, path+"."+name, part)
+		}
+	}
+}
+
+// TestAnObjectSaysOfWhenItIs, unless it is of now.
+func TestAnObjectSaysOfWhenItIs(t *testing.T) {
+	t.Parallel()
+	at := start.Add(10 * time.Minute)
+	st := status{Status: attendance.Status{Figures: attendance.Figures{Session: programme()[0], AsOf: at}}}
+	for age, want := range map[time.Duration]bool{0: false, 999 * time.Millisecond: false, time.Second: true, time.Hour: true} {
+		got := st.object(at.Add(age)).Attendance.AsOf
+		if (got != nil) != want || want && !got.Equal(at) {
+			t.Errorf("%s old: %v", age, got)
 		}
 	}
 }

@@ -24,7 +24,7 @@ type sessionObject struct {
 }
 
 type attendanceObject struct {
-	AsOf            time.Time             `json:"as_of"` // the moment of every figure in it
+	AsOf            *time.Time            `json:"as_of"` // the moment of every figure in it; null: now
 	Capability      attendance.Capability `json:"capability"`
 	Present         *int                  `json:"present"`
 	Connections     *int                  `json:"connections"`
@@ -140,12 +140,16 @@ func withRate(r feedback.Results, summary *attendance.Summary) feedback.Results 
 	return r.WithAttended(summary.Attended, summary.Completed)
 }
 
-func (st status) object() sessionObject {
+// object writes a session down, as of now, or of before.
+func (st status) object(now time.Time) sessionObject {
 	session := st.Session
 	o := sessionObject{
 		ID: session.ID, Title: session.Title, State: st.State, StartsAt: session.StartsAt, EndsAt: session.EndsAt,
 		StartedAt: moment(st.Figures, st.StartedAt), EndedAt: moment(st.Figures, st.EndedAt),
 		Attendance: st.attendance(),
+	}
+	if now.Sub(st.AsOf) >= resolution {
+		o.Attendance.AsOf = moment(st.Figures, st.AsOf)
 	}
 	if session.Series != "" {
 		o.Series = &session.Series
@@ -158,7 +162,7 @@ func (st status) object() sessionObject {
 
 func (st status) attendance() attendanceObject {
 	o := attendanceObject{
-		AsOf: *moment(st.Figures, st.AsOf), Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
+		Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
 		Registered: st.Registered, Declared: st.Declared, NoShowRate: st.NoShowRate,
 		Measured: total(st.Measured), Reported: total(st.Reported), Replayed: st.Replayed,
 	}
@@ -178,6 +182,9 @@ func (st status) attendance() attendanceObject {
 	}
 	return o
 }
+
+// resolution is that of the curve and of as_of: figures of less than a second ago are of now.
+const resolution = time.Second
 
 // moment is t in the session's zone, or nil for the zero time.
 func moment(f attendance.Figures, t time.Time) *time.Time {

@@ -30,12 +30,12 @@ func (s *server) snapshot(ctx context.Context, id string) (snapshot, error) {
 	if err != nil {
 		return snapshot{}, err
 	}
-	object := st.object()
+	object := st.object(s.Now())
 	data, err := json.Marshal(object)
 	if err != nil {
 		return snapshot{}, err
 	}
-	object.Attendance.AsOf = time.Time{}
+	object.Attendance.AsOf = nil
 	object.Attendance.WatchSeconds, object.Attendance.WatchSecondsLow, object.Attendance.InferredShare = nil, nil, nil
 	if object.Attendance.Measured != nil {
 		object.Attendance.Measured.WatchSeconds = 0

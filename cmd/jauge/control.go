@@ -2,41 +2,75 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"jauge/internal/journal"
 )
 
-// A running service holds its journal; `jauge journal` asks it over a Unix socket in data_dir, which only its user may open.
-// It is no part of the service's HTTP surface: no address of the network leads to it.
+// A running service holds its journal; `jauge journal` asks it on a loopback port of its own. Where, and with which token, a file in
+// data_dir says, which only its user may read: no address of the service's own leads to it.
 
-func controlPath(dataDir string) string { return filepath.Join(dataDir, "control.sock") }
+// controlFile is what stands in that file, from the start of a service to its stop.
+type controlFile struct {
+	Address string `json:"address"`
+	Token   string `json:"token"` // of this run alone
+}
 
-// control serves the journal on the socket until ctx ends. A directory that takes no sockets costs the command, not the service.
+func controlPath(dataDir string) string { return filepath.Join(dataDir, "control.json") }
+
+// control serves the journal until ctx ends. What keeps it from doing so costs the command, not the service.
 func (s *stores) control(ctx context.Context, dataDir string, log *slog.Logger) {
-	path := controlPath(dataDir)
-	_ = os.Remove(path) // of a service that was killed: the journal is ours by now
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err == nil {
-		err = os.Chmod(path, 0o600)
+		defer listener.Close() //nolint:errcheck // closed by the server already in the usual case
+		file := controlFile{Address: listener.Addr().String(), Token: rand.Text()}
+		if err = file.write(dataDir); err == nil {
+			defer os.Remove(controlPath(dataDir)) //nolint:errcheck // the next start writes it anew
+			server := &http.Server{Handler: file.guard(s.controls()), ReadHeaderTimeout: time.Second, ReadTimeout: 5 * time.Second}
+			stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+			defer stop()
+			err = server.Serve(listener)
+		}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		log.Warn("jauge journal can be used only while the service is stopped", "error", err)
-		return
 	}
-	server := &http.Server{Handler: s.controls(), ReadHeaderTimeout: time.Second, ReadTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	_ = server.Serve(listener) // ends with ctx
+}
+
+func (f controlFile) write(dataDir string) error {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	_ = os.Remove(controlPath(dataDir)) // of a service that was killed: its permissions are not ours
+	return os.WriteFile(controlPath(dataDir), text, 0o600)
+}
+
+// guard lets only those in who can read the file.
+func (f controlFile) guard(h http.Handler) http.Handler {
+	want := sha256.Sum256([]byte("Bearer " + f.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			http.Error(w, "this is for jauge journal", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *stores) controls() http.Handler {
@@ -69,36 +103,37 @@ func (s *stores) controls() http.Handler {
 }
 
 // controlClient asks a running service.
-type controlClient struct{ *http.Client }
-
-func newControlClient(dataDir string) controlClient {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", controlPath(dataDir))
-	}
-	return controlClient{&http.Client{Transport: &http.Transport{DialContext: dial}}}
+type controlClient struct {
+	controlFile
+	*http.Client
 }
 
-// answers says whether a service is there.
-func (c controlClient) answers() bool {
-	_, err := c.List(context.Background())
-	return err == nil
+// runningService is the service that works on a data_dir; false: none does.
+func runningService(dataDir string) (controlClient, bool) {
+	c := controlClient{Client: &http.Client{Timeout: time.Minute}}
+	text, err := os.ReadFile(controlPath(dataDir))
+	if err != nil || json.Unmarshal(text, &c.controlFile) != nil {
+		return c, false
+	}
+	_, err = c.List(context.Background()) // a service that was killed leaves its file behind
+	return c, err == nil
 }
 
 func (c controlClient) do(ctx context.Context, method, path string, ids []string, v any) error {
-	address := url.URL{Scheme: "http", Host: "jauge", Path: path, RawQuery: url.Values{"id": ids}.Encode()}
+	address := url.URL{Scheme: "http", Host: c.Address, Path: path, RawQuery: url.Values{"id": ids}.Encode()}
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), nil)
 	if err != nil {
 		return err
 	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
 	response, err := c.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end
 	if response.StatusCode != http.StatusOK {
-		var text [200]byte
-		n, _ := response.Body.Read(text[:])
-		return fmt.Errorf("journal: %s", text[:n])
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 200))
+		return fmt.Errorf("journal: %s", strings.TrimSpace(string(text)))
 	}
 	return json.NewDecoder(response.Body).Decode(v)
 }

@@ -29,7 +29,7 @@ type journalList struct {
 	Refused []journal.Refused `json:"refused"`
 }
 
-// keeper is who has the journal open: the running service, over its control socket, or this process.
+// keeper is who has the journal open: the running service, on its control port, or this process.
 type keeper interface {
 	List(ctx context.Context) (journalList, error)
 	// Retry offers refused entries again; later are those that are offered at the next start.
@@ -51,9 +51,8 @@ func (cmd *journalCmd) open() (keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	remote := newControlClient(c.DataDir)
-	if remote.answers() {
-		return remote, nil
+	if service, runs := runningService(c.DataDir); runs {
+		return service, nil
 	}
 	if _, err := os.Stat(filepath.Join(c.DataDir, "journal.db")); err != nil {
 		return nil, fmt.Errorf("journal: there is none in %s: is data_dir that of the service?", c.DataDir)
@@ -64,7 +63,7 @@ func (cmd *journalCmd) open() (keeper, error) {
 	}
 	j, err := journal.Open(c.DataDir, journal.Options{Mode: mode, Judge: judge})
 	if errors.Is(err, journal.ErrInUse) {
-		return nil, fmt.Errorf("%w; or, if it is jauge itself, look why it does not answer on %s", err, controlPath(c.DataDir))
+		return nil, fmt.Errorf("%w; or, if it is jauge itself, look why it does not answer as %s says", err, controlPath(c.DataDir))
 	}
 	if err != nil {
 		return nil, err

@@ -71,8 +71,14 @@ func TestRefusedEntriesAreInAPersonsHands(t *testing.T) {
 	if left := p.listed(); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
-	if _, err := os.Stat(filepath.Join(dataDirOf(t, p), "control.sock")); err != nil {
-		t.Error(err)
+	control := filepath.Join(dataDirOf(t, p), "control.json")
+	if info, err := os.Stat(control); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	service, _ := runningService(dataDirOf(t, p))
+	service.Token = "guessed"
+	if _, err := service.Drop(t.Context(), []string{"x"}); err == nil || !strings.Contains(err.Error(), "this is for jauge journal") {
+		t.Errorf("with another token: %v", err)
 	}
 
 	if err := rdb.Set(t.Context(), "jauge:{talk}:counts", "of another type", 0).Err(); err != nil {
@@ -80,6 +86,9 @@ func TestRefusedEntriesAreInAPersonsHands(t *testing.T) {
 	}
 	p.send(attendance.Joined, "carl", time.Now())
 	p.stop()
+	if _, err := os.Stat(control); !os.IsNotExist(err) {
+		t.Errorf("after a stop: %v", err)
+	}
 	if code, out, _ := p.journal("retry"); code != exitOK || !strings.Contains(out, "what was refused (1) is tried when it starts") {
 		t.Errorf("offered while nobody can take it: %d %q", code, out)
 	}

@@ -83,7 +83,6 @@ func TestEmbeddedStoreSurvivesAKill(t *testing.T) {
 	p.restart()
 	after := p.api("/api/v1/sessions/talk")
 	for _, o := range []map[string]any{before, after} { // time went on for those who are in
-		delete(o["attendance"].(map[string]any), "as_of")
 		delete(o["attendance"].(map[string]any), "measured")
 		delete(o["attendance"].(map[string]any), "watch_seconds")
 		delete(o["attendance"].(map[string]any), "watch_seconds_low")
