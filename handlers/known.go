@@ -62,12 +62,18 @@ func orKnown[T any](s *server, c *gin.Context, page string, read func() (T, erro
 
 const ageKey = "age"
 
-// age is how old a page's figures are, with the store away, in whole minutes; nil: they are of now.
-func age(c *gin.Context) *int {
+// age is how old a page's figures are.
+type age time.Duration
+
+// Minutes are whole ones.
+func (a age) Minutes() int { return int(time.Duration(a) / time.Minute) }
+
+// ageOf is the age that orKnown has noted; nil: the figures are of now.
+func ageOf(c *gin.Context) *age {
 	d, old := c.Get(ageKey)
 	if !old {
 		return nil
 	}
-	minutes := int(d.(time.Duration) / time.Minute)
-	return &minutes
+	a := age(d.(time.Duration))
+	return &a
 }

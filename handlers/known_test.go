@@ -28,7 +28,7 @@ func TestPrivatePagesGoOnWhileTheStoreIsAway(t *testing.T) {
 	for _, text := range s.texts("") {
 		s.decide(text.ID, "approve", http.StatusOK)
 	}
-	pages := []string{"/", "/sessions/metier", "/sessions/metier/results", "/series/cycle", "/sessions/metier?lang=en"}
+	pages := []string{"/", "/?lang=en", "/sessions/metier", "/sessions/metier/results", "/series/cycle", "/sessions/metier?lang=en"}
 	before := map[string]string{}
 	for _, page := range pages {
 		before[page] = s.get(page).Body.String()
@@ -37,6 +37,9 @@ func TestPrivatePagesGoOnWhileTheStoreIsAway(t *testing.T) {
 		t.Fatal("the text is not shown while all is well")
 	}
 	_ = rdb.Close()
+	if first := s.get("/?lang=en").Body.String(); !strings.Contains(first, "less than a minute old") {
+		t.Errorf("at first: %s", first[:min(len(first), 1500)])
+	}
 	s.at(s.deps.Now().Add(5*time.Minute + 30*time.Second))
 	for _, page := range pages {
 		after := s.get(page).Body.String()

@@ -219,7 +219,7 @@ func (s *server) sessionPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if age(c) == nil { // what people wrote is never kept
+	if ageOf(c) == nil { // what people wrote is never kept
 		if v.Texts, err = s.sessionTexts(c, v); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ type page struct {
 	L            *lang
 	Name         string // the template's, and the class of its body
 	Title        string
-	Age          *int // how many minutes ago its figures were read, the store being away; nil: now
+	Age          *age // of its figures, the store being away; nil: they are of now
 	Mistaken     bool // it reports mistakes, which its title says first
 	Organiser    bool // it is the organisers' own, and one of them reads it
 	Kiosk        bool // on a device that people share
@@ -92,7 +92,7 @@ func (s *server) page(c *gin.Context, name, title string, view any) page {
 	l := s.langs.of(c.Request)
 	p := page{
 		L: l, Name: name, Title: title, Organiser: s.readerOf(c) == organisers && isOrganiser(c), Kiosk: onKiosk(c.Request),
-		Embedded: s.Embedded, Version: s.Version, Assets: s.assetVersion, View: view, Age: age(c),
+		Embedded: s.Embedded, Version: s.Version, Assets: s.assetVersion, View: view, Age: ageOf(c),
 	}
 	if form, ok := view.(interface{ mistaken() bool }); ok {
 		p.Mistaken = form.mistaken()

@@ -24,7 +24,7 @@ type transport struct{}
 
 func mark(err error) error {
 	var reply redis.Error
-	if err == nil || errors.As(err, &reply) {
+	if err == nil || errors.As(err, &reply) || errors.Is(err, errTransport) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errTransport, err)
