@@ -1,13 +1,16 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"jauge/internal/embedded"
+	"jauge/internal/redistest"
 )
 
 // TestPrivatePagesGoOnWhileTheStoreIsAway with what they have shown last, and say how old it is; programs are told the truth, and
@@ -78,5 +81,21 @@ func TestLastViewsAreBounded(t *testing.T) {
 	}
 	if last, ok := k.get(fmt.Sprint(2*mostKnown - 1)); len(k.views) != mostKnown || !ok || last.view != 2*mostKnown-1 {
 		t.Errorf("%d views, the last %v", len(k.views), last.view)
+	}
+}
+
+// TestWhoHangsUpIsNobodysFailure: neither counted as an error of ours nor logged as one.
+func TestWhoHangsUpIsNobodysFailure(t *testing.T) {
+	t.Parallel()
+	rdb, prefix := redistest.Redis()
+	s := newSite(t, rdb, prefix)
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/sessions/metier", nil)
+	r.Header.Set("Authorization", "Bearer "+organiserToken)
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	if n := s.metrics.get("request /api/v1/sessions/:id GET 499"); n != 1 || strings.Contains(s.log.String(), `"ERROR"`) {
+		t.Errorf("counted %d times, answered %d, log %s", n, w.Code, s.log)
 	}
 }
