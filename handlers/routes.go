@@ -178,7 +178,10 @@ func (s *server) observe(c *gin.Context) {
 		route, status := c.FullPath(), c.Writer.Status()
 		s.Metrics.Request(route, c.Request.Method, status)
 		level := slog.LevelInfo
-		if status >= http.StatusInternalServerError {
+		switch {
+		case route == "/healthz", route == "/readyz", route == "/metrics": // asked all the time, and counted
+			level = slog.LevelDebug
+		case status >= http.StatusInternalServerError:
 			level = slog.LevelError
 		}
 		s.Log.Log(c.Request.Context(), level, "request", "request", requestID(c), "method", c.Request.Method, "route", route,

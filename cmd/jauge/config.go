@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -34,6 +36,7 @@ type Config struct {
 	SecretKey      string   `yaml:"secret_key" env:"SECRET_KEY"`
 	OrganiserToken string   `yaml:"organiser_token" env:"ORGANISER_TOKEN"`
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	Log            Log      `yaml:"log" envPrefix:"LOG_"`
 	Privacy        Privacy  `yaml:"privacy"`
 
 	Sources  []Source             `yaml:"sources"`
@@ -44,6 +47,25 @@ type Config struct {
 
 	ready  []feedback.Survey // the bank: those of Surveys come before them
 	origin string            // the file's name, for messages; empty: the built-in example programme
+}
+
+// Log is what the service writes of itself to standard error, and how.
+type Log struct {
+	Level  string `yaml:"level" env:"LEVEL"`   // debug, info, warn or error
+	Format string `yaml:"format" env:"FORMAT"` // text or json
+}
+
+// logger makes the log; validate has found its settings good.
+func (l Log) logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{}
+	var level slog.Level
+	if level.UnmarshalText([]byte(l.Level)) == nil {
+		options.Level = level
+	}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // Privacy is what keeps figures from naming anybody.
@@ -84,7 +106,7 @@ func (p *Patterns) UnmarshalYAML(text []byte) error {
 
 func defaults() *Config {
 	return &Config{
-		Listen: "127.0.0.1:8080", DataDir: "./data",
+		Listen: "127.0.0.1:8080", DataDir: "./data", Log: Log{Level: "info", Format: "text"},
 		Privacy: Privacy{MinimumGroup: 5, RetentionDays: 30},
 	}
 }
@@ -211,6 +233,12 @@ func (c *Config) validate(files fs.FS, dir string) (ps problem.Problems) {
 		if _, err := parseRedisURL(c.RedisURL); err != nil {
 			add("redis_url", err.Error())
 		}
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		add("log.level", "must be debug, info, warn or error")
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		add("log.format", "must be text or json")
 	}
 	if c.SecretKey != "" && len(c.SecretKey) < 32 {
 		add("secret_key", "must be at least 32 bytes")

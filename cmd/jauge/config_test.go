@@ -68,6 +68,8 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		{"survey", "kind: yesno", "kind: yes", "surveys[0].questions[0].kind: "},
 		{"include", "surveys:", "include: nowhere/*.yaml\nsurveys:", "include[0]: no file matches"},
 		{"listen", "sources:", "listen: 8080\nsources:", "listen: must be host:port"},
+		{"log level", "sources:", "log: {level: loud}\nsources:", "log.level: must be debug, info, warn or error"},
+		{"log format", "sources:", "log: {format: xml}\nsources:", "log.format: must be text or json"},
 		{"short key", "sources:", "secret_key: short\nsources:", "secret_key: must be at least 32 bytes"},
 		{"redis", "sources:", "redis_url: http://x:topsecret@h\nsources:", "redis_url: must begin with redis://, unix://, redis+sentinel:// or redis+cluster://, or with rediss for TLS"},
 		{"a mapping of no question", "survey: short", "survey: short\n    questions: {ref-1: q, ref-2: p, ref-3: ''}", `sessions[0].questions["ref-2"]: the session's survey has no question "p"`},

@@ -61,7 +61,7 @@ func (cmd demoCmd) play(ctx context.Context, out output) error {
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	played := make(chan error, 1)
-	err = serve(serving, c, output{io.Discard, warnings{out.err}}, d.clock.Now, func(v service) {
+	err = serve(serving, c, output{io.Discard, out.err}, d.clock.Now, func(v service) {
 		d.token = v.token
 		go func() {
 			err := d.run(serving)
@@ -88,6 +88,7 @@ func (cmd demoCmd) config(dir string, w io.Writer) (*Config, error) {
 		return nil, err
 	}
 	c.RedisURL, c.DataDir, c.MetricsListen = "", dir, ""
+	c.Log = Log{Level: "warn", Format: "text"} // a line per request would bury the demo's own
 	configured := c.Listen
 	c.Listen = cmp.Or(cmd.Listen, c.Listen)
 	host, port, err := net.SplitHostPort(c.Listen)
@@ -356,15 +357,4 @@ func (d *demo) call(ctx context.Context, method, path string, body any, want int
 		return nil
 	}
 	return json.Unmarshal(answer, into)
-}
-
-// warnings lets through what the service logs from warnings up: a line per request would bury the demo's own.
-type warnings struct{ w io.Writer }
-
-// Write takes one record of a slog.TextHandler.
-func (l warnings) Write(record []byte) (int, error) {
-	if bytes.Contains(record, []byte(" level=INFO ")) {
-		return len(record), nil
-	}
-	return l.w.Write(record)
 }

@@ -46,7 +46,7 @@ const drainFor = 10 * time.Second
 // serve runs the service until ctx ends. ready, if not nil, is called with the address once requests are answered.
 func serve(ctx context.Context, c *Config, out output, now func() time.Time, ready func(service)) error {
 	redis.SetLogger(quiet{})
-	log := slog.New(slog.NewTextHandler(out.err, nil))
+	log := c.Log.logger(out.err)
 	for _, line := range c.warnings() {
 		fmt.Fprintln(out.err, line)
 	}

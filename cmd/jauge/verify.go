@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os/signal"
 	"syscall"
 	"time"
@@ -77,7 +76,7 @@ func openToVerify(ctx context.Context, c *Config, out output) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.prepare(ctx, c, slog.New(slog.NewTextHandler(out.err, nil))); err != nil {
+	if err := s.prepare(ctx, c, c.Log.logger(out.err)); err != nil {
 		s.close()
 		return nil, err
 	}
