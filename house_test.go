@@ -85,6 +85,9 @@ func inspect(tree fs.FS) (problems []string, files int, err error) {
 			}
 			return nil
 		}
+		if name == ".git" { // a file in a worktree
+			return nil
+		}
 		content, err := fs.ReadFile(tree, name)
 		if err != nil {
 			return err
@@ -169,6 +172,7 @@ func TestRulesAreHeld(t *testing.T) {
 		{"any test uses Redis", "handlers/a_test.go", `import ("github.com/redis/go-redis/v9"; "jauge/internal/redistest")`, ""},
 		{"a package of the same folder", "internal/journal/a.go", `import "jauge/internal/text"`, ""},
 		{"a library with a longer name", "platforms/a.go", `import "github.com/gin-gonic/ginx"`, ""},
+		{"a worktree's .git", ".git", "gitdir: /r" + "oot/jauge/.git\n", ""},
 		{"a nested module has its own rules", "e2e/a_test.go", `import "github.com/gin-gonic/gin"`, ""},
 
 		{"feedback → attendance", "feedback/a.go", `import "jauge/attendance"`, "feedback/a.go: feedback may not import attendance"},
