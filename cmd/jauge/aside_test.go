@@ -108,7 +108,7 @@ func TestAsideIsReclaimedAndSurvives(t *testing.T) {
 // eachStore is the environment of a program on either store.
 func eachStore(t *testing.T) map[string][]string {
 	t.Helper()
-	return map[string][]string{"embedded": nil, "redis": {"JAUGE_REDIS_URL=" + ownRedis(t).URL()}}
+	return map[string][]string{"embedded": nil, "redis": {"JAUGE_REDIS_URL=" + ownRedis(t).PatientURL()}}
 }
 
 // ownRedis starts a redis-server for one test.

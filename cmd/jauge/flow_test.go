@@ -74,7 +74,7 @@ func TestFormsSurviveAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	for name, env := range map[string][]string{"embedded": nil, "redis": {"JAUGE_REDIS_URL=" + server.URL()}} {
+	for name, env := range map[string][]string{"embedded": nil, "redis": {"JAUGE_REDIS_URL=" + server.PatientURL()}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, twoPages(), env...)

@@ -186,12 +186,6 @@ func (p *program) api(path string) map[string]any {
 	return v
 }
 
-// settled waits until nothing is left in the journal, where events go that a Redis did not take within its second.
-func (p *program) settled() {
-	p.t.Helper()
-	await(p.t, "the journal to be drained", func() bool { return p.samples()["jauge_journal_pending"] == "0" })
-}
-
 func (p *program) attendance(session string) map[string]any {
 	p.t.Helper()
 	return p.api("/api/v1/sessions/" + session)["attendance"].(map[string]any)

@@ -65,7 +65,7 @@ surveys:
 					t.Fatal(err)
 				}
 				t.Cleanup(server.Stop)
-				c.RedisURL = server.URL()
+				c.RedisURL = server.PatientURL()
 			}
 			if change != nil {
 				change(c)

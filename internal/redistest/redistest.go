@@ -146,6 +146,11 @@ func (s *Server) socket() string { return filepath.Join(s.dir, "s") }
 // URL is the server's address as jauge's redis_url takes it.
 func (s *Server) URL() string { return "unix://" + s.socket() }
 
+// PatientURL is the same for a service that waits as long as the tests do: its own second, a loaded machine may take.
+func (s *Server) PatientURL() string {
+	return fmt.Sprintf("%s?dial_timeout=%[2]s&read_timeout=%[2]s&write_timeout=%[2]s&pool_timeout=%[2]s", s.URL(), Patience)
+}
+
 // Client returns a new client, as patient as the tests are; the caller closes it.
 func (s *Server) Client() redis.UniversalClient {
 	return redis.NewClient(&redis.Options{
