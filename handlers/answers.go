@@ -198,15 +198,15 @@ func (s *server) changeForm(c *gin.Context, f form, answers feedback.Answers) er
 // change replaces the answers and counts what became of it.
 func (s *server) change(c *gin.Context, a asked, receipt string, answers feedback.Answers, lang string) error {
 	err := s.Feedback.Change(c.Request.Context(), a.session.ID, receipt, a.whole, answers, lang)
-	s.count(a, submissionChanged, err)
+	s.count(submissionChanged, err)
 	return err
 }
 
-func (s *server) count(a asked, done outcome, err error) {
+func (s *server) count(done outcome, err error) {
 	if err != nil {
 		done = outcomeOf(err)
 	}
-	s.submitted(a.session.ID, done)
+	s.submitted(done)
 }
 
 func (s *server) changeJSON(c *gin.Context, a asked) error {
@@ -263,6 +263,6 @@ func (s *server) deleteForm(c *gin.Context, a asked) error {
 
 func (s *server) remove(c *gin.Context, a asked) error {
 	err := s.Feedback.Delete(c.Request.Context(), a.session.ID, c.Param("receipt"))
-	s.count(a, submissionDeleted, err)
+	s.count(submissionDeleted, err)
 	return err
 }

@@ -399,7 +399,7 @@ func (s *server) readAnswers(c *gin.Context, a asked) (submissionJSON, feedback.
 		fields["key"] = wrong
 	}
 	if len(fields) > 0 {
-		s.submitted(a.session.ID, submissionInvalid)
+		s.submitted(submissionInvalid)
 		return body, nil, respond(c, http.StatusUnprocessableEntity, invalidJSON{"The answers do not fit the survey.", fields})
 	}
 	return body, answers, nil

@@ -208,7 +208,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 			}
 		}
 		s.fill("7", map[string]any{"r1": 2, "r2": 5, "r3": "talk", "r4": "Jane Doe"})
-		if s.metrics.get("submission forms recorded") != 1 || s.metrics.get("event form answers recorded") != 1 || s.metrics.get("event form answers aside") != 7 {
+		if s.metrics.get("submission recorded") != 1 || s.metrics.get("event form answers recorded") != 1 || s.metrics.get("event form answers aside") != 7 {
 			t.Errorf("counted %v", s.metrics.counts)
 		}
 		if text := s.get("/").Body.String(); strings.Contains(text, "Jane") || strings.Contains(text, "pas encore compté") {

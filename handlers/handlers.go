@@ -38,7 +38,7 @@ type Metrics interface {
 	// Webhook observes how long a webhook request of a configured source took.
 	Webhook(source string, took time.Duration)
 	// Submission counts one submitted survey of a known session.
-	Submission(session, result string)
+	Submission(result string)
 	// Route begins the counts of a route that fails.
 	Route(route, method string)
 	// Login counts one organiser token that was tried; result is ok, wrong or limited. The right one that comes with each

@@ -345,7 +345,7 @@ func (c *counters) add(labels ...any) {
 func (c *counters) Event(source, kind, result string)      { c.add("event", source, kind, result) }
 func (c *counters) Refused(source, reason string)          { c.add("refused", source, reason) }
 func (c *counters) Webhook(source string, _ time.Duration) { c.add("webhook", source) }
-func (c *counters) Submission(session, result string)      { c.add("submission", session, result) }
+func (c *counters) Submission(result string)               { c.add("submission", result) }
 func (c *counters) Route(route, method string)             { c.add("route", route, method) }
 func (c *counters) Login(result string)                    { c.add("login", result) }
 func (c *counters) Request(route, method string, code int) { c.add("request", route, method, code) }

@@ -147,7 +147,7 @@ func (s *server) renderSurvey(c *gin.Context, status int, f form) error {
 }
 
 func (s *server) renderMistakes(c *gin.Context, f form, mistakes feedback.FieldErrors) error {
-	s.submitted(f.session.ID, submissionInvalid)
+	s.submitted(submissionInvalid)
 	v, err := s.surveyView(c, f, mistakes)
 	if err != nil {
 		return err

@@ -207,11 +207,11 @@ func (s *server) countAnswers(source string, r feedback.Received) {
 	}
 	switch {
 	case r.Recorded:
-		s.submitted(r.Session, submissionRecorded)
+		s.submitted(submissionRecorded)
 	case r.Reason != "":
-		s.submitted(r.Session, submissionAside)
+		s.submitted(submissionAside)
 	default:
-		s.submitted(r.Session, submissionEmpty)
+		s.submitted(submissionEmpty)
 	}
 }
 
@@ -240,7 +240,7 @@ func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey, 
 func (s *server) send(c *gin.Context, submission feedback.Submission) (receipt string, err error) {
 	err = s.guard(c, submission.Token, func() (err error) {
 		receipt, err = s.Feedback.Submit(c.Request.Context(), submission)
-		s.submitted(submission.Session, outcomeOf(err))
+		s.submitted(outcomeOf(err))
 		return err
 	})
 	return receipt, err

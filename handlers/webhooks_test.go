@@ -61,9 +61,9 @@ func TestWebhooks(t *testing.T) {
 		{"stale", "zoom", "application/json", good, func(h http.Header) { resign(h, good, -time.Hour) }, 401, "refused zoom stale"},
 		{"from the future", "zoom", "application/json", good, func(h http.Header) { resign(h, good, time.Hour) }, 401, "refused zoom future"},
 		{"garbage", "zoom", "application/json", []byte("{"), nil, 400, "refused zoom body"},
-		{"answers", "standard", "application/json", standardAnswers("hall", "", map[string]any{"before": 2, "now": 4}), nil, 200, "submission metier recorded"},
-		{"answers of a segment", "standard", "application/json", standardAnswers("hall", "lycee", map[string]any{"before": 2, "now": 4}), nil, 200, "submission metier recorded"},
-		{"wrong answers", "standard", "application/json", standardAnswers("hall", "", map[string]any{"before": 9, "now": 4}), nil, 200, "submission metier aside"},
+		{"answers", "standard", "application/json", standardAnswers("hall", "", map[string]any{"before": 2, "now": 4}), nil, 200, "submission recorded"},
+		{"answers of a segment", "standard", "application/json", standardAnswers("hall", "lycee", map[string]any{"before": 2, "now": 4}), nil, 200, "submission recorded"},
+		{"wrong answers", "standard", "application/json", standardAnswers("hall", "", map[string]any{"before": 9, "now": 4}), nil, 200, "submission aside"},
 		{"answers of no segment", "standard", "application/json", standardAnswers("hall", "x", map[string]any{"before": 2, "now": 4}), nil, 200, "event standard answers aside"},
 		{"answers of nobody's room", "standard", "application/json", standardAnswers("x", "", map[string]any{"before": 2, "now": 4}), nil, 200, "event standard answers aside"},
 		{"no answers", "standard", "application/json", standardAnswers("hall", "", map[string]any{}), nil, 400, "refused standard body"},
@@ -259,7 +259,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 // panicking fails in the middle of a submission, quoting what was sent.
 type panicking struct{ *counters }
 
-func (panicking) Submission(string, string) { panic("Jane Doe said 4") }
+func (panicking) Submission(string) { panic("Jane Doe said 4") }
 
 func TestPanics(t *testing.T) {
 	t.Parallel()

@@ -34,8 +34,6 @@ type Sources struct {
 
 // Attendance is what a scrape needs of the attendance domain.
 type Attendance interface {
-	// Sessions returns all sessions.
-	Sessions(ctx context.Context) ([]attendance.Session, error)
 	// Scrape returns the figures of the sessions that are to be seen now, read in one round trip: from an hour before
 	// their planned start, or their first event, until a day after their end or last event, whichever is later.
 	Scrape(ctx context.Context) ([]attendance.Figures, error)

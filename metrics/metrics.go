@@ -55,7 +55,7 @@ func New(registry *prometheus.Registry, s Sources) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"source"}),
 		submissions: counter("jauge_feedback_submissions_total",
-			"Submitted surveys, by what became of them.", "session", "result"),
+			"Submitted surveys, by what became of them.", "result"),
 		requests: counter("jauge_http_requests_total",
 			"HTTP requests answered, by route template, method and status code.", "route", "method", "code"),
 		logins: counter("jauge_logins_total",
@@ -78,7 +78,7 @@ func New(registry *prometheus.Registry, s Sources) *Metrics {
 }
 
 // expect starts the counts of what is configured at 0: increase() does not see the first events of a series that appears
-// with them. Route and expectSessions do the same for what is known later.
+// with them. Route does the same for what is known later.
 func (m *Metrics) expect() {
 	for _, source := range append([]string{attendance.BeaconSource}, m.sources.Webhooks...) {
 		for _, kind := range attendance.Kinds {
@@ -94,20 +94,12 @@ func (m *Metrics) expect() {
 		m.webhooks.WithLabelValues(source)
 		m.dropped.WithLabelValues(source)
 	}
+	for _, outcome := range m.sources.Outcomes {
+		m.submissions.WithLabelValues(outcome)
+	}
 	for source, reasons := range m.sources.Refusals {
 		for _, reason := range reasons {
 			m.refused.WithLabelValues(source, reason)
-		}
-	}
-}
-
-// expectSessions does so for the submissions of every session that is known by now: of those that another replica was told of,
-// too. With the store away, a later scrape does it.
-func (m *Metrics) expectSessions(ctx context.Context) {
-	sessions, _ := m.sources.Attendance.Sessions(ctx)
-	for _, session := range sessions {
-		for _, outcome := range m.sources.Outcomes {
-			m.submissions.WithLabelValues(session.ID, outcome)
 		}
 	}
 }
@@ -138,10 +130,9 @@ func (m *Metrics) Webhook(source string, took time.Duration) {
 	m.webhooks.WithLabelValues(source).Observe(took.Seconds())
 }
 
-// Submission counts one submitted survey of a known session; result is one of a fixed few words.
-func (m *Metrics) Submission(session, result string) {
-	m.submissions.WithLabelValues(session, result).Inc()
-}
+// Submission counts one submitted survey of a known session; result is one of a fixed few words. It does not name the session:
+// beside the attendance that would tell when somebody answered.
+func (m *Metrics) Submission(result string) { m.submissions.WithLabelValues(result).Inc() }
 
 // Route begins the counts of a route that fails.
 func (m *Metrics) Route(route, method string) {
@@ -193,7 +184,6 @@ func (m *Metrics) Handler() http.Handler {
 // scrape returns everything as of one scrape: the collector of the sessions lives no longer than ctx, so that a scraper
 // that gives up cancels the read. (prometheus.Gatherers would merge the two as well, but drops the units.)
 func (m *Metrics) scrape(ctx context.Context) prometheus.Gatherer {
-	m.expectSessions(ctx)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.registry, collector{ctx, m.sources})
 	return registry

@@ -31,11 +31,6 @@ type attendanceStub func(context.Context) ([]attendance.Figures, error)
 
 func (f attendanceStub) Scrape(ctx context.Context) ([]attendance.Figures, error) { return f(ctx) }
 
-// Sessions knows one more than is to be seen now.
-func (attendanceStub) Sessions(context.Context) ([]attendance.Session, error) {
-	return []attendance.Session{{ID: "un-metier-d-exception"}, {ID: "next-month"}}, nil
-}
-
 type feedbackStub func(context.Context, []attendance.Session) ([]feedback.Results, error)
 
 func (f feedbackStub) Scrape(ctx context.Context, s []attendance.Session) ([]feedback.Results, error) {
@@ -116,7 +111,7 @@ func count(m *Metrics) {
 	m.Refused("zoom-main", "signature")
 	m.AsideDropped("zoom-main", 12)
 	m.Webhook("zoom-main", 3*time.Millisecond)
-	m.Submission("un-metier-d-exception", "recorded")
+	m.Submission("recorded")
 	m.Route("/sessions/:id", "GET")
 	m.Login("wrong")
 	m.Request("/sessions/:id", "GET", 200)
