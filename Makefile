@@ -27,12 +27,13 @@ build: ## build bin/jauge, one static binary
 deps: ## install what the tests run (redis-server, promtool, chromium), or name the packages
 	@./tools/deps.sh
 
-# Both modules are tested before either failure is one. The time-outs are for a machine that has much else to do: a test that hangs is still
-# found, and named, by them.
+# Both modules are tested, side by side: browsers wait more than they compute. Only then is either failure one. The time-outs are for a
+# machine that has much else to do: a test that hangs is still found, and named, by them.
 test: deps ## run every test, with the race detector; under five minutes on two cores
-	@failed=; \
+	@failed=; browsers=$$(mktemp); trap 'rm -f $$browsers' EXIT; trap 'kill $$!; exit 1' INT TERM; \
+	(cd e2e && go test -tags $(TAGS) -timeout 45m ./...) >$$browsers 2>&1 & \
 	echo "go test -race -tags $(TAGS) -timeout 45m ./..."; go test -race -tags $(TAGS) -timeout 45m ./... || failed="$$failed unit"; \
-	echo "cd e2e && go test -tags $(TAGS) -timeout 45m ./..."; (cd e2e && go test -tags $(TAGS) -timeout 45m ./...) || failed="$$failed e2e"; \
+	echo "cd e2e && go test -tags $(TAGS) -timeout 45m ./..."; wait $$! || failed="$$failed e2e"; cat $$browsers; \
 	if [ -n "$$failed" ]; then echo "Tests failed:$$failed" >&2; exit 1; fi
 
 test-loaded: ## run every test beside LOAD busy loops (8), as on a machine that has much else to do
