@@ -124,6 +124,13 @@ var troubles = []trouble{
 		go rdb.Eval(context.WithoutCancel(t.Context()), "while true do end", nil) //nolint:errcheck // killed at the end
 		await(t, "the script to keep the server busy", func() bool { return redis.HasErrorPrefix(rdb.Ping(t.Context()).Err(), "BUSY") })
 	}, command("SCRIPT", "KILL")},
+	{"loading", "LOADING", func(t *testing.T, rdb redis.UniversalClient) {
+		command("DEBUG", "POPULATE", "200000")(t, rdb)
+		set("loading-process-events-interval-bytes", "1024")(t, rdb)
+		set("key-load-delay", "2000")(t, rdb)                            // µs a key: minutes, until the end below
+		go rdb.Do(context.WithoutCancel(t.Context()), "DEBUG", "RELOAD") //nolint:errcheck // it ends with the server or with the loading
+		await(t, "the server to load", func() bool { return redis.HasErrorPrefix(rdb.Get(t.Context(), "x").Err(), "LOADING") })
+	}, set("key-load-delay", "0")},
 }
 
 // TestARedisThatRefusesIsAway: whatever a Redis that is there says, platforms and attendees are told that all is kept, operators
@@ -233,9 +240,10 @@ func (p *program) keepsEverything(why string) {
 	p.answer(4)
 	p.answerByForm(5)
 	await(p.t, "jauge_redis_trouble to say "+why, func() bool { return p.troubles() == `why="`+why+`"} 1` })
-	if code, text := p.do(http.MethodGet, "/readyz", http.Header{}, nil); code != http.StatusServiceUnavailable || !strings.Contains(string(text), why) {
-		p.t.Errorf("/readyz: %d %s", code, text)
-	}
+	await(p.t, "/readyz to say "+why, func() bool { // each asks the server anew, which may take too long to say it
+		code, text := p.do(http.MethodGet, "/readyz", http.Header{}, nil)
+		return code == http.StatusServiceUnavailable && strings.Contains(string(text), why)
+	})
 	if code, _ := p.do(http.MethodGet, "/healthz", http.Header{}, nil); code != http.StatusOK {
 		p.t.Errorf("/healthz: %d", code)
 	}

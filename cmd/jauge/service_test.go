@@ -199,7 +199,7 @@ func TestSessionsComeBackAfterFlushAll(t *testing.T) {
 
 func onRedis(t *testing.T) (*redistest.Server, *program) {
 	t.Helper()
-	server, err := redistest.StartServer()
+	server, err := redistest.StartServer("--enable-debug-command", "yes")
 	if err != nil {
 		t.Fatal(err)
 	}
