@@ -202,37 +202,32 @@ func (s *Store) Scrape(ctx context.Context) ([]Figures, error) {
 	}), nil
 }
 
-// Curve returns present at each step, by event time, from the first event to the end or now; empty before the first
-// event. A step is at least a second.
-func (s *Store) Curve(ctx context.Context, id string, step time.Duration) ([]Point, error) {
-	session, err := s.Session(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := s.rdb.HGetAll(ctx, s.keys.curve(id)).Result()
+// Curve returns present at each step, by event time, from the first event to the end or the moment of the figures; empty before
+// the first event. A step is at least a second.
+func (s *Store) Curve(ctx context.Context, f Figures, step time.Duration) ([]Point, error) {
+	raw, err := s.rdb.HGetAll(ctx, s.keys.curve(f.Session.ID)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read curve: %w", err)
 	}
-	all, err := s.Figures(ctx, session)
-	if err != nil || len(raw) == 0 {
-		return nil, err
+	if len(raw) == 0 {
+		return nil, nil
 	}
 	deltas, err := parseCurve(raw)
 	if err != nil {
 		return nil, err
 	}
-	return points(deltas, max(int64(step/time.Second), 1), curveEnd(all[0], s.now())), nil
+	return points(deltas, max(int64(step/time.Second), 1), curveEnd(f)), nil
 }
 
-// curveEnd is the last moment of a session's curve: its end, or now.
-func curveEnd(f Figures, now time.Time) time.Time {
+// curveEnd is the last moment of a session's curve: its end, or that of the figures.
+func curveEnd(f Figures) time.Time {
 	if f.State == Over && !f.EndedAt.IsZero() {
 		return f.EndedAt
 	}
-	if f.LastEventAt.After(now) {
+	if f.LastEventAt.After(f.AsOf) {
 		return f.LastEventAt
 	}
-	return now
+	return f.AsOf
 }
 
 func parseCurve(raw map[string]string) (map[int64]int64, error) {

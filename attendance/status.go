@@ -5,10 +5,13 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
-// A status is of one moment. Counts are read in a millisecond, what needs every person's marks is not; so that the latter never
-// stands beside newer counts, a status that is kept is kept whole, and says of when it is.
+// A status is of one moment. Counts are read in a millisecond, what needs every person's marks is not: it is computed behind
+// the requests, once for all who ask at the same time. So that it never stands beside newer counts, a status that is kept is
+// kept whole, and says of when it is.
 
 // keptStatus is a status with what decides how long it may be shown.
 type keptStatus struct {
@@ -21,17 +24,14 @@ type keptStatus struct {
 type statuses struct {
 	mu        sync.Mutex
 	bySession map[string]keptStatus
-	turns     map[string]*sync.Mutex // held while a session's is computed: who waits finds it done
+	computing singleflight.Group // by session
 }
 
-func (s *statuses) get(id string) (k keptStatus, ok bool, turn *sync.Mutex) {
+func (s *statuses) get(id string) (k keptStatus, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.turns[id] == nil {
-		s.turns[id] = &sync.Mutex{}
-	}
 	k, ok = s.bySession[id]
-	return k, ok, s.turns[id]
+	return k, ok
 }
 
 func (s *statuses) put(id string, k keptStatus) {
@@ -41,12 +41,13 @@ func (s *statuses) put(id string, k keptStatus) {
 }
 
 const (
-	dear       = 2000 // from how many people on a status is kept although something new was recorded
-	keepFactor = 20   // for how many times as long as it took to compute: a twentieth of a processor at most
+	dear          = 2000        // from how many people on a status is kept although something new was recorded
+	keepFactor    = 20          // for how many times as long as it took to compute: a twentieth of a processor at most
+	computeWithin = time.Minute // how long one computation may take
 )
 
-// Status tells what is known of sessions. That of a large one that goes on may be some time old: all of it, as AsOf says. Once
-// nobody is in, it is that of now.
+// Status tells what is known of sessions. That of a large one that goes on may be some time old, and so is any whose new one
+// does not come in time: all of it, as AsOf says. Once nobody is in, it is that of now.
 func (s *Store) Status(ctx context.Context, sessions ...Session) ([]Status, error) {
 	read, err := s.readFigures(ctx, sessions)
 	if err != nil {
@@ -54,23 +55,31 @@ func (s *Store) Status(ctx context.Context, sessions ...Session) ([]Status, erro
 	}
 	out := make([]Status, len(read))
 	for i, now := range read {
-		if out[i], err = s.status(ctx, now); err != nil {
+		k, _, err := s.await(ctx, now)
+		if err != nil {
 			return nil, err
 		}
+		out[i] = k.beside(now)
 	}
 	return out, nil
 }
 
-// Live tells what is known of a session now: of a large one that goes on, the counts alone.
+// Live tells what is known of a session now: of a large one that goes on, and of one whose status does not come in time, the
+// counts alone.
 func (s *Store) Live(ctx context.Context, session Session) (Status, error) {
 	read, err := s.readFigures(ctx, []Session{session})
 	if err != nil {
 		return Status{}, err
 	}
-	if now := read[0]; now.large() {
+	now := read[0]
+	if now.large() {
 		return Status{Figures: now.Figures}, nil
 	}
-	return s.status(ctx, read[0])
+	k, fresh, err := s.await(ctx, now)
+	if err != nil || !fresh {
+		return Status{Figures: now.Figures}, err
+	}
+	return k.beside(now), nil
 }
 
 // large says whether what needs every person's marks is too dear to be computed each time something is recorded.
@@ -79,27 +88,38 @@ func (now versioned) large() bool {
 	return !quiet && now.Unique != nil && *now.Unique >= dear
 }
 
-// status gives what is kept, or computes it, one caller at a time.
-func (s *Store) status(ctx context.Context, now versioned) (Status, error) {
+// await gives the status that is kept, or lets it be computed and waits; fresh is false when that takes longer than the store's
+// patience: then it is the one before, or, without one, the counts.
+func (s *Store) await(ctx context.Context, now versioned) (k keptStatus, fresh bool, err error) {
+	counts := keptStatus{Status: Status{Figures: now.Figures}}
 	known := now.Capability == Live || now.Capability == Totals && now.Unique != nil
 	if !known || now.LastEventAt.IsZero() {
-		return Status{Figures: now.Figures}, nil
+		return counts, true, nil
 	}
-	k, ok, turn := s.statuses.get(now.Session.ID)
-	if ok && k.stands(now) {
-		return k.beside(now), nil
+	patience := time.NewTimer(s.patience)
+	defer patience.Stop()
+	for {
+		k, kept := s.statuses.get(now.Session.ID)
+		switch {
+		case !kept:
+			k = counts
+		case k.stands(now):
+			return k, true, nil
+		}
+		select {
+		case done := <-s.statuses.computing.DoChan(now.Session.ID, func() (any, error) { return s.compute(now) }):
+			if done.Err != nil {
+				return k, false, done.Err
+			}
+			if k := done.Val.(keptStatus); k.rev >= now.rev { // else it was begun before these counts were read
+				return k, true, nil
+			}
+		case <-patience.C:
+			return k, false, nil
+		case <-ctx.Done():
+			return k, false, ctx.Err()
+		}
 	}
-	turn.Lock()
-	defer turn.Unlock()
-	if k, ok, _ = s.statuses.get(now.Session.ID); ok && k.stands(now) {
-		return k.beside(now), nil
-	}
-	k, err := s.compute(ctx, now)
-	if err != nil {
-		return Status{}, err
-	}
-	s.statuses.put(now.Session.ID, k)
-	return k.Status, nil
 }
 
 // stands says whether a kept status may still be shown.
@@ -123,8 +143,11 @@ func (k keptStatus) beside(now versioned) Status {
 	return st
 }
 
-// compute derives a status from the marks alone, so that no two figures of it can contradict each other.
-func (s *Store) compute(ctx context.Context, now versioned) (keptStatus, error) {
+// compute derives a status from the marks alone, so that no two figures of it can contradict each other, and keeps it. It belongs
+// to no request: whoever asked first may be gone, and others wait for it.
+func (s *Store) compute(now versioned) (keptStatus, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), computeWithin)
+	defer cancel()
 	began := time.Now()
 	m, err := s.readMarks(ctx, now.Session.ID)
 	if err != nil {
@@ -134,7 +157,9 @@ func (s *Store) compute(ctx context.Context, now versioned) (keptStatus, error) 
 	c, _ := m.counts(end)
 	st := Status{Figures: s.figures(now.Session, c, now.Declared, asOf)}
 	st.Summary = summarise(m.rows(end, asOf.UnixMilli()), s.planned(now.Session) == Totals)
-	return keptStatus{st, now.rev, time.Now().Add(keepFactor * time.Since(began))}, nil
+	k := keptStatus{st, now.rev, time.Now().Add(keepFactor * time.Since(began))}
+	s.statuses.put(now.Session.ID, k)
+	return k, nil
 }
 
 // summarise adds rows up. A platform of totals has the word as soon as it has given one.

@@ -27,7 +27,7 @@ func status(t *testing.T, s *Store, id string) Status {
 
 // keepLong lets what is kept of a session stand as that of a much larger one would.
 func keepLong(s *Store, id string) {
-	k, _, _ := s.statuses.get(id)
+	k, _ := s.statuses.get(id)
 	k.until = time.Now().Add(time.Hour)
 	s.statuses.put(id, k)
 }
@@ -95,6 +95,67 @@ func TestAStatusIsComputedOnce(t *testing.T) {
 			})
 		}
 		readers.Wait()
+	})
+}
+
+// TestNobodyWaitsLongForAStatus: where a computation takes its time, whoever watches sees the counts, and who asks for all of it the
+// status before, with its age.
+func TestNobodyWaitsLongForAStatus(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		session, err := s.Session(t.Context(), "talk")
+		if err != nil {
+			t.Fatal(err)
+		}
+		live := func() Status {
+			t.Helper()
+			st, err := s.Live(t.Context(), session)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return st
+		}
+		slow := func() (release func()) { // a computation begins, and does not end
+			until := make(chan struct{})
+			done := s.statuses.computing.DoChan("talk", func() (any, error) { <-until; return keptStatus{}, nil })
+			s.patience = time.Millisecond
+			return func() {
+				close(until)
+				<-done
+				s.patience = redistest.Patience
+			}
+		}
+
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
+		c.set(planned.Add(10 * time.Minute))
+		release := slow()
+		for what, st := range map[string]Status{"status": status(t, s, "talk"), "live": live()} {
+			if st.Summary != nil || *st.Present != 1 {
+				t.Errorf("the first %s: %d present, %+v", what, *st.Present, st.Summary)
+			}
+		}
+		release()
+		first := status(t, s, "talk")
+		if first.Summary == nil || first.Summary.Attended != 1 {
+			t.Fatalf("computed: %+v", first.Summary)
+		}
+
+		record(t, s, "live", c.event(Joined, "bob", "c2", 10*time.Minute))
+		c.set(planned.Add(20 * time.Minute))
+		release = slow()
+		if st := live(); *st.Present != 2 || st.Summary != nil {
+			t.Errorf("live: %d present, %+v", *st.Present, st.Summary)
+		}
+		if diff := cmp.Diff(first, status(t, s, "talk")); diff != "" {
+			t.Errorf("not the status before:\n%s", diff)
+		}
+		release()
+		for what, st := range map[string]Status{"status": status(t, s, "talk"), "live": live()} {
+			if *st.Present != 2 || st.Summary == nil || st.Summary.Attended != 2 {
+				t.Errorf("the last %s: %d present, %+v", what, *st.Present, st.Summary)
+			}
+		}
 	})
 }
 

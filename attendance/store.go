@@ -1,6 +1,7 @@
 package attendance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -26,6 +27,7 @@ type Options struct {
 	Now          func() time.Time      // time.Now by default
 	Capabilities map[string]Capability // by source; Live by default
 	Journal      *journal.Journal      // nil: nothing is journaled
+	Patience     time.Duration         // how long who asks waits for what is computed behind the requests; a second by default
 }
 
 // Store keeps the marks and the counts of sessions in Redis. It is safe for concurrent use, and several processes may
@@ -43,6 +45,7 @@ type Store struct {
 	catalogue atomic.Pointer[catalogue]
 	news      map[string]news // guarded by reload
 	statuses  statuses
+	patience  time.Duration
 
 	claimed claimed
 	// Where the journal is what survives a restart, what is put aside is in it before it can be claimed: what is aside is
@@ -64,7 +67,7 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 	s := &Store{
 		rdb: rdb, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
 		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, observeDropped: func(string, int) {},
-		statuses: statuses{bySession: map[string]keptStatus{}, turns: map[string]*sync.Mutex{}}, news: map[string]news{},
+		statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second), news: map[string]news{},
 		asideBounds: asideBounds{asidePerSource, asidePerRoom, asideRooms},
 	}
 	journal.Handle(o.Journal, entryEvents, s.applyKept)

@@ -44,7 +44,9 @@ func hourLong(id string, rooms ...Room) Session {
 func newStore(t *testing.T, rdb redis.UniversalClient, prefix string, sessions ...Session) (*Store, *clock) {
 	t.Helper()
 	c := &clock{at: planned}
-	s := New(rdb, Options{Prefix: prefix, Key: []byte(strings.Repeat("k", 32)), Now: c.now, Capabilities: map[string]Capability{"totals": Totals}})
+	s := New(rdb, Options{
+		Prefix: prefix, Key: []byte(strings.Repeat("k", 32)), Now: c.now, Capabilities: map[string]Capability{"totals": Totals}, Patience: redistest.Patience,
+	})
 	if err := s.Configure(t.Context(), sessions); err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +312,7 @@ func TestCurveSamplesEveryStep(t *testing.T) {
 		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
 		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 90*time.Second), c.event(Ended, "", "", 5*time.Minute))
 		c.set(planned.Add(time.Hour))
-		got, err := s.Curve(t.Context(), "talk", 2*time.Minute)
+		got, err := s.Curve(t.Context(), status(t, s, "talk").Figures, 2*time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}

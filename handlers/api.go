@@ -193,22 +193,27 @@ func (s *server) getAttendance(c *gin.Context) error {
 
 // getCurve handles GET /api/v1/sessions/{id}/curve?step=: a Go duration or whole seconds, at least 1 s.
 func (s *server) getCurve(c *gin.Context) error {
-	st, err := s.statusOf(c.Request.Context(), c.Param("id"))
+	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}
-	step := niceStep(s.span(st.Figures), 500)
+	figures, err := s.Attendance.Figures(c.Request.Context(), session)
+	if err != nil {
+		return err
+	}
+	span := s.span(figures[0])
+	step := niceStep(span, 500)
 	if given := c.Query("step"); given != "" {
-		if step, err = parseStep(given, s.span(st.Figures)); err != nil {
+		if step, err = parseStep(given, span); err != nil {
 			return err
 		}
 	}
-	points, err := s.Attendance.Curve(c.Request.Context(), st.Session.ID, step)
+	points, err := s.Attendance.Curve(c.Request.Context(), figures[0], step)
 	if err != nil {
 		return err
 	}
 	for i := range points {
-		points[i].At = local(st.Figures, points[i].At)
+		points[i].At = local(figures[0], points[i].At)
 	}
 	return respond(c, http.StatusOK, list(points))
 }

@@ -98,6 +98,7 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 	s.deps = Deps{
 		Attendance: attendance.New(rdb, attendance.Options{
 			Prefix: prefix, Key: key, Now: clock, Capabilities: map[string]attendance.Capability{"slow": attendance.Totals},
+			Patience: redistest.Patience,
 		}),
 		Feedback: answers,
 		Surveys:  map[string]*feedback.Survey{"vocation": vocation()},
@@ -213,6 +214,7 @@ type call struct {
 	json         any
 	header       map[string]string
 	organiser    bool
+	context      context.Context // nil: the test's
 }
 
 // do sends a call and returns the answer.
@@ -237,7 +239,10 @@ func (s *site) do(c call) *httptest.ResponseRecorder {
 	if c.method == "" {
 		c.method = http.MethodGet
 	}
-	r := httptest.NewRequestWithContext(s.t.Context(), c.method, c.path, body)
+	if c.context == nil {
+		c.context = s.t.Context()
+	}
+	r := httptest.NewRequestWithContext(c.context, c.method, c.path, body)
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
@@ -272,6 +277,11 @@ func decode[T any](t testing.TB, w *httptest.ResponseRecorder) T {
 // post delivers a webhook of a source, signed as its platform does.
 func (s *site) post(source, contentType string, body []byte) *httptest.ResponseRecorder {
 	s.t.Helper()
+	return s.do(s.webhook(source, contentType, body))
+}
+
+// webhook is a webhook of a source, signed as its platform does.
+func (s *site) webhook(source, contentType string, body []byte) call {
 	src := s.deps.Sources[source]
 	request := platforms.Request{Method: http.MethodPost, Header: http.Header{}, Body: body, Now: s.deps.Now()}
 	platforms.Dialects[src.Platform].Sign(src, &request)
@@ -279,7 +289,7 @@ func (s *site) post(source, contentType string, body []byte) *httptest.ResponseR
 	for name := range request.Header {
 		header[name] = request.Header.Get(name)
 	}
-	return s.do(call{method: http.MethodPost, path: "/webhooks/" + source, body: string(body), header: header})
+	return call{method: http.MethodPost, path: "/webhooks/" + source, body: string(body), header: header}
 }
 
 // event delivers one event in the platform's own words.

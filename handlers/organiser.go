@@ -282,7 +282,7 @@ func (s *server) liveView(c *gin.Context) (sessionView, error) {
 	if st.Capability != attendance.Live {
 		return v, nil
 	}
-	points, err := s.Attendance.Curve(c.Request.Context(), st.Session.ID, niceStep(s.span(st.Figures), 300))
+	points, err := s.Attendance.Curve(c.Request.Context(), st.Figures, niceStep(s.span(st.Figures), 300))
 	if err != nil {
 		return sessionView{}, err
 	}
