@@ -21,20 +21,43 @@ import (
 
 const module = "jauge"
 
-// rooms lists the packages of the house and what of ours each may import: a name opens its whole folder. Imports run
-// one way, from cmd down to internal, so that a domain can be read and tested without what is above it.
+// rooms lists the folders of the house and what of ours each may import. A name opens its whole folder; a folder without an entry
+// of its own belongs to the nearest one above it that has. Imports run one way, from cmd down to internal, so that a domain can be read and
+// tested without what is above it.
 var rooms = map[string][]string{
-	".":          nil,
-	"cmd":        {"attendance", "dashboards", "examples", "feedback", "handlers", "internal", "metrics", "platforms", "simulator"},
-	"handlers":   {"attendance", "feedback", "internal", "platforms"},
-	"metrics":    {"attendance", "feedback", "internal"},
-	"simulator":  {"attendance", "feedback", "internal", "platforms"},
-	"platforms":  {"attendance", "internal"},
-	"feedback":   {"internal"}, // not attendance: an answer knows nobody's presence
-	"attendance": {"internal"}, // not feedback
-	"internal":   {"internal"}, // helpers with nothing of ours to import
-	"dashboards": nil,
-	"examples":   nil,
+	".":                 nil,
+	"cmd":               {"attendance", "dashboards", "examples", "feedback", "handlers", "inbox", "internal", "metrics", "platforms", "programme", "simulator"},
+	"handlers":          {"attendance", "feedback", "handlers", "inbox", "internal", "platforms", "programme"}, // routes and middleware
+	"handlers/attend":   {"attendance", "feedback", "handlers/page", "handlers/door", "internal", "programme"},
+	"handlers/organise": {"attendance", "feedback", "handlers/page", "handlers/door", "inbox", "internal", "programme"},
+	"handlers/api":      {"attendance", "feedback", "handlers/page", "handlers/door", "inbox", "internal", "programme"},
+	"handlers/hooks":    {"attendance", "handlers/door", "inbox", "internal", "platforms"},
+	"handlers/page":     {"attendance", "feedback", "handlers/door", "internal", "programme"},
+	"handlers/door":     {"internal"},
+	"metrics":           {"attendance", "feedback", "internal", "programme"},
+	"simulator":         {"attendance", "feedback", "internal", "platforms", "programme"},
+	"inbox":             {"attendance", "feedback", "internal", "platforms", "programme"},
+	"platforms":         {"attendance", "internal"},
+	"feedback":          {"feedback", "internal", "programme"}, // not attendance: an answer knows nobody's presence
+	"feedback/figures":  {"feedback/survey", "internal"},
+	"feedback/survey":   {"internal"},
+	"attendance":        {"internal", "programme"}, // not feedback
+	"programme":         {"internal"},
+	"internal":          {"internal"}, // helpers with nothing of ours to import
+	"dashboards":        nil,
+	"examples":          nil,
+}
+
+// pure are the folders whose functions depend on what they are given alone: they know no store and no clock.
+var pure = []string{"feedback/figures", "feedback/survey"}
+
+// impure matches what a pure file has no use for.
+var impure = regexp.MustCompile(`time[.]Now\b|go-redis`)
+
+// guests are what only the tests of a room may import: they try it with what stands above it.
+var guests = map[string][]string{
+	"platforms": {"programme"},
+	"simulator": {"programme"},
 }
 
 // fences keep a library where it is owned. Paths match whole or up to a slash.
@@ -46,7 +69,7 @@ var fences = []struct {
 	{"github.com/gin-gonic/gin", []string{"handlers"}, false},
 	{"github.com/gin-contrib", []string{"handlers"}, false},
 	{"github.com/xuri/excelize", []string{"handlers"}, false},
-	{"github.com/redis/go-redis", []string{"attendance", "feedback", "cmd", "internal/embedded", "internal/redistest"}, true},
+	{"github.com/redis/go-redis", []string{"attendance", "feedback", "programme", "inbox", "cmd", "internal/embedded", "internal/redistest"}, true},
 	{"github.com/alicebob/miniredis", []string{"internal/embedded"}, false},
 	{"github.com/prometheus/client_golang", []string{"metrics", "cmd"}, false},
 	{"github.com/grafana/grafana-foundation-sdk", []string{"dashboards"}, false},
@@ -119,11 +142,15 @@ func nested(tree fs.FS, name string) bool {
 }
 
 func checkText(name string, content []byte) (problems []string) {
+	isPure := path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go") && slices.Contains(pure, path.Dir(name))
 	number := 0
 	for line := range bytes.Lines(content) {
 		number++
 		if match := elsewhere.Find(line); match != nil {
 			problems = append(problems, fmt.Sprintf("%s:%d: %q means nothing to a reader of this repository", name, number, match))
+		}
+		if match := impure.Find(line); match != nil && isPure {
+			problems = append(problems, fmt.Sprintf("%s:%d: %s is pure, and has no use for %q", name, number, path.Dir(name), match))
 		}
 	}
 	return problems
@@ -134,10 +161,9 @@ func checkImports(name string, content []byte) (problems []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	room, _, _ := strings.Cut(path.Dir(name), "/")
-	allowed, known := rooms[room]
-	if !known {
-		return []string{fmt.Sprintf("%s: the folder %s has no place in the house: give it one in house_test.go", name, room)}, nil
+	room := roomOf(path.Dir(name))
+	if room == "" {
+		return []string{fmt.Sprintf("%s: the folder %s has no place in the house: give it one in house_test.go", name, path.Dir(name))}, nil
 	}
 	for _, spec := range file.Imports {
 		imported, err := strconv.Unquote(spec.Path.Value)
@@ -145,8 +171,11 @@ func checkImports(name string, content []byte) (problems []string, err error) {
 			return nil, err
 		}
 		if ours, ok := strings.CutPrefix(imported, module+"/"); ok {
-			target, _, _ := strings.Cut(ours, "/")
-			if target != room && !slices.Contains(allowed, target) {
+			allowed := rooms[room]
+			if strings.HasSuffix(name, "_test.go") {
+				allowed = slices.Concat(allowed, guests[room])
+			}
+			if roomOf(ours) != room && !slices.ContainsFunc(allowed, func(open string) bool { return within(ours, open) }) {
 				problems = append(problems, fmt.Sprintf("%s: %s may not import %s", name, room, ours))
 			}
 		}
@@ -159,6 +188,16 @@ func checkImports(name string, content []byte) (problems []string, err error) {
 		}
 	}
 	return problems, nil
+}
+
+// roomOf is the folder of the house that a folder belongs to, empty if it has no place in it.
+func roomOf(folder string) string {
+	for at := folder; at != "." || folder == "."; at = path.Dir(at) {
+		if _, ok := rooms[at]; ok {
+			return at
+		}
+	}
+	return ""
 }
 
 // within says whether name is folder or lies in it.
@@ -183,15 +222,21 @@ func TestRulesAreHeld(t *testing.T) {
 		{"platforms → handlers", "platforms/a.go", `import "jauge/handlers"`, "platforms/a.go: platforms may not import handlers"},
 		{"platforms → feedback", "platforms/a.go", `import "jauge/feedback"`, "platforms/a.go: platforms may not import feedback"},
 		{"internal → ours", "internal/text/a.go", `import "jauge/attendance"`, "internal/text/a.go: internal may not import attendance"},
+		{"survey → figures", "feedback/survey/a.go", `import "jauge/feedback/figures"`, "feedback/survey/a.go: feedback/survey may not import feedback/figures"},
+		{"figures → survey", "feedback/figures/a.go", `import "jauge/feedback/survey"`, ""},
+		{"one audience → another", "handlers/attend/a.go", `import "jauge/handlers/api"`, "handlers/attend/a.go: handlers/attend may not import handlers/api"},
+		{"a guest", "platforms/a_test.go", `import "jauge/programme"`, ""},
+		{"a guest who stays", "platforms/a.go", `import "jauge/programme"`, "platforms/a.go: platforms may not import programme"},
+		{"a clock in what is pure", "feedback/survey/a.go", `import "time"; var now = time.` + `Now`, `feedback/survey/a.go:2: feedback/survey is pure, and has no use for "time.` + `Now"`},
 		{"Gin in a domain", "attendance/a.go", `import "github.com/gin-gonic/gin"`, "attendance/a.go: github.com/gin-gonic/gin is for handlers only"},
 		{"Gin in a test", "cmd/jauge/a_test.go", `import "github.com/gin-gonic/gin/render"`, "cmd/jauge/a_test.go: github.com/gin-gonic/gin is for handlers only"},
 		{
 			"Redis in handlers", "handlers/a.go", `import "github.com/redis/go-redis/v9"`,
-			"handlers/a.go: github.com/redis/go-redis is for attendance, feedback, cmd, internal/embedded, internal/redistest only",
+			"handlers/a.go: github.com/redis/go-redis is for attendance, feedback, programme, inbox, cmd, internal/embedded, internal/redistest only",
 		},
 		{
 			"Redis elsewhere in internal", "internal/journal/a.go", `import "github.com/redis/go-redis/v9"`,
-			"internal/journal/a.go: github.com/redis/go-redis is for attendance, feedback, cmd, internal/embedded, internal/redistest only",
+			"internal/journal/a.go: github.com/redis/go-redis is for attendance, feedback, programme, inbox, cmd, internal/embedded, internal/redistest only",
 		},
 		{
 			"Prometheus in handlers", "handlers/a.go", `import "github.com/prometheus/client_golang/prometheus"`,
