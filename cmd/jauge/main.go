@@ -71,12 +71,15 @@ func run(args []string, out output) int {
 // report prints an error, a line per problem, and gives the exit code.
 func report(err error, w io.Writer) int {
 	var problems problem.Problems
+	var u *unfit
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &problems):
 		fmt.Fprintln(w, problems)
 		return exitWrong
+	case errors.As(err, &u): // what was about to be read does not matter
+		err = u
 	}
 	fmt.Fprintln(w, "jauge:", err)
 	return exitFailed

@@ -22,6 +22,13 @@ var errTransport = errors.New("no answer from Redis")
 // transport is a hook that marks such errors where they arise: go-redis has no common type for them.
 type transport struct{}
 
+// hooked lets a client send what its guard admits, and mark errors so that judge can read them.
+func hooked(rdb redis.UniversalClient, g *guard) redis.UniversalClient {
+	rdb.AddHook(g) // around the other one: what is refused here was no trouble on the way
+	rdb.AddHook(transport{})
+	return rdb
+}
+
 func mark(err error) error {
 	var reply redis.Error
 	if err == nil || errors.As(err, &reply) || errors.Is(err, errTransport) {
@@ -67,6 +74,10 @@ var replies = []string{
 // what Redis answers. Unknown answers mean that Redis is away: the journal keeps too much rather than too little.
 func judge(err error) (fault journal.Fault, why string) {
 	var reply redis.Error
+	var u *unfit
+	if errors.As(err, &u) {
+		return journal.Away, u.why
+	}
 	if !errors.As(err, &reply) {
 		return judgeTransport(err)
 	}

@@ -156,10 +156,3 @@ func impatient(dial, read, write *time.Duration, dials, retries *int) {
 		}
 	}
 }
-
-// newRedis makes a client whose errors judge can read.
-func newRedis(d dial) redis.UniversalClient {
-	rdb := d()
-	rdb.AddHook(transport{})
-	return rdb
-}

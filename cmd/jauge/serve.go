@@ -64,7 +64,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		if ctx.Err() != nil { // told to stop while it read the journal
 			return nil
 		}
-		if s.embedded != nil || !away(err) {
+		if s.embedded != nil || !away(err) || isUnfit(err) {
 			return err
 		}
 	}
@@ -234,9 +234,7 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 		}
 		watch.look(ctx)
 		if !s.configured.Load() {
-			if err := s.configure(ctx, c); errors.Is(err, errOtherKey) {
-				log.Error("nothing can be stored", "error", err)
-			}
+			_ = s.configure(ctx, c) // why not is told by the watcher
 		}
 		s.drain(ctx, log) // before silence is judged: heartbeats may wait there
 		if time.Now().After(silence) {
@@ -321,11 +319,14 @@ func (w *watcher) look(ctx context.Context) {
 		return
 	}
 	w.looked = time.Now()
-	why := w.trouble(ctx)
+	err := w.probe(ctx)
+	why := whyOf(err)
 	switch {
 	case ctx.Err() != nil || why == w.why:
 		return
-	case why != "":
+	case isUnfit(err):
+		w.log.Error("Redis is not used: events and answers go to the journal until it is", "why", why, "error", err)
+	case err != nil:
 		w.log.Warn("Redis is away: events and answers go to the journal until it is back", "why", why)
 	default:
 		w.log.Info("Redis is there")

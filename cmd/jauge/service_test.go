@@ -168,7 +168,7 @@ func TestRedisIsGivenUpBeforePlatformsGiveUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rdb := newRedis(dial)
+	rdb := dial()
 	defer rdb.Close() //nolint:errcheck // it was never used
 	made := rdb.(*redis.Client).Options()
 	tries := time.Duration(made.MaxRetries + 1)
@@ -220,7 +220,7 @@ func TestAnotherSecretKeyIsRefused(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], p.args...) //nolint:gosec // this very binary
 		cmd.Env = append(append(slices.Clone(p.env), "JAUGE_REDIS_URL=", "JAUGE_SECRET_KEY="+strings.Repeat("another ", 5)), env...)
 		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), errOtherKey.Error()) {
+		if err == nil || !strings.Contains(string(out), errOtherKey.message) {
 			t.Errorf("%s: %v %s", name, err, out)
 		}
 	}

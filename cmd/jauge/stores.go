@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -27,6 +25,7 @@ import (
 // stores is what serve, demo and verify work on: Redis or the embedded store, the journal, and the two domains.
 type stores struct {
 	rdb        redis.UniversalClient
+	guard      *guard
 	embedded   *embedded.Store // nil: Redis
 	journal    *journal.Journal
 	attendance *attendance.Store
@@ -50,20 +49,20 @@ func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
 	if s.key, err = secretKey(c); err != nil {
 		return nil, err
 	}
+	s.guard = newGuard(keyPrefix, s.key)
 	mode := journal.Options{Mode: journal.Beside, Judge: judge, Probe: s.probe}
 	if c.RedisURL == "" {
 		mode.Mode = journal.Ahead
 		if s.embedded, err = embedded.Start(); err != nil {
 			return nil, fmt.Errorf("embedded store: %w", err)
 		}
-		s.rdb = s.embedded.Client()
-		s.rdb.AddHook(transport{})
+		s.rdb = hooked(s.embedded.Client(), s.guard)
 	} else {
 		dial, err := parseRedisURL(c.RedisURL)
 		if err != nil {
 			return nil, fmt.Errorf("redis_url: %w", err)
 		}
-		s.rdb = newRedis(dial)
+		s.rdb = hooked(dial(), s.guard)
 	}
 	if mode.Mode == journal.Ahead {
 		if err := journal.Compact(c.DataDir); err != nil {
@@ -76,34 +75,16 @@ func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
 	if err := s.build(c, keyPrefix, now); err != nil {
 		return nil, err
 	}
-	return s, s.sameKey(s.journal.Once)
+	return s, s.sameKey()
 }
 
-// errOtherKey is a start with another secret key than what is stored was hashed with: everybody would be counted twice, and
-// no receipt found.
-var errOtherKey = errors.New("secret_key is not the one that the stored data was made with: set the same key on every replica, " +
-	"or start on another store and data_dir")
-
-// sameKey holds the key's fingerprint against the one kept, which once keeps the first time.
-func (s *stores) sameKey(once func(name, value string) (string, error)) error {
-	mac := hmac.New(sha256.New, s.key)
-	mac.Write([]byte("jauge fingerprint"))
-	fingerprint := hex.EncodeToString(mac.Sum(nil)[:8])
-	kept, err := once("fingerprint", fingerprint)
-	if err != nil || kept == fingerprint {
+// sameKey says whether the journal was begun with this secret key.
+func (s *stores) sameKey() error {
+	kept, err := s.journal.Once("fingerprint", s.guard.fingerprint)
+	if err != nil || kept == s.guard.fingerprint {
 		return err
 	}
 	return errOtherKey
-}
-
-// onceInRedis keeps a value under a name in Redis the first time, and gives what is kept there.
-func (s *stores) onceInRedis(ctx context.Context) func(name, value string) (string, error) {
-	return func(name, value string) (string, error) {
-		if err := s.rdb.SetNX(ctx, keyPrefix+name, value, 0).Err(); err != nil {
-			return "", err
-		}
-		return s.rdb.Get(ctx, keyPrefix+name).Result()
-	}
 }
 
 // openRedis opens what verify needs of a Redis that a service may be working on: no journal, and nothing is written.
@@ -112,7 +93,8 @@ func openRedis(c *Config, now func() time.Time) (*stores, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis_url: %w", err)
 	}
-	s := &stores{rdb: newRedis(dial), key: make([]byte, 32)}
+	s := &stores{guard: &guard{prefix: keyPrefix, watching: true}, key: make([]byte, 32)}
+	s.rdb = hooked(dial(), s.guard)
 	return s, s.build(c, keyPrefix, now)
 }
 
@@ -153,12 +135,9 @@ func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error
 	return nil
 }
 
-// configure brings the file's sessions into the store, unless it belongs to another secret key.
+// configure brings the file's sessions into the store.
 func (s *stores) configure(ctx context.Context, c *Config) error {
 	if err := s.attendance.Configure(ctx, c.Sessions); err != nil {
-		return err
-	}
-	if err := s.sameKey(s.onceInRedis(ctx)); err != nil {
 		return err
 	}
 	s.configured.Store(true)
@@ -168,16 +147,21 @@ func (s *stores) configure(ctx context.Context, c *Config) error {
 // probePatience is how long the store has for the probe.
 const probePatience = time.Second
 
-// probe writes something: a store that is full, read-only or without its replicas still answers a PING.
+// probe looks whose data it is, which another version may have changed meanwhile, and writes something: a store that is full, read-only or
+// without its replicas still answers a PING.
 func (s *stores) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
+	if err := s.guard.examine(ctx, s.rdb.Process); err != nil {
+		return err
+	}
 	return s.rdb.Set(ctx, keyPrefix+"probe", "", time.Minute).Err()
 }
 
 // trouble says why the store takes nothing now, in a word of a fixed few; empty: it does.
-func (s *stores) trouble(ctx context.Context) string {
-	err := s.probe(ctx)
+func (s *stores) trouble(ctx context.Context) string { return whyOf(s.probe(ctx)) }
+
+func whyOf(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -190,8 +174,11 @@ func (s *stores) ready(ctx context.Context) error {
 	if s.journal.Broken() != nil {
 		return errors.New("the journal on disk cannot be written")
 	}
-	if why := s.trouble(ctx); why != "" {
-		return fmt.Errorf("redis takes nothing: %s", why)
+	switch err := s.probe(ctx); {
+	case isUnfit(err):
+		return fmt.Errorf("redis is not used: %s: %w", whyOf(err), err)
+	case err != nil:
+		return fmt.Errorf("redis takes nothing: %s", whyOf(err))
 	}
 	if !s.configured.Load() {
 		return errors.New("the sessions are not in the store yet")

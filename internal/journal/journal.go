@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,8 +78,14 @@ var (
 	marked  = []byte("marks")   // kind and key → entry, after all entries
 	refused = []byte("refused") // bucket and key of an entry → refusal
 	failed  = []byte("failed")  // refused entries of a log of before there was "refused": they become entries again
-	meta    = []byte("meta")    // name → value, for Once
+	meta    = []byte("meta")    // name → value: the format, and for Once
 )
+
+// Format is the format of the log and of the entries in it. Whoever changes either in a way that an older program would misread counts it
+// up, migrates what is of the format before, and keeps a fixture of that in the testdata of cmd/jauge.
+const Format = 1
+
+var formatName = []byte("schema") // in meta
 
 type entry struct {
 	Kind string          `json:"kind"`
@@ -99,8 +106,11 @@ type Mark struct {
 // ErrInUse says that another process has the log open.
 var ErrInUse = errors.New("is in use by another process: stop that one first")
 
-// Open opens the log in a directory, which is made if need be. A second process on the same directory gets ErrInUse, and
-// a file that is damaged another error. Entries that were refused in an earlier run are tried once more.
+// ErrNewer says that a newer program wrote the log.
+var ErrNewer = errors.New("start the version of jauge that wrote it or a newer one")
+
+// Open opens the log in a directory, which is made if need be. A second process on the same directory gets ErrInUse, a log of a
+// format that is not known ErrNewer and stays as it is, and a file that is damaged gets another error. Entries that were refused in an earlier run are tried once more.
 func Open(dir string, o Options) (_ *Journal, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -126,6 +136,9 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 	}
 	db.MaxBatchDelay = 2 * time.Millisecond // one fsync for all that arrives meanwhile
 	j := &Journal{db: db, options: o, now: time.Now, handlers: map[string]func(context.Context, json.RawMessage) error{}}
+	if err := db.View(knownFormat); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal: %s %w", path, err), db.Close())
+	}
 	if err := db.Update(j.begin); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), db.Close())
 	}
@@ -144,12 +157,28 @@ func damaged(path string) error {
 	return fmt.Errorf("journal: %s is damaged: restore a copy of it, or move it away to start without it", path)
 }
 
-// begin makes the buckets, reads every entry once, and lets those that were refused be tried again.
+// knownFormat says whether this program can read a log. One without a format is of the first, or empty.
+func knownFormat(tx *bbolt.Tx) error {
+	b := tx.Bucket(meta)
+	if b == nil {
+		return nil
+	}
+	found := b.Get(formatName)
+	if n, err := strconv.Atoi(string(found)); found != nil && (err != nil || n < 1 || n > Format) {
+		return fmt.Errorf("has format %q, and formats up to %d are known: %w", found, Format, ErrNewer)
+	}
+	return nil
+}
+
+// begin makes the buckets, writes down the format, reads every entry once, and lets those that were refused be tried again.
 func (j *Journal) begin(tx *bbolt.Tx) error {
 	for _, name := range [][]byte{entries, marked, refused, failed, meta} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
+	}
+	if err := tx.Bucket(meta).Put(formatName, strconv.AppendInt(nil, Format, 10)); err != nil {
+		return err
 	}
 	err := tx.Bucket(failed).ForEach(func(k, text []byte) error {
 		_, err := put(tx.Bucket(entries), bytes.Clone(text))
@@ -353,6 +382,9 @@ func Compact(dir string) error {
 	from, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
 	if err != nil {
 		return nil //nolint:nilerr // left to Open
+	}
+	if from.View(knownFormat) != nil {
+		return from.Close() // this one, too
 	}
 	to, err := bbolt.Open(path+".new", 0o600, &bbolt.Options{Timeout: time.Second})
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/bbolt"
 )
 
 var (
@@ -77,6 +78,82 @@ func TestAheadSurvivesAReopening(t *testing.T) {
 	}
 	if len(progress) != 12 || progress[10] != 6 || progress[11] != 6 {
 		t.Errorf("progress %v", progress)
+	}
+}
+
+// What is kept is applied, whatever becomes of the request that it came with: a caller who hangs up does not leave it half done.
+func TestWhatIsKeptIsAppliedForACallerWhoHungUp(t *testing.T) {
+	t.Parallel()
+	j := openJournal(t, t.TempDir(), Ahead)
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	applied := 0
+	apply := func(ctx context.Context) error {
+		applied++
+		return ctx.Err()
+	}
+	for _, err := range []error{j.Do(ctx, "n", 1, apply), j.Keep(ctx, []Mark{{Kind: "n", Key: "k", Value: 2}}, apply)} {
+		if err != nil {
+			t.Errorf("applied in the caller's time: %v", err)
+		}
+	}
+	if applied != 2 {
+		t.Errorf("applied %d of 2", applied)
+	}
+}
+
+// A log of a newer format is neither read nor changed, nor rewritten; one of before there was a format is of the first.
+func TestTheFormatIsLookedAtFirst(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "journal.db")
+	j := openJournal(t, dir, Ahead)
+	if err := j.Do(t.Context(), "n", 7, func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"", "0", "2", "x", "1"} {
+		err := j.db.Update(func(tx *bbolt.Tx) error {
+			if format == "" {
+				return tx.Bucket(meta).Delete(formatName)
+			}
+			return tx.Bucket(meta).Put(formatName, []byte(format))
+		})
+		if err = errors.Join(err, j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		known := format == "" || format == "1"
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Compact(dir); err != nil {
+			t.Fatal(err)
+		}
+		opened, err := Open(dir, Options{Mode: Ahead})
+		if known != (err == nil) || !known && !errors.Is(err, ErrNewer) {
+			t.Errorf("format %q: %v", format, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !known && !bytes.Equal(before, after) {
+			t.Errorf("format %q: the file was changed (%v)", format, err)
+		}
+		if j = opened; opened != nil {
+			got := collect(j)
+			if err := j.Replay(t.Context(), nil, nil); err != nil || !slices.Equal(*got, []int{7}) {
+				t.Errorf("format %q: %v, %v", format, *got, err)
+			}
+			if kept, err := j.Once(string(formatName), "nothing"); kept != "1" || err != nil {
+				t.Errorf("format %q is kept as %q (%v)", format, kept, err)
+			}
+			continue
+		}
+		db, err := bbolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j = &Journal{db: db}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -238,6 +315,7 @@ func TestMarksReplaceOneAnother(t *testing.T) {
 	j := openJournal(t, dir, Ahead)
 	for _, m := range []Mark{
 		{Kind: "n", Key: "b", Value: 1, Rank: 1}, {Kind: "n", Key: "b", Value: 3, Rank: 3}, {Kind: "n", Key: "b", Value: 2, Rank: 2},
+		{Kind: "n", Key: "d", Value: 4, Rank: 2}, {Kind: "n", Key: "d", Value: 5, Rank: 2}, // of equals, the first
 		{Kind: "n", Key: "a", Value: 7, Rank: 9}, {Kind: "n", Key: "a", Value: 8}, {Kind: "n", Key: "c", Value: 9, Rank: 1}, {Kind: "n", Key: "c"},
 	} {
 		if err := j.Keep(t.Context(), []Mark{m}, func(context.Context) error { return nil }); err != nil {
@@ -253,7 +331,7 @@ func TestMarksReplaceOneAnother(t *testing.T) {
 	if err := again.Replay(t.Context(), func(_, n int) { of = n }, nil); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]int{0, 8, 3}, *got); diff != "" || of != 3 || again.Pending() != 0 {
+	if diff := cmp.Diff([]int{0, 8, 3, 4}, *got); diff != "" || of != 4 || again.Pending() != 0 {
 		t.Errorf("entries first, then marks by key: %s, of %d, pending %d", diff, of, again.Pending())
 	}
 }
