@@ -223,17 +223,21 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	if err := s.moveAside(ctx); err != nil {
 		return 0, err
 	}
-	c, err := s.sessions(ctx)
-	if err != nil {
-		return 0, err
-	}
 	groups, err := s.AsideGroups(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var rooms []asideRoom
 	for _, g := range groups {
-		if room := (asideRoom{g.Source, g.Room, g.Alias}); g.Reason == NoSession && c.claims(room) {
+		if g.Reason != NoSession {
+			continue
+		}
+		room := asideRoom{g.Source, g.Room, g.Alias}
+		_, claimed, err := s.programme.Find(ctx, room.seen())
+		if err != nil {
+			return 0, err
+		}
+		if claimed {
 			rooms = append(rooms, room)
 		}
 	}

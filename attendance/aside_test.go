@@ -1,13 +1,10 @@
 package attendance
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 // asideCount is how many events are aside in all.
@@ -30,17 +28,6 @@ func asideCount(t *testing.T, s *Store) int {
 		n += c
 	}
 	return n
-}
-
-// create creates a session and counts what was aside of it, however long that takes.
-func create(t *testing.T, s *Store, session Session) {
-	t.Helper()
-	if err := s.Create(t.Context(), session); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Reclaim(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // asideEvents lists all that is aside, and holds it against the groups.
@@ -149,7 +136,7 @@ func reasons(t *testing.T, s *Store) map[Reason]int {
 func TestUnusableEventsLeaveTheOthersAlone(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		good := c.event(Joined, "ann", "c1", 0)
 		for e, reason := range unusable(c) {
 			before := reasons(t, s)[reason]
@@ -172,12 +159,12 @@ func TestUnusableEventsLeaveTheOthersAlone(t *testing.T) {
 		if diff := cmp.Diff(want, reasons(t, s)); diff != "" {
 			t.Error(diff)
 		}
-		if err := s.Put(t.Context(), hourLong("other", Room{"live", "elsewhere"}, Room{"live", "room"})); err != nil {
+		if err := s.programme.Put(t.Context(), hourLong("other", in("live", "elsewhere"), in("live", "room"))); err != nil {
 			t.Fatal(err)
 		}
 		delete(want, NoSession)
 		n, err := s.Reclaim(t.Context())
-		if diff := cmp.Diff(want, reasons(t, s)); diff != "" || n != 0 || err != nil {
+		if diff := cmp.Diff(want, reasons(t, s)); diff != "" || n != 1 || err != nil {
 			t.Errorf("%d reclaimed (%v): %s", n, err, diff)
 		}
 		if talk, other := figures(t, s, "talk"), figures(t, s, "other"); *talk.Unique != 1 || *other.Unique != 1 {
@@ -255,7 +242,9 @@ func TestAsideIsBounded(t *testing.T) {
 					t.Errorf("%v were dropped, %d of live should be", lost, want)
 				}
 				asideEvents(t, s)
-				create(t, s, hourLong("talk", Room{"other", "r0"}, Room{"live", "r0"}))
+				if err := define(t.Context(), s, hourLong("talk", in("other", "r0"), in("live", "r0"))); err != nil {
+					t.Fatal(err)
+				}
 				if f := figures(t, s, "talk"); *f.Unique == 0 {
 					t.Error("what was kept does not count")
 				}
@@ -327,57 +316,32 @@ func TestAsideOfBeforeIsTakenOver(t *testing.T) {
 		if record(t, s, "live", c.event(Joined, "3", "", 3*time.Second)); asideCount(t, s) != len(events) {
 			t.Error("a redelivery of what was taken over is another event")
 		}
-		create(t, s, hourLong("talk", Room{"live", "room"}))
+		if err := define(t.Context(), s, hourLong("talk", in("live", "room"))); err != nil {
+			t.Fatal(err)
+		}
 		if n := *figures(t, s, "talk").Unique; n != len(events) || rdb.Exists(t.Context(), s.keys.asideBefore()).Val() != 0 {
 			t.Errorf("unique %d of %d", n, len(events))
 		}
 	})
 }
 
-// failing is a Redis that can be away.
-type failing struct{ away atomic.Bool }
-
-var errAway = errors.New("away")
-
 // beside gives a store on the real redis-server with a journal beside it, another replica that nothing keeps from that
 // server, and what can take it away from the first.
-func beside(t *testing.T, file ...Session) (s, other *Store, store *failing, c *clock) {
+func beside(t *testing.T, file ...programme.Session) (s, other *Store, line *redistest.Line, c *clock) {
 	t.Helper()
 	shared, prefix := redistest.Redis()
-	rdb := redis.NewClient(shared.(*redis.Client).Options())
-	t.Cleanup(func() { _ = rdb.Close() })
-	store, c = &failing{}, &clock{at: planned}
-	rdb.AddHook(store)
+	rdb, line := redistest.Cuttable(t, shared)
+	c = &clock{at: planned}
 	j, err := journal.Open(t.TempDir(), journal.Options{Mode: journal.Beside, Judge: judge})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() })
-	s = New(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now, Journal: j})
-	if err := s.Configure(t.Context(), file); err != nil {
+	s = opened(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now, Journal: j})
+	if err := s.programme.Configure(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
-	return s, New(shared, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now}), store, c
-}
-
-func (f *failing) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (f *failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if f.away.Load() {
-			return errAway
-		}
-		return next(ctx, cmd)
-	}
-}
-
-func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if f.away.Load() {
-			return errAway
-		}
-		return next(ctx, cmds)
-	}
+	return s, opened(shared, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now}), line, c
 }
 
 // The journal remembers why an event was of no use and when it came, by the clock of that moment.
@@ -387,33 +351,32 @@ func TestUnusableEventsGoThroughTheJournal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			redistest.Each(t, func(t *testing.T, shared redis.UniversalClient, prefix string) {
-				store := &failing{}
-				rdb := redis.NewClient(shared.(*redis.Client).Options())
-				defer rdb.Close()
-				rdb.AddHook(store)
+				rdb, line := redistest.Cuttable(t, shared)
 				j, err := journal.Open(t.TempDir(), journal.Options{Mode: mode, Judge: judge})
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer j.Close()
 				c := &clock{at: planned}
-				s := New(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now, Journal: j})
+				s := opened(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now, Journal: j})
 				observed := map[string]int{}
 				s.Observe(func(_, _, result string) { observed[result]++ })
-				if err := s.Configure(t.Context(), []Session{hourLong("talk", Room{"live", "room"})}); err != nil {
+				if err := s.programme.Configure(t.Context(), []programme.Session{hourLong("talk", in("live", "room"))}); err != nil {
 					t.Fatal(err)
 				}
-				store.away.Store(mode == journal.Beside)
+				if mode == journal.Beside {
+					line.Cut()
+				}
 				early := c.event(Joined, "eve", "c5", 48*time.Hour) // two days later its time will have come
 				if _, err := s.Record(t.Context(), "live", []Event{early, c.event(Joined, "ann", "c1", 0), c.event(Left, "", "", 0)}); err != nil {
 					t.Fatal(err)
 				}
-				store.away.Store(false)
+				line.Mend()
 				apply := func() error { return j.Drain(t.Context(), func(err error) { t.Error(err) }) }
 				if mode == journal.Ahead {
 					apply = func() error {
 						keys := rdb.Keys(t.Context(), prefix+"*").Val()
-						keys = slices.DeleteFunc(keys, func(key string) bool { return key == s.keys.sessions() })
+						keys = slices.DeleteFunc(keys, func(key string) bool { return key == prefix+"sessions" })
 						if err := rdb.Del(t.Context(), keys...).Err(); err != nil {
 							t.Fatal(err)
 						}
@@ -465,28 +428,11 @@ func TestAsideListsTheFirstOnly(t *testing.T) {
 	})
 }
 
-func TestClaimGoesByTheMoment(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		next := hourLong("next", Room{"live", "room"})
-		next.StartsAt, next.EndsAt = planned.Add(24*time.Hour), planned.Add(25*time.Hour)
-		s, _ := newStore(t, rdb, prefix, next, hourLong("first", Room{"live", "room"}))
-		for at, want := range map[time.Duration]string{30 * time.Minute: "first", 24 * time.Hour: "next"} {
-			if got, ok, err := s.Claim(t.Context(), "live", "room", planned.Add(at)); !ok || err != nil || got.ID != want {
-				t.Errorf("after %s: %s %t %v", at, got.ID, ok, err)
-			}
-		}
-		if _, ok, err := s.Claim(t.Context(), "live", "elsewhere", planned); ok || err != nil {
-			t.Errorf("nobody's room: %t %v", ok, err)
-		}
-	})
-}
-
 // A no-show can only be told once somebody could have been seen.
 func TestNoShowRateIsKnownWhenItCanBe(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"totals", "room"}), hourLong("live", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("totals", "room")), hourLong("live", in("live", "room")))
 		rate := func(id string) any {
 			if r := figures(t, s, id).NoShowRate; r != nil {
 				return *r
@@ -522,7 +468,7 @@ func TestNoShowRateIsKnownWhenItCanBe(t *testing.T) {
 func TestAsideIsReadInAFewCommands(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, shared redis.UniversalClient, prefix string) {
-		rdb, count := counted(t, shared)
+		rdb, count := redistest.Counted(t, shared)
 		s, c := newStore(t, rdb, prefix)
 		for _, source := range []string{"a", "b"} {
 			var events []Event
@@ -533,7 +479,7 @@ func TestAsideIsReadInAFewCommands(t *testing.T) {
 			}
 			record(t, s, source, events...)
 		}
-		if err := s.Put(t.Context(), hourLong("talk")); err != nil {
+		if err := s.programme.Put(t.Context(), hourLong("talk")); err != nil {
 			t.Fatal(err)
 		}
 		for _, row := range []struct {
@@ -546,13 +492,13 @@ func TestAsideIsReadInAFewCommands(t *testing.T) {
 			{"reclaim of no room", func() error { _, err := s.Reclaim(t.Context()); return err }, 7},
 			{"expire nothing", func() error { _, err := s.ExpireAside(t.Context()); return err }, 3},
 			// 20 events are recorded, a command each, or two before the script is loaded. There are 99 other rooms.
-			{"reclaim of one room", func() error { return s.Put(t.Context(), hourLong("talk", Room{"a", "r7"})) }, 65},
+			{"reclaim of one room", func() error { return define(t.Context(), s, hourLong("talk", in("a", "r7"))) }, 65},
 		} {
-			before := count.commands.Load()
+			before := count.Commands.Load()
 			if err := row.do(); err != nil {
 				t.Fatal(err)
 			}
-			if n := count.commands.Load() - before; n > row.most {
+			if n := count.Commands.Load() - before; n > row.most {
 				t.Errorf("%s: %d commands", row.name, n)
 			}
 		}

@@ -2,10 +2,12 @@
 // twice, late, out of order or never; this package keeps the set of marks of each session and derives every figure
 // from that set alone, so the order and the number of deliveries do not matter.
 //
-// The story in files: attendance.go (the words), session.go (what is planned), identity.go (how people become
-// pseudonyms), names.go (what is known of their names), decide.go (whose session an event is) and aside.go (what is nobody's), store.go and
-// record.go with lua/record.lua (marks in, counts corrected), figures.go and read.go (counts out), status.go (all that is known of one moment),
-// oracle.go (the same semantics in plain Go: the reference of the tests, the engine of reports and of verify).
+// The story in files: attendance.go (the words), identity.go (how people become pseudonyms), names.go (what is known of their
+// names), store.go (events in), decide.go (which planned session an event belongs to) and aside.go (what belongs to none),
+// record.go with lua/record.lua (marks in, counts corrected), beacon.go (people of platforms that send no joins), session_end.go (what a
+// host does by hand), figures.go and read.go (counts out), status.go (all that is known of one moment), oracle.go (the same
+// semantics in plain Go: what the counts are tested against, the engine of rows), verify.go (what differs from it, and
+// how that is repaired), keys.go (the Redis keys).
 package attendance
 
 import "time"

@@ -31,10 +31,10 @@ type beat struct {
 // ErrOver says that nobody can come any more.
 var ErrOver = errors.New("the session is over")
 
-// Arrive opens the connection of a beacon in a session, now; ErrNotFound, or ErrOver once the session has taken place:
+// Arrive opens the connection of a beacon in a session, now; programme.ErrNotFound, or ErrOver once the session has taken place:
 // anybody may say that they are there, and nobody was who says so afterwards.
 func (s *Store) Arrive(ctx context.Context, session, connection string) error {
-	planned, err := s.Session(ctx, session)
+	planned, err := s.programme.Session(ctx, session)
 	if err != nil {
 		return err
 	}
@@ -48,9 +48,9 @@ func (s *Store) Arrive(ctx context.Context, session, connection string) error {
 }
 
 // Beat keeps a beacon's connection open. It gives false when the connection is not open, or no longer: the beacon has to
-// arrive again under a new id. ErrNotFound.
+// arrive again under a new id. programme.ErrNotFound.
 func (s *Store) Beat(ctx context.Context, session, connection string) (bool, error) {
-	if _, err := s.Session(ctx, session); err != nil {
+	if _, err := s.programme.Session(ctx, session); err != nil {
 		return false, err
 	}
 	switch err := s.rdb.ZScore(ctx, s.keys.beacons(session), s.seal.optional("connection", BeaconSource, connection)).Err(); {
@@ -62,7 +62,7 @@ func (s *Store) Beat(ctx context.Context, session, connection string) (bool, err
 	return true, s.keepBeat(ctx, session, connection)
 }
 
-// Depart closes a beacon's connection, now; ErrNotFound.
+// Depart closes a beacon's connection, now; programme.ErrNotFound.
 func (s *Store) Depart(ctx context.Context, session, connection string) error {
 	if err := s.beacon(ctx, session, connection, Left); err != nil {
 		return err
@@ -71,7 +71,7 @@ func (s *Store) Depart(ctx context.Context, session, connection string) error {
 }
 
 func (s *Store) beacon(ctx context.Context, session, connection string, kind Kind) error {
-	if _, err := s.Session(ctx, session); err != nil {
+	if _, err := s.programme.Session(ctx, session); err != nil {
 		return err
 	}
 	_, err := s.Record(ctx, BeaconSource, []Event{{Kind: kind, Room: session, Connection: connection, At: s.now()}})
@@ -96,13 +96,13 @@ func (s *Store) hear(ctx context.Context, b beat) error {
 // CloseSilentBeacons closes the beacons that have not been heard for a while, each at its last heartbeat, and returns how
 // many. Run it now and then.
 func (s *Store) CloseSilentBeacons(ctx context.Context) (int, error) {
-	c, err := s.sessions(ctx)
+	sessions, err := s.programme.Sessions(ctx)
 	if err != nil {
 		return 0, err
 	}
 	closed := 0
 	before := strconv.FormatInt(s.now().Add(-beatPatience).UnixMilli(), 10)
-	for _, session := range c.sessions {
+	for _, session := range sessions {
 		silent, err := s.rdb.ZRangeByScoreWithScores(ctx, s.keys.beacons(session.ID), &redis.ZRangeBy{Min: "-inf", Max: before}).Result()
 		if err != nil {
 			return closed, fmt.Errorf("beacons: %w", err)

@@ -9,13 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 func TestSilentBeaconClosesAtItsLastHeartbeat(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		ctx := t.Context()
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"totals", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("totals", "room")))
 		for _, tab := range []string{"a", "b", "c"} {
 			if err := s.Arrive(ctx, "talk", tab); err != nil {
 				t.Fatal(err)
@@ -41,7 +42,7 @@ func TestSilentBeaconClosesAtItsLastHeartbeat(t *testing.T) {
 		if alive, err := s.Beat(ctx, "talk", "c"); alive || err != nil {
 			t.Errorf("a closed beacon goes on: %v %v", alive, err)
 		}
-		if err := s.Arrive(ctx, "nowhere", "a"); !errors.Is(err, ErrNotFound) {
+		if err := s.Arrive(ctx, "nowhere", "a"); !errors.Is(err, programme.ErrNotFound) {
 			t.Errorf("unknown session: %v", err)
 		}
 		if drifts, err := s.Verify(ctx, "talk"); err != nil || len(drifts) > 0 {
@@ -55,7 +56,7 @@ func TestBeaconAndTotalsOfOneSession(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		ctx := t.Context()
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"totals", "event"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("totals", "event")))
 		for i := range 30 {
 			if err := s.Arrive(ctx, "talk", fmt.Sprint("tab ", i)); err != nil {
 				t.Fatal(err)

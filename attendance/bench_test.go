@@ -26,7 +26,7 @@ func onBoth(b *testing.B, run func(b *testing.B, rdb redis.UniversalClient, pref
 // two words of their names.
 func BenchmarkRecord(b *testing.B) {
 	onBoth(b, func(b *testing.B, rdb redis.UniversalClient, prefix string) {
-		s := New(rdb, Options{Prefix: prefix, Key: make([]byte, 32)})
+		s := opened(rdb, Options{Prefix: prefix, Key: make([]byte, 32)})
 		const people = 500
 		events := 0
 		for i := 0; b.Loop(); i++ {
@@ -59,7 +59,7 @@ func BenchmarkRecord(b *testing.B) {
 func BenchmarkAside(b *testing.B) {
 	onBoth(b, func(b *testing.B, rdb redis.UniversalClient, prefix string) {
 		defer func() { rdb.Del(b.Context(), rdb.Keys(context.Background(), prefix+"*").Val()...) }()
-		s := New(rdb, Options{Prefix: prefix, Key: make([]byte, 32)})
+		s := opened(rdb, Options{Prefix: prefix, Key: make([]byte, 32)})
 		batch := make([]Event, asidePerSource)
 		for i := range batch {
 			batch[i] = Event{Kind: Joined, Room: fmt.Sprint(i % asideRooms), Attendee: fmt.Sprint(i), Connection: fmt.Sprint(i), At: time.Now()}
@@ -89,23 +89,6 @@ func BenchmarkAside(b *testing.B) {
 					}
 				}
 			})
-		}
-	})
-}
-
-// BenchmarkStart is a start with 1,000 sessions in the file.
-func BenchmarkStart(b *testing.B) {
-	onBoth(b, func(b *testing.B, rdb redis.UniversalClient, prefix string) {
-		file := make([]Session, 1000)
-		for i := range file {
-			file[i] = hourLong(fmt.Sprint("s", i), Room{"live", fmt.Sprint(i)})
-		}
-		for b.Loop() {
-			s := New(rdb, Options{Prefix: prefix, Key: make([]byte, 32)})
-			if err := s.Configure(b.Context(), file); err != nil {
-				b.Fatal(err)
-			}
-			rdb.Del(b.Context(), s.keys.sessions())
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 // world is a service that a test restarts: on Redis, what it knows stays there; on the embedded store, what the journal kept.
@@ -40,7 +41,7 @@ func newWorld(t *testing.T, c *clock, embedded bool) *world {
 }
 
 // restart starts the service anew with the sessions of its file. An embedded store has forgotten everything.
-func (w *world) restart(file []Session) {
+func (w *world) restart(file []programme.Session) {
 	w.t.Helper()
 	w.stop()
 	if w.embedded {
@@ -50,8 +51,8 @@ func (w *world) restart(file []Session) {
 			w.t.Fatal(err)
 		}
 	}
-	w.Store = New(w.rdb, Options{Prefix: w.prefix, Key: make([]byte, 32), Now: w.clock.now, Journal: w.journal, Capabilities: map[string]Capability{"totals": Totals}})
-	if err := w.Configure(w.t.Context(), file); err != nil {
+	w.Store = opened(w.rdb, Options{Prefix: w.prefix, Key: make([]byte, 32), Now: w.clock.now, Journal: w.journal, Capabilities: map[string]Capability{"totals": Totals}})
+	if err := w.programme.Configure(w.t.Context(), file); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := w.journal.Replay(w.t.Context(), nil, func(err error) { w.t.Error(err) }); err != nil {
@@ -67,7 +68,7 @@ func (w *world) stop() {
 
 // shown is everything that can be seen of a store.
 type shown struct {
-	Sessions []Session
+	Sessions []programme.Session
 	Figures  []Figures
 	Rows     map[string][]Row
 	Aside    []AsideEvent
@@ -79,7 +80,7 @@ func (w *world) shows() shown {
 	ctx := w.t.Context()
 	s := shown{Rows: map[string][]Row{}}
 	var err error
-	if s.Sessions, err = w.Sessions(ctx); err != nil {
+	if s.Sessions, err = w.programme.Sessions(ctx); err != nil {
 		w.t.Fatal(err)
 	}
 	if s.Figures, err = w.Figures(ctx, s.Sessions...); err != nil {
@@ -104,7 +105,7 @@ func (w *world) shows() shown {
 // torn names a session that has a part of an occurrence of which another one has the rest; empty: there is none.
 func (w *world) torn() string {
 	w.t.Helper()
-	c, err := w.sessions(w.t.Context())
+	ids, err := w.rdb.HKeys(w.t.Context(), w.prefix+"sessions").Result() // the retired ones, too
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func (w *world) torn() string {
 			whole[w.seal.token("occurrence", source, room, "")] = "" // the platform named none
 		}
 	}
-	for id := range c.byID {
+	for _, id := range ids {
 		occurrences, err := w.rdb.HKeys(w.t.Context(), w.keys.occurrences(id)).Result()
 		if err != nil {
 			w.t.Fatal(err)
@@ -140,7 +141,7 @@ type step struct {
 type plan struct {
 	*rand.Rand
 	clock   *clock
-	file    []Session
+	file    []programme.Session
 	version int
 }
 
@@ -156,11 +157,11 @@ func (p *plan) moment() time.Time {
 	return at.Add(gap).Add(time.Duration(p.IntN(3)) * time.Second)
 }
 
-func (p *plan) session(id string) Session {
+func (p *plan) session(id string) programme.Session {
 	begin := planned.Add(time.Duration(p.IntN(3)) * time.Hour).Add(gaps[p.IntN(4)])
 	session := hourLong(id)
 	session.StartsAt, session.EndsAt = begin, begin.Add([]time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour}[p.IntN(3)])
-	for _, room := range []Room{{"live", "a"}, {"live", "b"}, {"live", "series"}, {"totals", "a"}} {
+	for _, room := range []programme.Room{in("live", "a"), in("live", "b"), in("live", "series"), in("totals", "a")} {
 		if p.IntN(2) == 0 {
 			session.Rooms = append(session.Rooms, room)
 		}
@@ -210,13 +211,13 @@ func (p *plan) next() step {
 			id = p.file[p.IntN(len(p.file))].ID
 		}
 		session := p.session(id)
-		return step{fmt.Sprintf("put %+v", session), func(w *world) error { return w.Put(w.t.Context(), session) }}
+		return step{fmt.Sprintf("put %+v", session), func(w *world) error { return define(w.t.Context(), w.Store, session) }}
 	case n < 14:
 		return step{"reclaim", func(w *world) error { _, err := w.Reclaim(w.t.Context()); return err }}
 	case n < 15:
 		id := fmt.Sprint("api", p.IntN(4))
 		return step{"end " + id, func(w *world) error {
-			if err := w.End(w.t.Context(), id); !errors.Is(err, ErrNotFound) {
+			if err := w.End(w.t.Context(), id); !errors.Is(err, programme.ErrNotFound) {
 				return err
 			}
 			return nil
@@ -228,7 +229,7 @@ func (p *plan) next() step {
 		return step{"restart", func(w *world) error { w.restart(p.file); return nil }}
 	}
 	file := p.session(fmt.Sprint("file", p.IntN(2)))
-	p.file = slices.DeleteFunc(slices.Clone(p.file), func(s Session) bool { return s.ID == file.ID || p.IntN(4) == 0 })
+	p.file = slices.DeleteFunc(slices.Clone(p.file), func(s programme.Session) bool { return s.ID == file.ID || p.IntN(4) == 0 })
 	p.file = append(p.file, file)
 	changed := p.file
 	return step{fmt.Sprintf("restart with %+v", changed), func(w *world) error { w.restart(changed); return nil }}
@@ -305,7 +306,7 @@ func TestARoomPassesFromOneSessionToTheNext(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-				rooms := []Room{{"live", "room"}, {"live", "annexe"}}
+				rooms := []programme.Room{in("live", "room"), in("live", "annexe")}
 				next := hourLong("next", rooms...)
 				next.StartsAt, next.EndsAt = planned.Add(row.next), planned.Add(row.next+time.Hour)
 				s, c := newStore(t, rdb, prefix, hourLong("first", rooms...), next)
@@ -336,29 +337,29 @@ func TestARoomPassesFromOneSessionToTheNext(t *testing.T) {
 // and after a restart.
 func TestWhatWasDecidedHolds(t *testing.T) {
 	t.Parallel()
-	room := Room{"live", "room"}
+	room := in("live", "room")
 	for _, row := range []struct {
 		name   string
 		change func(*world)
 	}{
-		{"its room is taken from the session", func(w *world) { w.restart([]Session{hourLong("talk")}) }},
-		{"its room is given to another one", func(w *world) { w.restart([]Session{hourLong("other", room), hourLong("talk")}) }},
+		{"its room is taken from the session", func(w *world) { w.restart([]programme.Session{hourLong("talk")}) }},
+		{"its room is given to another one", func(w *world) { w.restart([]programme.Session{hourLong("other", room), hourLong("talk")}) }},
 		{"another one begins earlier", func(w *world) {
 			early := hourLong("early", room)
 			early.StartsAt, early.EndsAt = planned.Add(-time.Minute), planned.Add(time.Minute)
-			if err := w.Put(w.t.Context(), early); err != nil {
+			if err := define(w.t.Context(), w.Store, early); err != nil {
 				w.t.Fatal(err)
 			}
 		}},
 		{"it is to begin in a month", func(w *world) {
 			moved := hourLong("talk", room)
 			moved.StartsAt, moved.EndsAt = planned.AddDate(0, 1, 0), planned.AddDate(0, 1, 1)
-			w.restart([]Session{moved, hourLong("other", room)})
+			w.restart([]programme.Session{moved, hourLong("other", room)})
 		}},
 		{"it is to end before it was ended by hand", func(w *world) {
 			shorter := hourLong("talk", room)
 			shorter.EndsAt = planned.Add(time.Minute)
-			w.restart([]Session{shorter})
+			w.restart([]programme.Session{shorter})
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -367,7 +368,7 @@ func TestWhatWasDecidedHolds(t *testing.T) {
 			for name, embedded := range map[string]bool{"redis": false, "embedded": true} {
 				t.Run(name, func(t *testing.T) {
 					w := newWorld(t, c, embedded)
-					w.restart([]Session{hourLong("talk", room)})
+					w.restart([]programme.Session{hourLong("talk", room)})
 					defer func() { w.stop() }()
 					c.set(planned.Add(50 * time.Minute))
 					record(t, w.Store, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", time.Minute))
@@ -392,7 +393,7 @@ func TestWhatWasDecidedHolds(t *testing.T) {
 						if n := asideCount(t, w.Store); n != 0 {
 							t.Errorf("%d aside", n)
 						}
-						sessions, err := w.Sessions(t.Context())
+						sessions, err := w.programme.Sessions(t.Context())
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -407,7 +408,7 @@ func TestWhatWasDecidedHolds(t *testing.T) {
 // With Redis away, what can be decided is, and what was decided holds when the journal is drained.
 func TestDecisionsOfAnOutageHold(t *testing.T) {
 	t.Parallel()
-	room := Room{"live", "room"}
+	room := in("live", "room")
 	early := hourLong("early", room)
 	early.StartsAt, early.EndsAt = planned.Add(-time.Minute), planned.Add(time.Minute)
 	for _, row := range []struct {
@@ -421,9 +422,9 @@ func TestDecisionsOfAnOutageHold(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			s, other, store, c := beside(t, hourLong("talk", room))
+			s, other, line, c := beside(t, hourLong("talk", room))
 			record(t, s, "live", c.event(Joined, "ann", "c1", 0))
-			store.away.Store(true)
+			line.Cut()
 			e := c.event(Joined, "bob", "c2", -30*time.Second)
 			e.Occurrence = row.occurrence
 			for _, e := range []Event{c.event(Started, "", "", 0), e} { // the first one notices
@@ -431,11 +432,17 @@ func TestDecisionsOfAnOutageHold(t *testing.T) {
 					t.Fatalf("%v %v", results, err)
 				}
 			}
-			store.away.Store(false)
-			if err := other.Put(t.Context(), early); err != nil {
+			line.Mend()
+			if err := other.programme.Put(t.Context(), early); err != nil {
 				t.Fatal(err)
 			}
-			s.know(true)
+			for known := false; !known; time.Sleep(time.Millisecond) { // awaited: the replica's news
+				sessions, err := s.programme.Sessions(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				known = len(sessions) == 2
+			}
 			if err := s.journal.Drain(t.Context(), func(err error) { t.Error(err) }); err != nil {
 				t.Fatal(err)
 			}
@@ -455,7 +462,7 @@ func TestJournalWithoutDecisions(t *testing.T) {
 	t.Parallel()
 	c := &clock{at: planned}
 	w := newWorld(t, c, true)
-	file := []Session{hourLong("talk", Room{"live", "room"})}
+	file := []programme.Session{hourLong("talk", in("live", "room"))}
 	w.restart(file)
 	defer func() { w.stop() }()
 	old := func(e Event) sealed { return w.seal.seal("live", e) }
@@ -472,12 +479,12 @@ func TestJournalWithoutDecisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.restart(file)
-	if err := w.Put(t.Context(), hourLong("annexe", Room{"live", "elsewhere"})); err != nil {
+	if err := define(t.Context(), w.Store, hourLong("annexe", in("live", "elsewhere"))); err != nil {
 		t.Fatal(err)
 	}
-	first := hourLong("first", Room{"live", "elsewhere"})
+	first := hourLong("first", in("live", "elsewhere"))
 	first.StartsAt = planned.Add(-time.Second)
-	if err := w.Put(t.Context(), first); err != nil {
+	if err := define(t.Context(), w.Store, first); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

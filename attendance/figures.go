@@ -1,10 +1,24 @@
 package attendance
 
-import "time"
+import (
+	"time"
+
+	"jauge/programme"
+)
+
+// State is where a session stands.
+type State string
+
+// The states of a session.
+const (
+	Scheduled State = "scheduled"
+	InSession State = "live"
+	Over      State = "ended"
+)
 
 // Figures is what is known of one session at one moment. A nil pointer means "not known on this platform", never 0.
 type Figures struct {
-	Session     Session
+	Session     programme.Session
 	AsOf        time.Time // the moment of all of it
 	State       State
 	StartedAt   time.Time // zero: not yet

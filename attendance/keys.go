@@ -34,12 +34,6 @@ func (k keys) names(id string) string { return k.of(id, "names") }
 // beacons is a ZSET of the connections that beacons keep open, scored by their last heartbeat in ms.
 func (k keys) beacons(id string) string { return k.of(id, "beacons") }
 
-// sessions is a HASH session id → definition in JSON, shared by all replicas.
-func (k keys) sessions() string { return k.prefix + "sessions" }
-
-// claims is a HASH room.occurrence → the session that it was claimed for.
-func (k keys) claims() string { return k.prefix + "claims" }
-
 // asideSources is a SET of the sources that something is, or was, aside of. The keys of each share a hash tag; no session's id
 // is one.
 func (k keys) asideSources() string { return k.prefix + "aside:sources" }

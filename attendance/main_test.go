@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 
 // judge is what a store would say of its errors.
 func judge(err error) (journal.Fault, string) {
-	if errors.Is(err, errAway) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return journal.Away, "network"
 	}
 	return journal.Caller, "invalid"

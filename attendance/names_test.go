@@ -15,6 +15,7 @@ import (
 
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 func TestNameWords(t *testing.T) {
@@ -85,7 +86,7 @@ func TestNamesOfASession(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, c := newStore(t, rdb, prefix,
-			hourLong("talk", Room{"live", "room"}, Room{"zoom", "room"}, Room{"totals", "room"}), hourLong("other", Room{"live", "elsewhere"}))
+			hourLong("talk", in("live", "room"), in("zoom", "room"), in("totals", "room")), hourLong("other", in("live", "elsewhere")))
 		host := c.called("Hortense Vauquelin", "host")
 		host.Staff = true
 		team := Event{Kind: Registered, Room: "room", Attendee: "t", Name: "Gaspard Illouz", Staff: true, At: planned}
@@ -149,7 +150,7 @@ func TestNamesOfASession(t *testing.T) {
 func TestNamesOutliveARepair(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		record(t, s, "live", c.called("Yasmine", "y"))
 		if err := s.Repair(t.Context(), "talk"); err != nil {
 			t.Fatal(err)
@@ -171,7 +172,7 @@ func TestNamesAside(t *testing.T) {
 		if text := asideTexts(t, s); strings.Count(text, `"m":[`) != 1 || strings.Contains(strings.ToLower(text), "yasmine") {
 			t.Errorf("aside is %s", text)
 		}
-		if err := s.Put(t.Context(), hourLong("talk", Room{"live", "room"})); err != nil {
+		if err := define(t.Context(), s, hourLong("talk", in("live", "room"))); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{"delorme", "yasmine"}, seen(t, s, "talk", "yasmine", "delorme", "octave")); diff != "" {
@@ -184,30 +185,28 @@ func TestNamesAside(t *testing.T) {
 func TestNamesGoThroughTheJournal(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, shared redis.UniversalClient, prefix string) {
-		store, dir := &failing{}, t.TempDir()
-		rdb := redis.NewClient(shared.(*redis.Client).Options())
-		defer rdb.Close()
-		rdb.AddHook(store)
+		dir := t.TempDir()
+		rdb, line := redistest.Cuttable(t, shared)
 		j, err := journal.Open(dir, journal.Options{Mode: journal.Beside, Judge: judge})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer j.Close()
 		c := &clock{at: planned}
-		s := New(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now, Journal: j})
-		if err := s.Configure(t.Context(), []Session{hourLong("talk", Room{"live", "room"})}); err != nil {
+		s := opened(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: c.now, Journal: j})
+		if err := s.programme.Configure(t.Context(), []programme.Session{hourLong("talk", in("live", "room"))}); err != nil {
 			t.Fatal(err)
 		}
-		store.away.Store(true)
+		line.Cut()
 		record(t, s, "live", c.called("Yasmine Delorme", "y"))
 		text, err := os.ReadFile(filepath.Join(dir, "journal.db"))
 		if err != nil || !strings.Contains(string(text), `"m":[`) || strings.Contains(strings.ToLower(string(text)), "yasmine") {
 			t.Errorf("%v: the journal has a name, or no hash", err)
 		}
-		if _, err := s.NamesIn(t.Context(), "talk", []string{"Yasmine"}); !errors.Is(err, errAway) {
+		if _, err := s.NamesIn(t.Context(), "talk", []string{"Yasmine"}); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("with Redis away: %v", err)
 		}
-		store.away.Store(false)
+		line.Mend()
 		if err := j.Drain(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 // histories is how many random histories the property test plays on each store: `make soak` asks for 100,000.
@@ -91,7 +92,7 @@ func oracleShows(events []sealed, now int64) visible {
 	return visible{t.present, t.connections, t.unique, t.peak, t.peakAt, t.watch + t.filled, t.registered, curve}
 }
 
-func storeShows(ctx context.Context, s *Store, session Session) (visible, error) {
+func storeShows(ctx context.Context, s *Store, session programme.Session) (visible, error) {
 	all, err := s.Figures(ctx, session)
 	if err != nil {
 		return visible{}, err
@@ -113,10 +114,12 @@ func storeShows(ctx context.Context, s *Store, session Session) (visible, error)
 }
 
 // play records a history on a fresh session and says how the store differs from the oracle, "" if it does not.
-func play(ctx context.Context, rdb redis.UniversalClient, prefix string, events []sealed, now int64) (string, error) {
-	s := New(rdb, Options{Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return time.UnixMilli(now) }})
-	session := Session{ID: "s", EndsAt: time.UnixMilli(plannedStart + 60_000), Rooms: []Room{{"any", "r"}}}
-	s.catalogue.Store(&catalogue{byID: map[string]Session{"s": session}, readAt: time.Now().Add(time.Hour)})
+func play(ctx context.Context, rdb redis.UniversalClient, sessions *programme.Catalogue, prefix string, events []sealed, now int64) (string, error) {
+	s := New(rdb, sessions, Options{Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return time.UnixMilli(now) }})
+	session, err := sessions.Session(ctx, "s")
+	if err != nil {
+		return "", err
+	}
 	defer rdb.Del(ctx, s.keys.session("s")...)
 	batch := make([]placed, len(events))
 	for i, e := range events {
@@ -143,7 +146,7 @@ func play(ctx context.Context, rdb redis.UniversalClient, prefix string, events 
 }
 
 // contradiction says how a session's status differs from its counts, or from itself.
-func contradiction(ctx context.Context, s *Store, session Session) (string, error) {
+func contradiction(ctx context.Context, s *Store, session programme.Session) (string, error) {
 	all, err := s.Figures(ctx, session)
 	if err != nil {
 		return "", err
@@ -178,6 +181,11 @@ func TestRandomHistoriesAgreeWithTheOracle(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		ctx := t.Context()
+		sessions := programme.New(rdb, programme.Options{Prefix: prefix})
+		session := programme.Session{ID: "s", EndsAt: time.UnixMilli(plannedStart + 60_000), Rooms: []programme.Room{{Source: "any", ID: "r"}}}
+		if err := sessions.Configure(ctx, []programme.Session{session}); err != nil {
+			t.Fatal(err)
+		}
 		var next atomic.Int64
 		var once sync.Once
 		var workers sync.WaitGroup
@@ -188,16 +196,16 @@ func TestRandomHistoriesAgreeWithTheOracle(t *testing.T) {
 					events := history(r)
 					now := plannedStart + []int64{0, 15_000, 60_000, 40 * 60_000}[r.IntN(4)]
 					p := fmt.Sprintf("%s%d:", prefix, seed)
-					trouble, err := play(ctx, rdb, p, events, now)
+					trouble, err := play(ctx, rdb, sessions, p, events, now)
 					if err == nil && trouble == "" {
 						continue
 					}
 					once.Do(func() {
 						small := shrink(events, func(e []sealed) bool {
-							trouble, err := play(ctx, rdb, p, e, now)
+							trouble, err := play(ctx, rdb, sessions, p, e, now)
 							return trouble != "" || err != nil
 						})
-						trouble, err := play(ctx, rdb, p, small, now)
+						trouble, err := play(ctx, rdb, sessions, p, small, now)
 						var lines strings.Builder
 						for _, e := range small {
 							fmt.Fprintf(&lines, "%+v\n", e)

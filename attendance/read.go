@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"jauge/programme"
 )
 
 // counts is the HASH that record.lua keeps, with 0 for what is not there.
@@ -30,7 +32,7 @@ func parseCounts(raw map[string]string) (counts, error) {
 }
 
 // Figures reads the counts of the given sessions in one pipelined read.
-func (s *Store) Figures(ctx context.Context, sessions ...Session) ([]Figures, error) {
+func (s *Store) Figures(ctx context.Context, sessions ...programme.Session) ([]Figures, error) {
 	read, err := s.readFigures(ctx, sessions)
 	out := make([]Figures, len(read))
 	for i, r := range read {
@@ -45,7 +47,7 @@ type versioned struct {
 	rev int64
 }
 
-func (s *Store) readFigures(ctx context.Context, sessions []Session) ([]versioned, error) {
+func (s *Store) readFigures(ctx context.Context, sessions []programme.Session) ([]versioned, error) {
 	type reply struct {
 		counts   *redis.MapStringStringCmd
 		declared *redis.StringCmd
@@ -75,8 +77,13 @@ func (s *Store) readFigures(ctx context.Context, sessions []Session) ([]versione
 	return out, nil
 }
 
+// Unseen is what is known of a session of which nothing was counted yet.
+func (s *Store) Unseen(session programme.Session) Figures {
+	return s.figures(session, counts{}, nil, s.now())
+}
+
 // figures makes of counts what is known at a moment: the automatic close is a matter of the clock, not of a write.
-func (s *Store) figures(session Session, c counts, declared *int, asOf time.Time) Figures {
+func (s *Store) figures(session programme.Session, c counts, declared *int, asOf time.Time) Figures {
 	now := asOf.UnixMilli()
 	f := Figures{Session: session, AsOf: asOf, Capability: s.planned(session), Declared: declared}
 	if c["measured"] > 0 {
@@ -158,7 +165,7 @@ func (f *Figures) totals(planned Capability, measured Total, c counts) {
 }
 
 // planned is the best that the sources of a session's rooms can tell.
-func (s *Store) planned(session Session) Capability {
+func (s *Store) planned(session programme.Session) Capability {
 	order := []Capability{Live, Joins, Totals, Declared}
 	best := len(order)
 	for _, room := range session.Rooms {
@@ -183,7 +190,7 @@ const (
 // Scrape reads the figures of the sessions that belong on /metrics now: from an hour before the planned start, or the
 // first event, until a day after the planned end or the last event, whichever is later.
 func (s *Store) Scrape(ctx context.Context) ([]Figures, error) {
-	sessions, err := s.Sessions(ctx)
+	sessions, err := s.programme.Sessions(ctx)
 	if err != nil || len(sessions) == 0 {
 		return nil, err
 	}
@@ -331,7 +338,7 @@ func (m *marks) parsePerson(person, text string) error {
 // Stayed says whether the person whom a source calls attendee has completed the session, as far as it has gone by now:
 // a stay of at least CompletedShare of its live time. known is false for a person who was not seen in it.
 func (s *Store) Stayed(ctx context.Context, id, source, attendee string) (completed, known bool, err error) {
-	session, err := s.Session(ctx, id)
+	session, err := s.programme.Session(ctx, id)
 	if err != nil {
 		return false, false, err
 	}
@@ -440,7 +447,7 @@ func (c *connectionMarks) parse(text string) error {
 
 // Rows returns one row per person, by first join; those of whom only a total is known come last.
 func (s *Store) Rows(ctx context.Context, id string) ([]Row, error) {
-	session, err := s.Session(ctx, id)
+	session, err := s.programme.Session(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -16,9 +16,9 @@ type ending struct {
 	Occurrences map[string]string `json:"occurrences"` // that were open → their room; nil: not decided yet
 }
 
-// End closes a session by hand, now: every occurrence that is open gets an end mark. ErrNotFound.
+// End closes a session by hand, now: every occurrence that is open gets an end mark. programme.ErrNotFound.
 func (s *Store) End(ctx context.Context, id string) error {
-	if _, err := s.Session(ctx, id); err != nil {
+	if _, err := s.programme.Session(ctx, id); err != nil {
 		return err
 	}
 	e := &ending{Session: id, At: s.now().UnixMilli()}
@@ -32,7 +32,7 @@ func (s *Store) End(ctx context.Context, id string) error {
 
 // decideEnd finds the occurrences that are open.
 func (s *Store) decideEnd(ctx context.Context, e *ending) error {
-	session, err := s.Session(ctx, e.Session)
+	session, err := s.programme.Session(ctx, e.Session)
 	if err != nil {
 		return err
 	}
@@ -73,9 +73,9 @@ type heads struct {
 	Heads   int    `json:"heads"`
 }
 
-// Declare keeps the head count a host typed; ErrNotFound.
+// Declare keeps the head count a host typed; programme.ErrNotFound.
 func (s *Store) Declare(ctx context.Context, id string, n int) error {
-	if _, err := s.Session(ctx, id); err != nil {
+	if _, err := s.programme.Session(ctx, id); err != nil {
 		return err
 	}
 	h := heads{id, n}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"jauge/programme"
 )
 
 // A status is of one moment. Counts are read in a millisecond, what needs every person's marks is not: it is computed behind
@@ -48,7 +50,7 @@ const (
 
 // Status tells what is known of sessions. That of a large one that goes on may be some time old, and so is any whose new one
 // does not come in time: all of it, as AsOf says. Once nobody is in, it is that of now.
-func (s *Store) Status(ctx context.Context, sessions ...Session) ([]Status, error) {
+func (s *Store) Status(ctx context.Context, sessions ...programme.Session) ([]Status, error) {
 	read, err := s.readFigures(ctx, sessions)
 	if err != nil {
 		return nil, err
@@ -66,8 +68,8 @@ func (s *Store) Status(ctx context.Context, sessions ...Session) ([]Status, erro
 
 // Live tells what is known of a session now: of a large one that goes on, and of one whose status does not come in time, the
 // counts alone.
-func (s *Store) Live(ctx context.Context, session Session) (Status, error) {
-	read, err := s.readFigures(ctx, []Session{session})
+func (s *Store) Live(ctx context.Context, session programme.Session) (Status, error) {
+	read, err := s.readFigures(ctx, []programme.Session{session})
 	if err != nil {
 		return Status{}, err
 	}

@@ -14,7 +14,7 @@ import (
 
 func status(t *testing.T, s *Store, id string) Status {
 	t.Helper()
-	session, err := s.Session(t.Context(), id)
+	session, err := s.programme.Session(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func keepLong(s *Store, id string) {
 func TestAStatusIsOfOneMoment(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		joins, leaves := make([]Event, dear), make([]Event, dear)
 		for i := range joins {
 			connection := fmt.Sprint("c", i)
@@ -54,7 +54,7 @@ func TestAStatusIsOfOneMoment(t *testing.T) {
 		if diff := cmp.Diff(first, status(t, s, "talk")); diff != "" || !first.AsOf.Equal(planned.Add(5*time.Second)) {
 			t.Errorf("ages are mixed, as of %s:\n%s", first.AsOf, diff)
 		}
-		session, _ := s.Session(t.Context(), "talk")
+		session, _ := s.programme.Session(t.Context(), "talk")
 		live, err := s.Live(t.Context(), session)
 		if err != nil || *live.Present != dear+1 || live.Summary != nil || !live.AsOf.Equal(planned.Add(8*time.Second)) {
 			t.Errorf("live: %d present, %v, as of %s (%v)", *live.Present, live.Summary, live.AsOf, err)
@@ -74,7 +74,7 @@ func TestAStatusIsOfOneMoment(t *testing.T) {
 func TestAStatusIsComputedOnce(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Left, "", "c1", time.Hour), c.event(Ended, "", "", time.Hour))
 		c.set(planned.Add(2 * time.Hour))
 		want := status(t, s, "talk")
@@ -103,8 +103,8 @@ func TestAStatusIsComputedOnce(t *testing.T) {
 func TestNobodyWaitsLongForAStatus(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
-		session, err := s.Session(t.Context(), "talk")
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
+		session, err := s.programme.Session(t.Context(), "talk")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestShortSessionsContradictNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rdb, prefix := redistest.Embedded()
-			s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+			s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 			record(t, s, "live", c.event(Started, "", "", 0), c.event(Joined, "ann", "c1", 0), c.event(Left, "", "c1", tt.stay), c.event(Ended, "", "", tt.open))
 			c.set(planned.Add(2 * time.Hour))
 			got := status(t, s, "talk").Summary

@@ -9,13 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 // Whether a person stayed is what their row says, read without anybody else's marks.
 func TestStayed(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{Source: "src", ID: "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", programme.Room{Source: "src", ID: "room"}))
 		minutes := func(n int) time.Duration { return time.Duration(n) * time.Minute }
 		bound := c.event(Bound, "", "phone", minutes(1))
 		bound.Peer = "sip"

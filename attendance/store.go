@@ -3,21 +3,14 @@ package attendance
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"jauge/internal/journal"
-)
-
-// Errors of the store. Anything else is the store's own trouble (Redis is away).
-var (
-	ErrNotFound = errors.New("no such session")
-	ErrExists   = errors.New("a session with this id exists")
+	"jauge/programme"
 )
 
 // Options are what a Store is built with.
@@ -34,6 +27,7 @@ type Options struct {
 // work on the same Redis.
 type Store struct {
 	rdb          redis.UniversalClient
+	programme    *programme.Catalogue
 	keys         keys
 	seal         sealer
 	now          func() time.Time
@@ -41,13 +35,9 @@ type Store struct {
 	journal      *journal.Journal
 	observe      func(source, kind, result string)
 
-	reload    sync.Mutex // held while the catalogue is read anew
-	catalogue atomic.Pointer[catalogue]
-	news      map[string]news // guarded by reload
-	statuses  statuses
-	patience  time.Duration
+	statuses statuses
+	patience time.Duration
 
-	claimed claimed
 	// Where the journal is what survives a restart, what is put aside is in it before it can be claimed: what is aside is
 	// read while none is on its way.
 	deciding sync.RWMutex
@@ -56,8 +46,8 @@ type Store struct {
 	observeDropped func(source string, n int)
 }
 
-// New returns a Store on rdb, which the caller closes after the last call.
-func New(rdb redis.UniversalClient, o Options) *Store {
+// New returns a Store on rdb, which the caller closes after the last call, of the sessions of a programme.
+func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *Store {
 	if o.Prefix == "" {
 		o.Prefix = "jauge:"
 	}
@@ -65,14 +55,13 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{
-		rdb: rdb, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
+		rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
 		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, observeDropped: func(string, int) {},
-		statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second), news: map[string]news{},
+		statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second),
 		asideBounds: asideBounds{asidePerSource, asidePerRoom, asideRooms},
 	}
 	journal.Handle(o.Journal, entryEvents, s.applyKept)
 	journal.Handle(o.Journal, entryClaimed, func(ctx context.Context, events []sealed) error { return s.applyClaimed(ctx, events, true) })
-	journal.Handle(o.Journal, entrySession, s.replayed)
 	journal.Handle(o.Journal, entryHeads, s.declare)
 	journal.Handle(o.Journal, entryEnd, func(ctx context.Context, e ending) error { return s.end(ctx, &e) })
 	journal.Handle(o.Journal, entryBeat, s.hear)
@@ -83,7 +72,6 @@ func New(rdb redis.UniversalClient, o Options) *Store {
 const (
 	entryEvents  = "attendance.events"
 	entryClaimed = "attendance.claimed" // events that were aside, with their sessions
-	entrySession = "attendance.session"
 	entryHeads   = "attendance.heads"
 	entryEnd     = "attendance.end"
 	entryBeat    = "attendance.beat"

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"jauge/internal/problem"
 	"jauge/internal/redistest"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 // clock is a time that a test moves.
@@ -37,17 +37,34 @@ func (c *clock) set(t time.Time) {
 
 var planned = time.UnixMilli(plannedStart).UTC()
 
-func hourLong(id string, rooms ...Room) Session {
-	return Session{ID: id, Title: text.Text{"fr": id}, StartsAt: planned, EndsAt: planned.Add(time.Hour), Rooms: rooms}
+// in is a room of a source.
+func in(source, id string) programme.Room { return programme.Room{Source: source, ID: id} }
+
+func hourLong(id string, rooms ...programme.Room) programme.Session {
+	return programme.Session{ID: id, Title: text.Text{"fr": id}, StartsAt: planned, EndsAt: planned.Add(time.Hour), Rooms: rooms}
 }
 
-func newStore(t *testing.T, rdb redis.UniversalClient, prefix string, sessions ...Session) (*Store, *clock) {
+// opened gives a store and its programme.
+func opened(rdb redis.UniversalClient, o Options) *Store {
+	return New(rdb, programme.New(rdb, programme.Options{Prefix: o.Prefix, Journal: o.Journal}), o)
+}
+
+// define defines a session and counts what was aside of it.
+func define(ctx context.Context, s *Store, session programme.Session) error {
+	if err := s.programme.Put(ctx, session); err != nil {
+		return err
+	}
+	_, err := s.Reclaim(ctx)
+	return err
+}
+
+func newStore(t *testing.T, rdb redis.UniversalClient, prefix string, sessions ...programme.Session) (*Store, *clock) {
 	t.Helper()
 	c := &clock{at: planned}
-	s := New(rdb, Options{
+	s := opened(rdb, Options{
 		Prefix: prefix, Key: []byte(strings.Repeat("k", 32)), Now: c.now, Capabilities: map[string]Capability{"totals": Totals}, Patience: redistest.Patience,
 	})
-	if err := s.Configure(t.Context(), sessions); err != nil {
+	if err := s.programme.Configure(t.Context(), sessions); err != nil {
 		t.Fatal(err)
 	}
 	return s, c
@@ -68,7 +85,7 @@ func record(t *testing.T, s *Store, source string, events ...Event) []Result {
 
 func figures(t *testing.T, s *Store, id string) Figures {
 	t.Helper()
-	session, err := s.Session(t.Context(), id)
+	session, err := s.programme.Session(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +104,7 @@ func summary(t *testing.T, s *Store, id string) Summary {
 func TestRecordCountsAndIsIdempotent(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		c.set(planned.Add(10 * time.Minute))
 		join := c.event(Joined, "ann", "c1", 0)
 		host := c.event(Joined, "host", "c9", 0)
@@ -109,7 +126,7 @@ func TestRecordCountsAndIsIdempotent(t *testing.T) {
 func TestSilentSessionClosesItself(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 0), c.event(Left, "", "c2", 30*time.Minute))
 		closeAt := planned.Add(time.Hour + CloseAfter)
 		c.set(closeAt.Add(-time.Second))
@@ -135,7 +152,7 @@ func TestSilentSessionClosesItself(t *testing.T) {
 func TestRestartKilledRoomIsSuperseded(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		c.set(planned.Add(20 * time.Minute))
 		second := c.event(Joined, "ann", "c3", 10*time.Minute)
 		second.Occurrence = "two"
@@ -159,7 +176,7 @@ func TestUnclaimedRoomIsCountedOnceASessionClaimsIt(t *testing.T) {
 		if aside := asideEvents(t, s); len(aside) != 2 || aside[0].Room != "room" {
 			t.Fatal(aside)
 		}
-		if err := s.Create(t.Context(), hourLong("talk", Room{"live", "room"})); err != nil {
+		if err := define(t.Context(), s, hourLong("talk", in("live", "room"))); err != nil {
 			t.Fatal(err)
 		}
 		if f := figures(t, s, "talk"); *f.Present != 2 {
@@ -168,18 +185,15 @@ func TestUnclaimedRoomIsCountedOnceASessionClaimsIt(t *testing.T) {
 		if n := asideCount(t, s); n != 0 {
 			t.Errorf("%d events are still aside", n)
 		}
-		if err := s.Create(t.Context(), hourLong("talk")); !errors.Is(err, ErrExists) {
-			t.Errorf("created twice: %v", err)
-		}
 	})
 }
 
 func TestSameRoomGoesToTheSessionOfTheDay(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		next := hourLong("next", Room{"live", "room"})
+		next := hourLong("next", in("live", "room"))
 		next.StartsAt, next.EndsAt = planned.Add(24*time.Hour), planned.Add(25*time.Hour)
-		s, c := newStore(t, rdb, prefix, next, hourLong("first", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, next, hourLong("first", in("live", "room")))
 		late := c.event(Joined, "cid", "c3", 23*time.Hour+30*time.Minute) // the doors of next are open
 		late.Occurrence = "two"
 		record(t, s, "live", c.event(Joined, "ann", "c1", -2*time.Hour), c.event(Joined, "bob", "c2", 0), late)
@@ -192,7 +206,7 @@ func TestSameRoomGoesToTheSessionOfTheDay(t *testing.T) {
 func TestEndByHand(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}), hourLong("empty"))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")), hourLong("empty"))
 		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
 		c.set(planned.Add(12 * time.Minute))
 		for _, id := range []string{"talk", "empty"} {
@@ -208,7 +222,7 @@ func TestEndByHand(t *testing.T) {
 		if f := figures(t, s, "talk"); *f.Present != 0 || f.Watch != 12*time.Minute {
 			t.Errorf("present %d, watch %s", *f.Present, f.Watch)
 		}
-		if err := s.End(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+		if err := s.End(t.Context(), "nobody"); !errors.Is(err, programme.ErrNotFound) {
 			t.Errorf("unknown session: %v", err)
 		}
 	})
@@ -217,7 +231,7 @@ func TestEndByHand(t *testing.T) {
 func TestDeclaredAndReportedFigures(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"totals", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("totals", "room")))
 		if f := figures(t, s, "talk"); f.Declared != nil || f.Present != nil || f.Registered != nil || f.NoShowRate != nil {
 			t.Errorf("what is not known must be nil: %+v", f)
 		}
@@ -242,7 +256,7 @@ func TestVerifyFindsDriftAndRepairMendsIt(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		ctx := t.Context()
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		phone := c.event(Joined, "", "c2", time.Minute)
 		bind := c.event(Bound, "", "c2", time.Minute)
 		bind.Peer = "c1"
@@ -275,41 +289,10 @@ func TestVerifyFindsDriftAndRepairMendsIt(t *testing.T) {
 	})
 }
 
-func TestTheFileWinsOnlyWhenItChanged(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		ctx := t.Context()
-		file := hourLong("talk", Room{"live", "room"})
-		s, _ := newStore(t, rdb, prefix, file)
-		changed := file
-		changed.Invited = 50
-		if err := s.Put(ctx, changed); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Configure(ctx, []Session{file}); err != nil { // a restart
-			t.Fatal(err)
-		}
-		if got, _ := s.Session(ctx, "talk"); got.Invited != 50 {
-			t.Error("a restart took back what the API changed")
-		}
-		file.Invited = 70
-		if err := s.Configure(ctx, []Session{file}); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := s.Session(ctx, "talk"); got.Invited != 70 {
-			t.Error("a changed file was not taken")
-		}
-		var ps problem.Problems
-		if err := s.Put(ctx, Session{ID: "Bad Id"}); !errors.As(err, &ps) || len(ps) != 4 {
-			t.Errorf("problems: %v", err)
-		}
-	})
-}
-
 func TestCurveSamplesEveryStep(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 90*time.Second), c.event(Ended, "", "", 5*time.Minute))
 		c.set(planned.Add(time.Hour))
 		got, err := s.Curve(t.Context(), status(t, s, "talk").Figures, 2*time.Minute)
@@ -326,7 +309,7 @@ func TestCurveSamplesEveryStep(t *testing.T) {
 func TestScrapeShowsASessionInItsWindow(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		seen := func() bool {
 			all, err := s.Scrape(t.Context())
 			if err != nil {
@@ -354,7 +337,7 @@ func TestScrapeShowsASessionInItsWindow(t *testing.T) {
 func TestCancelledRecordCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s, c := newStore(t, rdb, prefix, hourLong("talk", Room{"live", "room"}))
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := s.Record(ctx, "live", []Event{c.event(Joined, "ann", "c1", 0)}); err == nil {
@@ -364,28 +347,4 @@ func TestCancelledRecordCanBeRepeated(t *testing.T) {
 			t.Error("not counted")
 		}
 	})
-}
-
-// A Redis that is away takes nothing from what is known of the sessions: pages and surveys go on.
-func TestSessionsAreKnownWhileRedisIsAway(t *testing.T) {
-	t.Parallel()
-	server, err := redistest.StartServer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rdb := server.Client()
-	t.Cleanup(func() { _ = rdb.Close() })
-	s, _ := newStore(t, rdb, "", hourLong("talk", Room{"live", "room"}))
-	server.Stop()
-	s.catalogue.Load().readAt = time.Now().Add(-time.Hour)
-	if _, err := s.Session(t.Context(), "talk"); err != nil {
-		t.Errorf("after it was known: %v", err)
-	}
-	fresh := New(rdb, Options{Key: s.seal.key})
-	if err := fresh.Configure(t.Context(), []Session{hourLong("talk")}); err == nil {
-		t.Error("a Redis that is away took the sessions")
-	}
-	if _, err := fresh.Session(t.Context(), "talk"); err != nil {
-		t.Errorf("of the file: %v", err)
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
+
+	"jauge/programme"
 )
 
 // Drift is one count that is not what the marks say.
@@ -30,7 +32,7 @@ const attempts = 20
 // Verify recomputes every count of a session from its marks and lists those that differ; none is the promise. A session
 // that changes meanwhile is read again.
 func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
-	session, err := s.Session(ctx, id)
+	session, err := s.programme.Session(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func (s *Store) readCounts(ctx context.Context, id string) (counts, error) {
 }
 
 // compare sets the stored counts beside those that the marks give.
-func compare(m *marks, session Session, stored counts, rawCurve map[string]string) ([]Drift, error) {
+func compare(m *marks, session programme.Session, stored counts, rawCurve map[string]string) ([]Drift, error) {
 	computed, t := m.counts(session.EndsAt.UnixMilli())
 	have := maps.Clone(stored)
 	have["watch"] += stored["present"]*(t.until-stored["base"]) - stored["open_moment"]

@@ -14,11 +14,12 @@ import (
 	"jauge/feedback"
 	"jauge/internal/problem"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 // listSessions handles GET /api/v1/sessions, by planned start.
 func (s *server) listSessions(c *gin.Context) error {
-	sessions, err := s.Attendance.Sessions(c.Request.Context())
+	sessions, err := s.Programme.Sessions(c.Request.Context())
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func (s *server) listSessions(c *gin.Context) error {
 	return respond(c, http.StatusOK, objects)
 }
 
-func (s *server) objects(ctx context.Context, sessions []attendance.Session) ([]sessionObject, error) {
+func (s *server) objects(ctx context.Context, sessions []programme.Session) ([]sessionObject, error) {
 	all, err := s.statuses(ctx, sessions...)
 	if err != nil {
 		return nil, err
@@ -56,11 +57,11 @@ func (s *server) respondSession(c *gin.Context, code int, id string) error {
 
 // createSession handles POST /api/v1/sessions.
 func (s *server) createSession(c *gin.Context) error {
-	var session attendance.Session
+	var session programme.Session
 	if err := decodeJSON(c, &session); err != nil {
 		return err
 	}
-	if err := s.define(c.Request.Context(), session, s.Attendance.Create); err != nil {
+	if err := s.define(c.Request.Context(), session, s.Programme.Create); err != nil {
 		return err
 	}
 	c.Header("Location", s.link("api/v1/sessions", session.ID))
@@ -73,22 +74,22 @@ func (s *server) createSession(c *gin.Context) error {
 
 // putSession handles PUT /api/v1/sessions/{id}; the body's id may be left out and must not differ.
 func (s *server) putSession(c *gin.Context) error {
-	session := attendance.Session{ID: c.Param("id")}
+	session := programme.Session{ID: c.Param("id")}
 	if err := decodeJSON(c, &session); err != nil {
 		return err
 	}
 	if session.ID != c.Param("id") {
 		return problem.Problems{{Path: "id", Message: "differs from the id in the address"}}
 	}
-	if err := s.define(c.Request.Context(), session, s.Attendance.Put); err != nil {
+	if err := s.define(c.Request.Context(), session, s.Programme.Put); err != nil {
 		return err
 	}
 	return s.respondSession(c, http.StatusOK, session.ID)
 }
 
-// define checks what a definition refers to, which the store cannot know, and lets the store check the rest. Answers that
-// were put aside may fit now; if the store is in the way, they are tried again later (see Reclaim).
-func (s *server) define(ctx context.Context, session attendance.Session, write func(context.Context, attendance.Session) error) error {
+// define checks what a definition refers to, which the store cannot know, and lets the catalogue check the rest. What was
+// put aside may fit now.
+func (s *server) define(ctx context.Context, session programme.Session, write func(context.Context, programme.Session) error) error {
 	problems := s.references(session)
 	if len(problems) > 0 {
 		return append(session.Validate(), problems...)
@@ -96,14 +97,27 @@ func (s *server) define(ctx context.Context, session attendance.Session, write f
 	if err := write(ctx, session); err != nil {
 		return err
 	}
-	if _, err := s.Feedback.Reclaim(ctx, s.programme); err != nil {
-		s.Log.WarnContext(ctx, "answers put aside", "error", err)
-	}
+	s.reclaim(ctx)
 	return nil
 }
 
+// reclaimWithin is how long whoever defines a session waits for the events that were put aside to be counted.
+const reclaimWithin = 10 * time.Second
+
+// reclaim counts what was put aside for a session that is defined now. What cannot be is when all of it is tried again.
+func (s *server) reclaim(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, reclaimWithin)
+	defer cancel()
+	if _, err := s.Attendance.Reclaim(limited); s.Away(err) {
+		return
+	}
+	if _, err := s.Feedback.Reclaim(ctx, s.rooms); err != nil {
+		s.Log.WarnContext(ctx, "answers put aside", "error", err)
+	}
+}
+
 // references lists the names in a definition that nothing configured answers to.
-func (s *server) references(session attendance.Session) problem.Problems {
+func (s *server) references(session programme.Session) problem.Problems {
 	var problems problem.Problems
 	unknown := func(path string) { problems = append(problems, problem.Problem{Path: path, Message: "not configured"}) }
 	if _, ok := s.series(session.Series); session.Series != "" && !ok {
@@ -162,7 +176,7 @@ type rowObject struct {
 }
 
 func (s *server) rows(c *gin.Context) ([]rowObject, error) {
-	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
+	session, err := s.Programme.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +207,7 @@ func (s *server) getAttendance(c *gin.Context) error {
 
 // getCurve handles GET /api/v1/sessions/{id}/curve?step=: a Go duration or whole seconds, at least 1 s.
 func (s *server) getCurve(c *gin.Context) error {
-	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
+	session, err := s.Programme.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -307,10 +321,10 @@ type seriesObject struct {
 	Sessions []sessionObject `json:"sessions"`
 }
 
-func (s *server) series(id string) (attendance.Series, bool) {
-	i := slices.IndexFunc(s.Series, func(series attendance.Series) bool { return series.ID == id })
+func (s *server) series(id string) (programme.Series, bool) {
+	i := slices.IndexFunc(s.Series, func(series programme.Series) bool { return series.ID == id })
 	if i < 0 {
-		return attendance.Series{}, false
+		return programme.Series{}, false
 	}
 	return s.Series[i], true
 }
@@ -318,12 +332,12 @@ func (s *server) series(id string) (attendance.Series, bool) {
 var errSeries = notFound("There is no series with this id.")
 
 // sessionsOf lists the sessions of a series.
-func (s *server) sessionsOf(ctx context.Context, series string) ([]attendance.Session, error) {
-	sessions, err := s.Attendance.Sessions(ctx)
+func (s *server) sessionsOf(ctx context.Context, series string) ([]programme.Session, error) {
+	sessions, err := s.Programme.Sessions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(sessions, func(session attendance.Session) bool { return session.Series != series }), nil
+	return slices.DeleteFunc(sessions, func(session programme.Session) bool { return session.Series != series }), nil
 }
 
 // getSeries handles GET /api/v1/series/{id}.

@@ -129,7 +129,7 @@ func TestSession(t *testing.T) {
 		series, peakAt := "cycle", start.Add(11*time.Minute)
 		watch := (10 + 11*30 - 66) * 60.0 // the first stays 10 minutes, the others from minute 1 to 11 until now, minute 30
 		want := sessionObject{
-			ID: "metier", Series: &series, Title: programme()[0].Title, State: attendance.InSession,
+			ID: "metier", Series: &series, Title: planned()[0].Title, State: attendance.InSession,
 			StartsAt: start, EndsAt: start.Add(time.Hour), StartedAt: &start,
 			Attendance: attendanceObject{
 				Capability: attendance.Live, Present: ptr(11), Connections: ptr(11), Peak: ptr(11), PeakAt: &peakAt, Unique: ptr(12),

@@ -493,7 +493,7 @@ func TestAssets(t *testing.T) {
 func TestDeps(t *testing.T) {
 	t.Parallel()
 	_, err := New(Deps{Sources: nil})
-	for _, name := range []string{"Attendance", "Feedback", "Metrics", "PublicURL", "OrganiserToken", "Key", "MinimumGroup", "Log", "Now", "Ready", "Away", "Context"} {
+	for _, name := range []string{"Programme", "Attendance", "Feedback", "Metrics", "PublicURL", "OrganiserToken", "Key", "MinimumGroup", "Log", "Now", "Ready", "Away", "Context"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

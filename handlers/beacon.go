@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/attendance"
+	"jauge/programme"
 )
 
 // A beacon says that somebody is there, for platforms that send no joins: the script of a page that embeds the room, or
@@ -49,7 +50,7 @@ func (s *server) beacon(c *gin.Context) error {
 	}
 	open, err := s.hear(c.Request.Context(), c.Param("session"), b)
 	switch {
-	case errors.Is(err, attendance.ErrNotFound):
+	case errors.Is(err, programme.ErrNotFound):
 		return err
 	case errors.Is(err, attendance.ErrOver):
 		return &failure{status: http.StatusConflict, code: "over", detail: "The session is over."}
@@ -135,9 +136,9 @@ func (s *server) herePage(c *gin.Context) error {
 }
 
 // visited finds the session in the path. Whoever followed a wrong link reads a page that says so.
-func (s *server) visited(c *gin.Context) (attendance.Session, error) {
-	session, err := s.Attendance.Session(c.Request.Context(), c.Param("session"))
-	if errors.Is(err, attendance.ErrNotFound) {
+func (s *server) visited(c *gin.Context) (programme.Session, error) {
+	session, err := s.Programme.Session(c.Request.Context(), c.Param("session"))
+	if errors.Is(err, programme.ErrNotFound) {
 		return session, &failure{status: http.StatusNotFound, code: "no_session", detail: "There is no session with this id."}
 	}
 	return session, err
@@ -145,7 +146,7 @@ func (s *server) visited(c *gin.Context) (attendance.Session, error) {
 
 // isOver says whether the session has taken place and nobody can come any more. When the store is away nobody knows, and
 // people are let in: the journal keeps them.
-func (s *server) isOver(c *gin.Context, session attendance.Session) bool {
+func (s *server) isOver(c *gin.Context, session programme.Session) bool {
 	figures, err := s.Attendance.Figures(c.Request.Context(), session)
 	return err == nil && figures[0].State == attendance.Over && !figures[0].StartedAt.IsZero()
 }

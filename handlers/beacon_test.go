@@ -43,7 +43,7 @@ func (s *site) figures() attendanceObject {
 func TestBeacon(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *site) {
-		from := programme()[1].StartsAt
+		from := planned()[1].StartsAt
 		s.at(from)
 		if a := s.figures(); a.Capability != attendance.Totals || a.Present != nil {
 			t.Fatalf("before: %+v", a)
@@ -257,7 +257,7 @@ func TestBeaconScript(t *testing.T) {
 func TestCheckInPage(t *testing.T) {
 	t.Parallel()
 	s := one(t)
-	s.at(programme()[1].StartsAt)
+	s.at(planned()[1].StartsAt)
 	w := s.do(call{path: "/here/eleves"})
 	if !strings.Contains(w.Header().Get("Content-Security-Policy"), "script-src 'self'") || !strings.Contains(w.Header().Get("Content-Security-Policy"), "connect-src 'self'") {
 		t.Errorf("the script may not run: %v", w.Header())
@@ -273,8 +273,8 @@ func TestCheckInPage(t *testing.T) {
 	golden(t, "error-session.html", w)
 
 	s.beacon(tab(1), "join", 204)
-	s.event("slow", attendance.Event{Kind: attendance.Ended, Room: "class", At: programme()[1].EndsAt})
-	s.at(programme()[1].EndsAt.Add(time.Minute))
+	s.event("slow", attendance.Event{Kind: attendance.Ended, Room: "class", At: planned()[1].EndsAt})
+	s.at(planned()[1].EndsAt.Add(time.Minute))
 	golden(t, "here-over.html", s.do(call{path: "/here/eleves"}))
 }
 
@@ -284,7 +284,7 @@ var hereKey = regexp.MustCompile(`name="id" value="([A-Z2-7]{26})"`)
 func TestCheckInWithoutScript(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *site) {
-		from := programme()[1].StartsAt
+		from := planned()[1].StartsAt
 		s.at(from)
 		press := func(id string) (code int, leads string) {
 			w := s.do(call{method: http.MethodPost, path: "/here/eleves?lang=en", form: url.Values{"id": {id}}})
@@ -352,7 +352,7 @@ func TestBeaconLeaksNothing(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s := newSite(t, rdb, prefix)
-		s.at(programme()[1].StartsAt)
+		s.at(planned()[1].StartsAt)
 		for _, said := range []struct {
 			kind string
 			tab  int

@@ -8,20 +8,21 @@ import (
 	"jauge/attendance"
 	"jauge/internal/redistest"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 // BenchmarkProgramme opens the organiser's first page with many sessions, people in a tenth of them, and many events aside.
 func BenchmarkProgramme(b *testing.B) {
 	rdb, prefix := redistest.Redis()
 	s := newSite(b, rdb, prefix)
-	sessions := programme()
+	sessions := planned()
 	for i := range 1000 {
-		sessions = append(sessions, attendance.Session{
+		sessions = append(sessions, programme.Session{
 			ID: fmt.Sprint("s", i), Title: text.Text{"fr": fmt.Sprint("Rencontre ", i)}, StartsAt: start, EndsAt: start.Add(time.Hour),
-			Survey: "vocation", Rooms: []attendance.Room{{Source: "standard", ID: fmt.Sprint("room ", i)}},
+			Survey: "vocation", Rooms: []programme.Room{{Source: "standard", ID: fmt.Sprint("room ", i)}},
 		})
 	}
-	if err := s.deps.Attendance.Configure(b.Context(), sessions); err != nil {
+	if err := s.deps.Programme.Configure(b.Context(), sessions); err != nil {
 		b.Fatal(err)
 	}
 	record := func(room string, from, to int) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jauge/attendance"
+	"jauge/programme"
 )
 
 func TestNiceTop(t *testing.T) {
@@ -34,7 +35,7 @@ func TestDrawCurve(t *testing.T) {
 	t.Parallel()
 	fr, _ := languages(t)
 	peak, peakAt := 3, start.Add(time.Minute)
-	f := attendance.Figures{Session: attendance.Session{StartsAt: start}, Peak: &peak, PeakAt: &peakAt, EndedAt: start.Add(4 * time.Minute)}
+	f := attendance.Figures{Session: programme.Session{StartsAt: start}, Peak: &peak, PeakAt: &peakAt, EndedAt: start.Add(4 * time.Minute)}
 	points := []attendance.Point{{At: start.Add(-time.Minute).UTC(), Present: 1}, {At: peakAt, Present: 3}, {At: start.Add(4 * time.Minute), Present: 0}}
 	c, err := drawCurve(fr, f, points)
 	if err != nil {
@@ -67,7 +68,7 @@ func TestCurveOfAnyLength(t *testing.T) {
 		for at := time.Duration(0); at <= span; at += niceStep(span, 300) {
 			points = append(points, attendance.Point{At: start.Add(at), Present: int(at.Minutes()) % 7})
 		}
-		c, err := drawCurve(fr, attendance.Figures{Session: attendance.Session{StartsAt: start}}, points)
+		c, err := drawCurve(fr, attendance.Figures{Session: programme.Session{StartsAt: start}}, points)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/internal/problem"
+	"jauge/programme"
 )
 
 // failure is what a handler returns when it cannot do what was asked: a stable code, a sentence that may leave the
@@ -52,9 +52,9 @@ func (s *server) asFailure(err error) *failure {
 	switch {
 	case errors.As(err, &f):
 		return f
-	case errors.Is(err, attendance.ErrNotFound):
+	case errors.Is(err, programme.ErrNotFound):
 		return notFound("There is no session with this id.")
-	case errors.Is(err, attendance.ErrExists):
+	case errors.Is(err, programme.ErrExists):
 		return &failure{status: http.StatusConflict, code: "conflict", detail: "A session with this id exists; change it with PUT."}
 	case errors.Is(err, feedback.ErrNotFound):
 		return &failure{status: http.StatusNotFound, code: "no_answer", detail: "There is no answer with this receipt."}

@@ -19,13 +19,13 @@ import (
 	"github.com/gin-gonic/gin"
 	"rsc.io/qr"
 
-	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/programme"
 )
 
 // asked is what a request about a survey is about.
 type asked struct {
-	session attendance.Session
+	session programme.Session
 	whole   *feedback.Survey // with all its waves
 	survey  *feedback.Survey // what is asked now: see in
 	wave    string
@@ -35,8 +35,8 @@ type asked struct {
 // asked finds the session in the path and its survey. Whoever followed a wrong link reads a page that says so.
 func (s *server) asked(c *gin.Context) (asked, error) {
 	none := &failure{status: http.StatusNotFound, code: "no_survey", detail: "There is no survey for this session."}
-	session, err := s.Attendance.Session(c.Request.Context(), c.Param("session"))
-	if errors.Is(err, attendance.ErrNotFound) {
+	session, err := s.Programme.Session(c.Request.Context(), c.Param("session"))
+	if errors.Is(err, programme.ErrNotFound) {
 		return asked{}, none
 	}
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *server) asked(c *gin.Context) (asked, error) {
 
 // promised is what holds for a session's answers: what was promised to those who gave some, or more. With the store away,
 // the configuration has to do: what was promised is kept when the answer comes to the store.
-func (s *server) promised(ctx context.Context, session attendance.Session, survey *feedback.Survey) feedback.Promise {
+func (s *server) promised(ctx context.Context, session programme.Session, survey *feedback.Survey) feedback.Promise {
 	promise := feedback.Promise{Linked: survey.Linked(), MinimumGroup: s.MinimumGroup, Minors: session.Minors}
 	if before, given, err := s.Feedback.Promise(ctx, session.ID); err == nil && given {
 		promise = promise.Tighten(before)

@@ -389,7 +389,7 @@ func TestKiosk(t *testing.T) {
 func TestPersonalLinkSaysWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	v := surveyView{}
-	f := form{asked: asked{session: programme()[0], survey: vocation()}, said: url.Values{"invite": {"x"}}}
+	f := form{asked: asked{session: planned()[0], survey: vocation()}, said: url.Values{"invite": {"x"}}}
 	s := one(t)
 	srv := &server{Deps: s.deps}
 	srv.explain(contextOf("/feedback/metier"), f, &v)

@@ -16,6 +16,7 @@ import (
 	"jauge/feedback"
 	"jauge/internal/redistest"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // form is a form tool that has everything a dialect may have: a secret path in place of a signature, a handshake before
@@ -224,10 +225,10 @@ func TestTypeform(t *testing.T) {
 		s := newSite(t, rdb, prefix, func(d *Deps) {
 			d.Sources["typeform"] = platforms.Source{Name: "typeform", Platform: "typeform", Secrets: []string{"typeform-secret"}}
 		})
-		session := programme()[0]
-		session.Rooms = append(session.Rooms, attendance.Room{Source: "typeform", ID: "f1"})
+		session := planned()[0]
+		session.Rooms = append(session.Rooms, programme.Room{Source: "typeform", ID: "f1"})
 		session.Questions = map[string]string{"envie": "before", "maintenant": "now", "aime": "liked", "connu": "known", "nom": ""}
-		if err := s.deps.Attendance.Put(t.Context(), session); err != nil {
+		if err := s.deps.Programme.Put(t.Context(), session); err != nil {
 			t.Fatal(err)
 		}
 		body := `{"event_id":"E1","event_type":"form_response","form_response":{"form_id":"f1","token":"t1","submitted_at":"2020-04-30T16:20:00Z",` +

@@ -24,6 +24,7 @@ import (
 	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // Gin's mode belongs to the process; it is set once, before any handler exists, so that nothing is printed behind the log.
@@ -58,10 +59,11 @@ type Voided interface {
 
 // Deps is what the handlers work with. Everything is required unless it says otherwise.
 type Deps struct {
+	Programme  *programme.Catalogue
 	Attendance *attendance.Store
 	Feedback   *feedback.Store
 	Surveys    map[string]*feedback.Survey // by id
-	Series     []attendance.Series         // optional
+	Series     []programme.Series          // optional
 	Sources    map[string]platforms.Source // by name; who may post to /webhooks/{name}
 
 	Voided Voided // who has logged out
@@ -90,7 +92,7 @@ type Deps struct {
 func (d Deps) Validate() error {
 	var missing []string
 	for name, absent := range map[string]bool{
-		"Attendance": d.Attendance == nil, "Feedback": d.Feedback == nil, "Metrics": d.Metrics == nil, "Voided": d.Voided == nil,
+		"Programme": d.Programme == nil, "Attendance": d.Attendance == nil, "Feedback": d.Feedback == nil, "Metrics": d.Metrics == nil, "Voided": d.Voided == nil,
 		"PublicURL": d.PublicURL == nil, "OrganiserToken": d.OrganiserToken == "", "Key (≥ 32 bytes)": len(d.Key) < 32,
 		"MinimumGroup (≥ 1)": d.MinimumGroup < 1, "Log": d.Log == nil, "Now": d.Now == nil, "Ready": d.Ready == nil, "Away": d.Away == nil,
 		"Context": d.Context == nil,
@@ -121,7 +123,7 @@ type server struct {
 	hub          *hub
 	known        lastViews
 	limiter      *limiter
-	programme    feedback.Programme
+	rooms        feedback.Programme // what people answer in each
 	refusals     refusals
 }
 
@@ -142,7 +144,7 @@ func New(d Deps) (http.Handler, error) {
 		return nil, err
 	}
 	s := &server{Deps: d, langs: langs, pages: pages, readers: map[string]reader{}, assetVersion: assetVersion(), limiter: newLimiter()}
-	s.programme = Programme(d.Attendance, d.Surveys, d.MinimumGroup)
+	s.rooms = Programme(d.Programme, d.Surveys, d.MinimumGroup)
 	s.refusals.logged = map[[2]string]logged{}
 	s.known.views = map[string]knownView{}
 	s.hub = newHub(d.Context, s.snapshot)

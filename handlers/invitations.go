@@ -27,7 +27,7 @@ func (s *server) createInvitations(c *gin.Context) error {
 	if err := decodeJSON(c, &body); err != nil {
 		return err
 	}
-	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
+	session, err := s.Programme.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ import (
 	"jauge/internal/redistest"
 	"jauge/internal/text"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // executed holds the pages that some test was answered with, by the class of their body.
@@ -95,14 +96,16 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	public, _ := url.Parse("http://jauge.example")
+	sessions := programme.New(rdb, programme.Options{Prefix: prefix})
 	s.deps = Deps{
-		Attendance: attendance.New(rdb, attendance.Options{
+		Programme: sessions,
+		Attendance: attendance.New(rdb, sessions, attendance.Options{
 			Prefix: prefix, Key: key, Now: clock, Capabilities: map[string]attendance.Capability{"slow": attendance.Totals},
 			Patience: redistest.Patience,
 		}),
 		Feedback: answers,
 		Surveys:  map[string]*feedback.Survey{"vocation": vocation()},
-		Series:   []attendance.Series{{ID: "cycle", Title: text.Text{"fr": "Conversations", "en": "Conversations"}}},
+		Series:   []programme.Series{{ID: "cycle", Title: text.Text{"fr": "Conversations", "en": "Conversations"}}},
 		Sources: map[string]platforms.Source{
 			"zoom":     {Name: "zoom", Platform: "zoom", Secrets: []string{zoomSecret}},
 			"standard": {Name: "standard", Platform: "standard", Secrets: []string{standardSecret}},
@@ -122,7 +125,7 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 	if s.handler, err = New(s.deps); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.deps.Attendance.Configure(t.Context(), programme()); err != nil {
+	if err := s.deps.Programme.Configure(t.Context(), planned()); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -147,22 +150,22 @@ func one(t *testing.T, change ...func(*Deps)) *site {
 	return newSite(t, rdb, prefix, change...)
 }
 
-func programme() []attendance.Session {
-	return []attendance.Session{
+func planned() []programme.Session {
+	return []programme.Session{
 		{
 			ID: "metier", Series: "cycle", Title: text.Text{"fr": "Un métier d'exception !", "en": "An exceptional profession!"},
 			StartsAt: start, EndsAt: start.Add(time.Hour), Survey: "vocation", Invited: 46,
-			Rooms:    []attendance.Room{{Source: "zoom", ID: "951"}, {Source: "standard", ID: "hall"}},
-			Segments: []attendance.Segment{{ID: "lycee", Title: text.Text{"fr": "Lycée", "en": "School"}}},
+			Rooms:    []programme.Room{{Source: "zoom", ID: "951"}, {Source: "standard", ID: "hall"}},
+			Segments: []programme.Segment{{ID: "lycee", Title: text.Text{"fr": "Lycée", "en": "School"}}},
 		},
 		{
 			ID: "eleves", Series: "cycle", Title: text.Text{"fr": "Les élèves", "en": "The pupils"}, Minors: true, Survey: "vocation",
 			StartsAt: start.AddDate(0, 0, 1), EndsAt: start.AddDate(0, 0, 1).Add(time.Hour),
-			Notice: &attendance.Notice{
+			Notice: &programme.Notice{
 				Controller: "Les Amis de la diplomatie", Purpose: text.Text{"fr": "Préparer la suite du cycle.", "en": "To prepare the rest of the cycle."},
 				LegalBasis: text.Text{"fr": "L'intérêt légitime", "en": "Legitimate interests"}, Contact: "donnees@amis.example",
 			},
-			Rooms: []attendance.Room{{Source: "slow", ID: "class"}},
+			Rooms: []programme.Room{{Source: "slow", ID: "class"}},
 		},
 		{
 			ID: "salle", Title: text.Text{"fr": "En salle", "en": "In the hall"},

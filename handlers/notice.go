@@ -8,8 +8,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/programme"
 )
 
 // What people are told before they answer: how anonymous they are, what is kept of a form that is not sent, and the
@@ -67,7 +67,7 @@ func (s *server) noticePage(c *gin.Context) error {
 	}
 	l, n := s.langs.of(c.Request), a.session.Notice
 	if n == nil {
-		n = &attendance.Notice{}
+		n = &programme.Notice{}
 	}
 	f := form{asked: a, said: url.Values{"segment": {c.Query("segment")}, "kiosk": {c.Query("kiosk")}, "invite": {c.Query("invite")}, "code": {c.Query("code")}}}
 	address, err := mail.ParseAddress(n.Contact)

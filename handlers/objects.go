@@ -7,6 +7,7 @@ import (
 	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 // sessionObject is a session as the API and the stream show it. What is not known is null.
@@ -71,7 +72,7 @@ type status struct {
 }
 
 // statuses reads many sessions, each as of one moment.
-func (s *server) statuses(ctx context.Context, sessions ...attendance.Session) ([]status, error) {
+func (s *server) statuses(ctx context.Context, sessions ...programme.Session) ([]status, error) {
 	all, err := s.Attendance.Status(ctx, sessions...)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (s *server) statuses(ctx context.Context, sessions ...attendance.Session) (
 
 // liveStatus reads one session as it is now: see attendance.Live.
 func (s *server) liveStatus(ctx context.Context, id string) (status, error) {
-	session, err := s.Attendance.Session(ctx, id)
+	session, err := s.Programme.Session(ctx, id)
 	if err != nil {
 		return status{}, err
 	}
@@ -121,7 +122,7 @@ func (s *server) withAnswers(ctx context.Context, sessions []attendance.Status) 
 
 // statusOf reads one session by its id.
 func (s *server) statusOf(ctx context.Context, id string) (status, error) {
-	session, err := s.Attendance.Session(ctx, id)
+	session, err := s.Programme.Session(ctx, id)
 	if err != nil {
 		return status{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/programme"
 )
 
 // sessionView is a session as the organiser's pages show it.
@@ -119,7 +120,7 @@ func (s *server) sessionView(l *lang, st status) sessionView {
 	return v
 }
 
-func (s *server) sessionViews(c *gin.Context, sessions []attendance.Session) ([]sessionView, error) {
+func (s *server) sessionViews(c *gin.Context, sessions []programme.Session) ([]sessionView, error) {
 	all, err := s.statuses(c.Request.Context(), sessions...)
 	if err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (s *server) programmePage(c *gin.Context) error {
 
 // programmeView reads counts alone: nobody's marks and answers.
 func (s *server) programmeView(c *gin.Context) (v programmeView, err error) {
-	sessions, err := s.Attendance.Sessions(c.Request.Context())
+	sessions, err := s.Programme.Sessions(c.Request.Context())
 	if err != nil {
 		return v, err
 	}
@@ -245,7 +246,7 @@ func (s *server) sessionPageView(c *gin.Context) (sessionView, error) {
 }
 
 // progress reads where people stop in a session's survey; none without one, or before enough forms were begun.
-func (s *server) progress(c *gin.Context, session attendance.Session) ([]progressView, error) {
+func (s *server) progress(c *gin.Context, session programme.Session) ([]progressView, error) {
 	survey := s.survey(session)
 	if survey == nil {
 		return nil, nil

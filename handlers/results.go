@@ -8,8 +8,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/programme"
 )
 
 // resultsView is what a session's attendees answered, in the order in which they were asked.
@@ -140,7 +140,7 @@ func (v resultsView) withoutTexts() resultsView {
 }
 
 // groups names the groups of a session's answers, by id: its segments, and those who stayed or left.
-func (l *lang) groups(session attendance.Session) (map[string]string, error) {
+func (l *lang) groups(session programme.Session) (map[string]string, error) {
 	titles := map[string]string{}
 	for _, segment := range session.Segments {
 		titles[segment.ID] = segment.Title.In(l.Tag)

@@ -47,7 +47,7 @@ func (s *server) snapshot(ctx context.Context, id string) (snapshot, error) {
 // stream handles GET /sessions/{id}/stream: server-sent events, one "snapshot" at once and then one per change, until the grant
 // ends that it was opened with.
 func (s *server) stream(c *gin.Context) error {
-	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
+	session, err := s.Programme.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}

@@ -8,14 +8,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/internal/problem"
+	"jauge/programme"
 )
 
 // organised finds the session in the path and its survey, for its organiser.
 func (s *server) organised(c *gin.Context) (asked, error) {
-	session, err := s.Attendance.Session(c.Request.Context(), c.Param("id"))
+	session, err := s.Programme.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return asked{}, err
 	}
@@ -27,7 +27,7 @@ func (s *server) organised(c *gin.Context) (asked, error) {
 	return asked{session: session, whole: survey.For(promise.Minors), promise: promise}, nil
 }
 
-func segmentIDs(session attendance.Session) []string {
+func segmentIDs(session programme.Session) []string {
 	ids := make([]string, len(session.Segments))
 	for i, segment := range session.Segments {
 		ids[i] = segment.ID

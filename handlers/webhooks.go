@@ -15,6 +15,7 @@ import (
 	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // webhook handles every method on /webhooks/{source} and below it. The order of the checks is also the order of what a
@@ -159,7 +160,7 @@ func (s *server) keep(ctx context.Context, source string, d platforms.Delivery) 
 		s.Metrics.Event(source, "unsupported", "unsupported")
 	}
 	for _, a := range d.Answers {
-		received, err := s.Feedback.Deliver(ctx, s.delivered(source, a), s.programme)
+		received, err := s.Feedback.Deliver(ctx, s.delivered(source, a), s.rooms)
 		if err != nil {
 			return s.refuse(source, refusedStore, unavailable(err))
 		}
@@ -215,11 +216,11 @@ func (s *server) countAnswers(source string, r feedback.Received) {
 	}
 }
 
-// Programme tells feedback what people answer in a room, and what they are promised, by the sessions of a store, the surveys
+// Programme tells feedback what people answer in a room, and what they are promised, by the sessions of a catalogue, the surveys
 // and the minimum group of the configuration.
-func Programme(sessions *attendance.Store, surveys map[string]*feedback.Survey, minimumGroup int) feedback.Programme {
+func Programme(sessions *programme.Catalogue, surveys map[string]*feedback.Survey, minimumGroup int) feedback.Programme {
 	claim := func(ctx context.Context, source, room string, at time.Time) (feedback.Target, error) {
-		session, ok, err := sessions.Claim(ctx, source, room, at)
+		session, ok, err := sessions.Find(ctx, programme.Seen{Room: programme.Room{Source: source, ID: room}, At: at})
 		if err != nil || !ok {
 			return feedback.Target{}, err
 		}
@@ -247,7 +248,7 @@ func (s *server) send(c *gin.Context, submission feedback.Submission) (receipt s
 }
 
 // survey returns what a session may ask, or nil if it asks nothing.
-func (s *server) survey(session attendance.Session) *feedback.Survey {
+func (s *server) survey(session programme.Session) *feedback.Survey {
 	survey := s.Surveys[session.Survey]
 	if survey == nil {
 		return nil
@@ -256,6 +257,6 @@ func (s *server) survey(session attendance.Session) *feedback.Survey {
 }
 
 // hasSegment says whether id is one of the session's audiences, or none at all.
-func hasSegment(session attendance.Session, id string) bool {
-	return id == "" || slices.ContainsFunc(session.Segments, func(s attendance.Segment) bool { return s.ID == id })
+func hasSegment(session programme.Session, id string) bool {
+	return id == "" || slices.ContainsFunc(session.Segments, func(s programme.Segment) bool { return s.ID == id })
 }

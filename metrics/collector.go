@@ -12,6 +12,7 @@ import (
 	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/internal/journal"
+	"jauge/programme"
 )
 
 // Sources is where a scrape reads what this process does not count itself. Every field must be set, but Webhooks may be
@@ -42,7 +43,7 @@ type Attendance interface {
 // Feedback is what a scrape needs of the feedback domain.
 type Feedback interface {
 	// Scrape returns what may be shown of the answers of those sessions that have a survey; nil figures are hidden.
-	Scrape(ctx context.Context, sessions []attendance.Session) ([]feedback.Results, error)
+	Scrape(ctx context.Context, sessions []programme.Session) ([]feedback.Results, error)
 }
 
 // scrapeTimeout bounds the reads of one scrape, below the 5 s that the Prometheus of docker-compose.yml waits: a store that
@@ -151,7 +152,7 @@ func (c collector) read(ctx context.Context, ch chan<- prometheus.Metric) error 
 	if err != nil {
 		return err
 	}
-	sessions := make([]attendance.Session, len(figures))
+	sessions := make([]programme.Session, len(figures))
 	for i, f := range figures {
 		sessions[i] = f.Session
 		emitFigures(ch, f)

@@ -23,6 +23,7 @@ import (
 	"jauge/feedback"
 	"jauge/internal/journal"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -31,18 +32,18 @@ type attendanceStub func(context.Context) ([]attendance.Figures, error)
 
 func (f attendanceStub) Scrape(ctx context.Context) ([]attendance.Figures, error) { return f(ctx) }
 
-type feedbackStub func(context.Context, []attendance.Session) ([]feedback.Results, error)
+type feedbackStub func(context.Context, []programme.Session) ([]feedback.Results, error)
 
-func (f feedbackStub) Scrape(ctx context.Context, s []attendance.Session) ([]feedback.Results, error) {
+func (f feedbackStub) Scrape(ctx context.Context, s []programme.Session) ([]feedback.Results, error) {
 	return f(ctx, s)
 }
 
-// programme is one session of each capability that matters.
-func programme() []attendance.Figures {
+// scraped is one session of each capability that matters.
+func scraped() []attendance.Figures {
 	at := time.Date(2020, 4, 30, 18, 24, 0, 500e6, time.UTC)
 	return []attendance.Figures{
 		{
-			Session: attendance.Session{
+			Session: programme.Session{
 				ID: "un-metier-d-exception", Series: "conversations-diplomatiques",
 				Title: text.Text{"fr": "Un métier d'exception !", "en": "An exceptional profession!"},
 			},
@@ -51,21 +52,21 @@ func programme() []attendance.Figures {
 			Watch: 90*time.Minute + 500*time.Millisecond,
 		},
 		{
-			Session: attendance.Session{ID: "la-cordee", Title: text.Text{"en": "La Cordée"}},
+			Session: programme.Session{ID: "la-cordee", Title: text.Text{"en": "La Cordée"}},
 			State:   attendance.Over, Capability: attendance.Joins, LastEventAt: at,
 			Unique: new(0), Watch: time.Hour,
 		},
 		{
-			Session: attendance.Session{ID: "lycees", Title: text.Text{"fr": "Trois lycées"}},
+			Session: programme.Session{ID: "lycees", Title: text.Text{"fr": "Trois lycées"}},
 			State:   attendance.Scheduled, Capability: attendance.Declared, Declared: new(87),
 		},
 		{
-			Session: attendance.Session{ID: "evry", Title: text.Text{"fr": "Évry"}},
+			Session: programme.Session{ID: "evry", Title: text.Text{"fr": "Évry"}},
 			State:   attendance.Over, Capability: attendance.Totals, Unique: new(31), Watch: 20 * time.Hour,
 			Reported: &attendance.Total{Unique: 31, Watch: 20 * time.Hour}, Replayed: new(7),
 		},
 		{
-			Session: attendance.Session{ID: "livestorm", Title: text.Text{"fr": "Pas encore de totaux"}},
+			Session: programme.Session{ID: "livestorm", Title: text.Text{"fr": "Pas encore de totaux"}},
 			State:   attendance.Over, Capability: attendance.Totals, Registered: new(41),
 		},
 	}
@@ -74,8 +75,8 @@ func programme() []attendance.Figures {
 func sources() Sources {
 	clock := time.Date(2020, 4, 30, 18, 25, 0, 0, time.UTC)
 	return Sources{
-		Attendance: attendanceStub(func(context.Context) ([]attendance.Figures, error) { return programme(), nil }),
-		Feedback: feedbackStub(func(_ context.Context, sessions []attendance.Session) ([]feedback.Results, error) {
+		Attendance: attendanceStub(func(context.Context) ([]attendance.Figures, error) { return scraped(), nil }),
+		Feedback: feedbackStub(func(_ context.Context, sessions []programme.Session) ([]feedback.Results, error) {
 			return []feedback.Results{{Session: sessions[0].ID, Respondents: 28, Questions: []feedback.QuestionResult{
 				{ID: "suite", Choices: []feedback.ChoiceResult{{Value: "stage", Count: new(12)}, {Value: "rencontre", Count: new(0)}}},
 				{ID: "envie", Mean: new(3.75), Choices: []feedback.ChoiceResult{{Value: "5", Count: new(9)}}},
@@ -219,7 +220,7 @@ func TestStoreAway(t *testing.T) {
 			s.Attendance = attendanceStub(func(context.Context) ([]attendance.Figures, error) { return nil, away })
 		}, map[string]bool{"jauge_session_info": false, "jauge_feedback_respondents": false, "jauge_aside_events": false}},
 		{"feedback", func(s *Sources) {
-			s.Feedback = feedbackStub(func(context.Context, []attendance.Session) ([]feedback.Results, error) { return nil, away })
+			s.Feedback = feedbackStub(func(context.Context, []programme.Session) ([]feedback.Results, error) { return nil, away })
 		}, map[string]bool{"jauge_session_info": true, "jauge_feedback_respondents": false, "jauge_aside_events": true}},
 		{"aside", func(s *Sources) {
 			s.AsideEvents = func(context.Context) (map[string]int, error) { return nil, away }
@@ -320,7 +321,7 @@ func TestBadLabelSparesTheRest(t *testing.T) {
 	t.Parallel()
 	s := sources()
 	s.Attendance = attendanceStub(func(context.Context) ([]attendance.Figures, error) {
-		figures := programme()
+		figures := scraped()
 		figures[0].Session.Title = text.Text{"fr": "\xff"}
 		return figures, nil
 	})

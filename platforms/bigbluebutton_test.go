@@ -19,6 +19,7 @@ import (
 	"jauge/internal/embedded"
 	"jauge/internal/redistest"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 // The requests that bbb-webhooks 3.5.0 really sent: the first with the bearer token, the second with SHA-256 checksums.
@@ -138,23 +139,25 @@ func onStores(t *testing.T, f func(*testing.T, redis.UniversalClient)) {
 }
 
 // bbbStore is a store with one session in the room, a quarter of an hour after the captures.
-func bbbStore(t *testing.T, rdb redis.UniversalClient, room string) (attendance.Session, *attendance.Store) {
+func bbbStore(t *testing.T, rdb redis.UniversalClient, room string) (programme.Session, *attendance.Store) {
 	t.Helper()
 	start := time.Date(2026, 11, 23, 10, 10, 0, 0, time.UTC)
-	session := attendance.Session{
+	session := programme.Session{
 		ID: "classe", Title: text.Text{"fr": "Classe"}, StartsAt: start, EndsAt: start.Add(time.Hour),
-		Rooms: []attendance.Room{{Source: "bbb", ID: room}},
+		Rooms: []programme.Room{{Source: "bbb", ID: room}},
 	}
-	store := attendance.New(rdb, attendance.Options{
-		Prefix: redistest.Prefix(), Key: make([]byte, 32), Now: func() time.Time { return start.Add(20 * time.Minute) },
+	prefix := redistest.Prefix()
+	sessions := programme.New(rdb, programme.Options{Prefix: prefix})
+	store := attendance.New(rdb, sessions, attendance.Options{
+		Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return start.Add(20 * time.Minute) },
 	})
-	if err := store.Configure(t.Context(), []attendance.Session{session}); err != nil {
+	if err := sessions.Configure(t.Context(), []programme.Session{session}); err != nil {
 		t.Fatal(err)
 	}
 	return session, store
 }
 
-func checkBBBTruth(t *testing.T, truth bbbTruth, session attendance.Session, store *attendance.Store) {
+func checkBBBTruth(t *testing.T, truth bbbTruth, session programme.Session, store *attendance.Store) {
 	t.Helper()
 	figures, err := store.Figures(t.Context(), session)
 	if err != nil {

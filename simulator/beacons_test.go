@@ -13,6 +13,7 @@ import (
 	"jauge/attendance"
 	"jauge/internal/redistest"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // Property: at whatever speed and beside whatever platform, no page falls silent before it leaves, and each counts as one.
@@ -38,11 +39,13 @@ func TestBeaconsAreHeard(t *testing.T) {
 						t.Fatal(err)
 					}
 					now := planned
-					store := attendance.New(rdb, attendance.Options{
-						Prefix: fmt.Sprintf("%s%s-%g:", prefix, platform, speed), Key: make([]byte, 32), Now: func() time.Time { return now },
+					prefix := fmt.Sprintf("%s%s-%g:", prefix, platform, speed)
+					sessions := programme.New(rdb, programme.Options{Prefix: prefix})
+					store := attendance.New(rdb, sessions, attendance.Options{
+						Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return now },
 						Capabilities: map[string]attendance.Capability{source.Name: platforms.Dialects[platform].Capability},
 					})
-					if err := store.Configure(t.Context(), []attendance.Session{session}); err != nil {
+					if err := sessions.Configure(t.Context(), []programme.Session{session}); err != nil {
 						t.Fatal(err)
 					}
 					kinds := map[string]int{}

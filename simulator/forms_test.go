@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 var formSecrets = map[string]string{
@@ -19,16 +19,16 @@ var formSecrets = map[string]string{
 }
 
 // withForm adds a form of the tool to a session, with references of its own for two questions and none for the text.
-func withForm(session attendance.Session, tool string) (attendance.Session, platforms.Source) {
-	session.Rooms = append(slices.Clone(session.Rooms), attendance.Room{Source: tool, ID: "form-1"})
+func withForm(session programme.Session, tool string) (programme.Session, platforms.Source) {
+	session.Rooms = append(slices.Clone(session.Rooms), programme.Room{Source: tool, ID: "form-1"})
 	session.Questions = map[string]string{"ref-one": "one", "ref-some": "some", "text": ""}
-	session.Segments = []attendance.Segment{{ID: "pupils"}, {ID: "students"}}
+	session.Segments = []programme.Segment{{ID: "pupils"}, {ID: "students"}}
 	return session, platforms.Source{Name: tool, Platform: tool, Secrets: []string{formSecrets[tool]}}
 }
 
 // submissions does with a form's deliveries what the service does, in the survey's terms: by key, as last submitted. It
 // returns how many requests were refused, and how many told of a submission half-way.
-func submissions(t *testing.T, p *Performance, session attendance.Session) (last map[string]feedback.Answers, refused, halves int) {
+func submissions(t *testing.T, p *Performance, session programme.Session) (last map[string]feedback.Answers, refused, halves int) {
 	t.Helper()
 	last = map[string]feedback.Answers{}
 	at := map[string]time.Time{}
@@ -67,7 +67,7 @@ func TestFormsAreFilledIn(t *testing.T) {
 	for tool := range formSecrets {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
-			session, source := withForm(attendance.Session{ID: "talk", StartsAt: planned, EndsAt: planned.Add(time.Hour)}, tool)
+			session, source := withForm(programme.Session{ID: "talk", StartsAt: planned, EndsAt: planned.Add(time.Hour)}, tool)
 			for _, speed := range []float64{1, 47.3, 1200} {
 				o := Options{Attendees: 200, Seed: 5, Start: planned, Speed: speed, Survey: survey()}
 				play := func() *Performance {
@@ -139,7 +139,7 @@ func TestWords(t *testing.T) {
 	t.Parallel()
 	said := map[string]any{"before": 4, "one": "a", "some": []string{"b", "c"}, "yes": true, "text": "Merci.", "nps": 10}
 	for tool, yes := range map[string]any{"typeform": true, "tally": "Yes", "formbricks": "Yes"} {
-		session, source := withForm(attendance.Session{}, tool)
+		session, source := withForm(programme.Session{}, tool)
 		s := stage{Options: Options{Survey: survey()}, session: session, source: &source}
 		want := map[string]any{
 			"before": json.Number("4"), "ref-one": "Law", "ref-some": []any{"History", "Autre"}, "yes": yes, "nps": json.Number("10"),

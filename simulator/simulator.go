@@ -20,6 +20,7 @@ import (
 	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // Options shape a performance.
@@ -74,13 +75,13 @@ func (d Delivery) Request(now time.Time) platforms.Request {
 }
 
 // Lead is how long before its planned start a session's room opens, at a speed of 1: five minutes for an hour.
-func Lead(session attendance.Session) time.Duration {
+func Lead(session programme.Session) time.Duration {
 	return session.EndsAt.Sub(session.StartsAt) / 12
 }
 
 // Cast chooses who posts about a session: the source of its first room whose platform tells about attendance, then that of
 // its first room that is a form, if anything is asked there. Nobody: the session cannot be played.
-func Cast(session attendance.Session, sources []platforms.Source, survey *feedback.Survey) []platforms.Source {
+func Cast(session programme.Session, sources []platforms.Source, survey *feedback.Survey) []platforms.Source {
 	var cast []platforms.Source
 	for _, plays := range []func(platforms.Source) bool{tells, func(s platforms.Source) bool { return survey != nil && isForm(s) }} {
 		for _, room := range session.Rooms {
@@ -104,7 +105,7 @@ func tells(s platforms.Source) bool {
 func isForm(s platforms.Source) bool { return platforms.Dialects[s.Platform].EncodeAnswers != nil }
 
 // New draws the performance of a session on those sources that Cast chooses. The error says why it cannot be played.
-func New(session attendance.Session, sources []platforms.Source, o Options) (*Performance, error) {
+func New(session programme.Session, sources []platforms.Source, o Options) (*Performance, error) {
 	cast := Cast(session, sources, o.Survey)
 	for _, source := range cast {
 		if err := platforms.Verifiable(source); err != nil {
@@ -147,7 +148,7 @@ func chance(seed uint64, purpose, session string) *rand.Rand {
 // stage is where a performance is put together.
 type stage struct {
 	Options
-	session    attendance.Session
+	session    programme.Session
 	length     time.Duration // as planned
 	occurrence string
 	audience   *rand.Rand
@@ -164,7 +165,7 @@ type stage struct {
 
 // enter writes down everything that one source posts. What tells about attendance comes before the form.
 func (s *stage) enter(source *platforms.Source) {
-	room := slices.IndexFunc(s.session.Rooms, func(r attendance.Room) bool { return r.Source == source.Name })
+	room := slices.IndexFunc(s.session.Rooms, func(r programme.Room) bool { return r.Source == source.Name })
 	s.source, s.dialect, s.room = source, platforms.Dialects[source.Platform], s.session.Rooms[room].ID
 	switch {
 	case isForm(*source):

@@ -18,6 +18,7 @@ import (
 	"jauge/internal/redistest"
 	"jauge/internal/text"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 var planned = time.Date(2020, 4, 30, 16, 0, 0, 0, time.UTC)
@@ -28,10 +29,10 @@ var secrets = map[string]string{
 }
 
 // on returns a session of an hour with a room on a source of the given platform.
-func on(platform string) (attendance.Session, platforms.Source) {
-	session := attendance.Session{
+func on(platform string) (programme.Session, platforms.Source) {
+	session := programme.Session{
 		ID: "on-" + platform, Title: text.Text{"fr": "Essai"}, StartsAt: planned, EndsAt: planned.Add(time.Hour),
-		Rooms: []attendance.Room{{Source: platform, ID: "room-1"}},
+		Rooms: []programme.Room{{Source: platform, ID: "room-1"}},
 	}
 	source := platforms.Source{Name: platform, Platform: platform, Secrets: []string{secrets[platform]}}
 	if platform == "bigbluebutton" {
@@ -104,12 +105,14 @@ func TestServiceShowsTheTruth(t *testing.T) {
 							Attendees: int(3 + 6*seed), Seed: seed, Faults: faults, Start: planned, Speed: []float64{1, 60, 3600, 47.3}[seed],
 						})
 						session, _ := on(platform)
-						store := attendance.New(rdb, attendance.Options{
-							Prefix: fmt.Sprintf("%s%s-%s-%d:", prefix, platform, strings.ReplaceAll(name, " ", "-"), seed), Key: make([]byte, 32),
+						prefix := fmt.Sprintf("%s%s-%s-%d:", prefix, platform, strings.ReplaceAll(name, " ", "-"), seed)
+						sessions := programme.New(rdb, programme.Options{Prefix: prefix})
+						store := attendance.New(rdb, sessions, attendance.Options{
+							Prefix: prefix, Key: make([]byte, 32),
 							Capabilities: map[string]attendance.Capability{platform: platforms.Dialects[platform].Capability},
 							Now:          func() time.Time { return planned.Add(2 * time.Hour) },
 						})
-						if err := store.Configure(t.Context(), []attendance.Session{session}); err != nil {
+						if err := sessions.Configure(t.Context(), []programme.Session{session}); err != nil {
 							t.Fatal(err)
 						}
 						if refused := receive(t, p, store); refused != p.Truth.Forged {
@@ -249,7 +252,7 @@ func TestTotalsAreToldAfterwards(t *testing.T) {
 func TestCannotBePlayed(t *testing.T) {
 	t.Parallel()
 	session, source := on("zoom")
-	with := func(change func(*attendance.Session, *platforms.Source, *Options)) error {
+	with := func(change func(*programme.Session, *platforms.Source, *Options)) error {
 		session, source, o := session, source, Options{Attendees: 1, Start: planned}
 		change(&session, &source, &o)
 		_, err := New(session, []platforms.Source{source}, o)
@@ -257,13 +260,13 @@ func TestCannotBePlayed(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, want string
-		change     func(*attendance.Session, *platforms.Source, *Options)
+		change     func(*programme.Session, *platforms.Source, *Options)
 	}{
-		{"no room on the source", "session on-zoom has no room that can be played", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Name = "other" }},
-		{"a form, and nothing to ask", "session on-zoom has no room that can be played", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Platform = "typeform" }},
-		{"no secret", "source zoom: secrets: missing", func(_ *attendance.Session, s *platforms.Source, _ *Options) { s.Secrets = nil }},
-		{"nobody", "there must be at least one attendee", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Attendees = 0 }},
-		{"backwards", "the speed must be positive", func(_ *attendance.Session, _ *platforms.Source, o *Options) { o.Speed = -1 }},
+		{"no room on the source", "session on-zoom has no room that can be played", func(_ *programme.Session, s *platforms.Source, _ *Options) { s.Name = "other" }},
+		{"a form, and nothing to ask", "session on-zoom has no room that can be played", func(_ *programme.Session, s *platforms.Source, _ *Options) { s.Platform = "typeform" }},
+		{"no secret", "source zoom: secrets: missing", func(_ *programme.Session, s *platforms.Source, _ *Options) { s.Secrets = nil }},
+		{"nobody", "there must be at least one attendee", func(_ *programme.Session, _ *platforms.Source, o *Options) { o.Attendees = 0 }},
+		{"backwards", "the speed must be positive", func(_ *programme.Session, _ *platforms.Source, o *Options) { o.Speed = -1 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

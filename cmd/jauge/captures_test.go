@@ -166,7 +166,7 @@ sessions:
 	}
 	clock.Store(last)
 	a := v.stores.attendance
-	session, err := a.Session(t.Context(), "talk")
+	session, err := v.stores.programme.Session(t.Context(), "talk")
 	if err != nil {
 		t.Fatal(err)
 	}

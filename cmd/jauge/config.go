@@ -19,11 +19,11 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/goccy/go-yaml"
 
-	"jauge/attendance"
 	"jauge/examples"
 	"jauge/feedback"
 	"jauge/internal/problem"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // Config is the whole configuration: the YAML file, then the environment.
@@ -39,11 +39,11 @@ type Config struct {
 	Log            Log      `yaml:"log" envPrefix:"LOG_"`
 	Privacy        Privacy  `yaml:"privacy"`
 
-	Sources  []Source             `yaml:"sources"`
-	Series   []attendance.Series  `yaml:"series"`
-	Sessions []attendance.Session `yaml:"sessions"`
-	Surveys  []feedback.Survey    `yaml:"surveys"`
-	Include  Patterns             `yaml:"include"` // files of one survey each, relative to this file
+	Sources  []Source            `yaml:"sources"`
+	Series   []programme.Series  `yaml:"series"`
+	Sessions []programme.Session `yaml:"sessions"`
+	Surveys  []feedback.Survey   `yaml:"surveys"`
+	Include  Patterns            `yaml:"include"` // files of one survey each, relative to this file
 
 	ready  []feedback.Survey // the bank: those of Surveys come before them
 	origin string            // the file's name, for messages; empty: the built-in example programme
@@ -379,7 +379,7 @@ func (c *Config) validateSessions() (ps problem.Problems) {
 }
 
 // asks is what a session may ask; nil: nothing.
-func (c *Config) asks(session attendance.Session) *feedback.Survey {
+func (c *Config) asks(session programme.Session) *feedback.Survey {
 	survey := c.survey(session.Survey)
 	if survey == nil {
 		return nil

@@ -23,6 +23,7 @@ import (
 	"jauge/attendance"
 	"jauge/examples"
 	"jauge/internal/problem"
+	"jauge/programme"
 	"jauge/simulator"
 )
 
@@ -125,11 +126,11 @@ type demo struct {
 }
 
 // sessions are those whose attendance can be played, by planned start. Answers come by jauge's own survey.
-func (d *demo) sessions() []attendance.Session {
-	sessions := slices.DeleteFunc(slices.Clone(d.config.Sessions), func(s attendance.Session) bool {
+func (d *demo) sessions() []programme.Session {
+	sessions := slices.DeleteFunc(slices.Clone(d.config.Sessions), func(s programme.Session) bool {
 		return len(simulator.Cast(s, d.config.sources(), nil)) == 0
 	})
-	slices.SortStableFunc(sessions, func(a, b attendance.Session) int { return a.StartsAt.Compare(b.StartsAt) })
+	slices.SortStableFunc(sessions, func(a, b programme.Session) int { return a.StartsAt.Compare(b.StartsAt) })
 	return sessions
 }
 
@@ -180,7 +181,7 @@ type act struct {
 const publicAudience = 320
 
 // converse plays one session with its answers, one request after the other, and checks the figures.
-func (d *demo) converse(ctx context.Context, session attendance.Session) error {
+func (d *demo) converse(ctx context.Context, session programme.Session) error {
 	chance := rand.New(rand.NewPCG(d.Seed, uint64(session.StartsAt.Unix()))) //nolint:gosec // invented people need no secrecy
 	attendees := publicAudience
 	if session.Invited > 0 {
@@ -212,7 +213,7 @@ func (d *demo) converse(ctx context.Context, session attendance.Session) error {
 }
 
 // close holds what the service shows against what was played, and prints the figures.
-func (d *demo) close(ctx context.Context, session attendance.Session, truth simulator.Truth, answers int) error {
+func (d *demo) close(ctx context.Context, session programme.Session, truth simulator.Truth, answers int) error {
 	got, err := d.shown(ctx, session.ID)
 	if err != nil {
 		return err
@@ -235,7 +236,7 @@ func (d *demo) close(ctx context.Context, session attendance.Session, truth simu
 	return nil
 }
 
-func (d *demo) say(session attendance.Session, at time.Time, what string) {
+func (d *demo) say(session programme.Session, at time.Time, what string) {
 	fmt.Fprintf(d.out, "%s  %s: %s\n", at.In(session.StartsAt.Location()).Format("2 Jan 2006 15:04"), session.Title.In("fr"), what)
 }
 
@@ -246,7 +247,7 @@ const (
 )
 
 // answers are the survey answers of 40 to 60 % of those who came.
-func (d *demo) answers(chance *rand.Rand, session attendance.Session, came int) []act {
+func (d *demo) answers(chance *rand.Rand, session programme.Session, came int) []act {
 	survey := d.config.survey(session.Survey)
 	if survey == nil {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"jauge/attendance"
+	"jauge/programme"
 	"jauge/simulator"
 )
 
@@ -243,10 +243,10 @@ func TestDemoLeavesOutWhatCannotBePlayed(t *testing.T) {
 	t.Parallel()
 	d := demo{config: &Config{
 		Sources: []Source{{Name: "relay", Platform: "standard"}},
-		Sessions: []attendance.Session{
-			{ID: "later", StartsAt: time.Unix(2, 0), Rooms: []attendance.Room{{Source: "relay", ID: "r"}}},
+		Sessions: []programme.Session{
+			{ID: "later", StartsAt: time.Unix(2, 0), Rooms: []programme.Room{{Source: "relay", ID: "r"}}},
 			{ID: "nowhere"},
-			{ID: "first", StartsAt: time.Unix(1, 0), Rooms: []attendance.Room{{Source: "relay", ID: "r"}}},
+			{ID: "first", StartsAt: time.Unix(1, 0), Rooms: []programme.Room{{Source: "relay", ID: "r"}}},
 		},
 	}}
 	var ids []string

@@ -29,6 +29,7 @@ import (
 	"jauge/feedback"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 // reply is an error as a server sends it.
@@ -69,7 +70,7 @@ func TestJudge(t *testing.T) {
 		"an empty pool":                {mark(redis.ErrPoolTimeout), journal.Away, "pool"},
 		"cut off":                      {mark(io.EOF), journal.Away, "network"},
 		"nothing there":                {redis.Nil, journal.Caller, "invalid"},
-		"a domain's answer":            {fmt.Errorf("x: %w", attendance.ErrNotFound), journal.Caller, "invalid"},
+		"a domain's answer":            {fmt.Errorf("x: %w", programme.ErrNotFound), journal.Caller, "invalid"},
 		"a domain's answer to answers": {feedback.ErrDeleted, journal.Caller, "invalid"},
 		"data that cannot be read":     {&json.SyntaxError{}, journal.Caller, "invalid"},
 	} {

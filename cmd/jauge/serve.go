@@ -22,6 +22,7 @@ import (
 	"jauge/handlers"
 	"jauge/metrics"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // serveCmd is `jauge serve`.
@@ -162,7 +163,7 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 		sources[source.Name] = source.source()
 	}
 	d := handlers.Deps{
-		Attendance: s.attendance, Feedback: s.feedback, Surveys: s.surveys, Series: c.Series, Sources: sources,
+		Programme: s.programme, Attendance: s.attendance, Feedback: s.feedback, Surveys: s.surveys, Series: c.Series, Sources: sources,
 		Voided: s.voided, Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
 		TrustedProxies: c.TrustedProxies, Log: log, Now: now, Wall: time.Now, Ready: s.ready, Away: away, Context: streams, Version: version, Embedded: s.embedded != nil,
 	}
@@ -180,7 +181,7 @@ type answersScrape struct {
 }
 
 // Scrape implements metrics.Feedback.
-func (a answersScrape) Scrape(ctx context.Context, sessions []attendance.Session) ([]feedback.Results, error) {
+func (a answersScrape) Scrape(ctx context.Context, sessions []programme.Session) ([]feedback.Results, error) {
 	surveys := map[string]*feedback.Survey{}
 	for _, session := range sessions {
 		if survey := a.surveys[session.Survey]; survey != nil {
@@ -255,7 +256,7 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 		}
 		reclaimed = time.Now()
 		if s.configured.Load() {
-			_ = s.attendance.Restore(ctx, c.Sessions) // a Redis that came back empty; one that is away is told of elsewhere
+			_ = s.programme.Restore(ctx, c.Sessions) // a Redis that came back empty; one that is away is told of elsewhere
 		}
 		s.reclaim(ctx, c, log)
 	}
@@ -273,7 +274,7 @@ func (s *stores) reclaim(ctx context.Context, c *Config, log *slog.Logger) {
 	}
 	events, err := s.attendance.Reclaim(ctx)
 	report("events", events, err)
-	answers, err := s.feedback.Reclaim(ctx, handlers.Programme(s.attendance, s.surveys, c.Privacy.MinimumGroup))
+	answers, err := s.feedback.Reclaim(ctx, handlers.Programme(s.programme, s.surveys, c.Privacy.MinimumGroup))
 	report("answers", answers, err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"jauge/attendance"
 	"jauge/internal/redistest"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 // Silence is judged every ten seconds; when Redis was away, beacons get time to be heard first.
@@ -20,7 +21,7 @@ func TestSilentBeaconsAreClosed(t *testing.T) {
 	}
 	t.Cleanup(server.Stop)
 	now := time.Date(2026, 12, 3, 18, 0, 0, 0, time.UTC)
-	c := &Config{RedisURL: server.URL(), DataDir: t.TempDir(), SecretKey: key, Sessions: []attendance.Session{
+	c := &Config{RedisURL: server.URL(), DataDir: t.TempDir(), SecretKey: key, Sessions: []programme.Session{
 		{ID: "talk", Title: text.Text{"en": "A talk"}, StartsAt: now, EndsAt: now.Add(time.Hour)},
 	}}
 	s, err := openStores(c, func() time.Time { return now })

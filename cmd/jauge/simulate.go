@@ -16,9 +16,9 @@ import (
 	"syscall"
 	"time"
 
-	"jauge/attendance"
 	"jauge/internal/problem"
 	"jauge/platforms"
+	"jauge/programme"
 	"jauge/simulator"
 )
 
@@ -109,7 +109,7 @@ func (cmd simulateCmd) play(ctx context.Context, out output) error {
 }
 
 // choose finds the session that the flags ask for. Every mistake of theirs is reported at once.
-func (cmd simulateCmd) choose(c *Config) (attendance.Session, error) {
+func (cmd simulateCmd) choose(c *Config) (programme.Session, error) {
 	var ps problem.Problems
 	add := func(path, message string) { ps = append(ps, problem.Problem{Path: path, Message: message}) }
 	if u, err := url.Parse(cmd.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -124,26 +124,26 @@ func (cmd simulateCmd) choose(c *Config) (attendance.Session, error) {
 	if cmd.Beacons < 0 || cmd.Beacons > mostBeacons {
 		add("--beacons", fmt.Sprintf("must be from 0 to %d: the service takes no more at once from one address", mostBeacons))
 	}
-	at := slices.IndexFunc(c.Sessions, func(s attendance.Session) bool {
+	at := slices.IndexFunc(c.Sessions, func(s programme.Session) bool {
 		return c.playable(s) && (cmd.Session == "" || cmd.Session == s.ID)
 	})
 	switch {
 	case at >= 0:
 	case cmd.Session == "":
 		add("--session", "no session of the configuration has a room on a source that tells about attendance, or a form and a survey")
-	case slices.ContainsFunc(c.Sessions, func(s attendance.Session) bool { return s.ID == cmd.Session }):
+	case slices.ContainsFunc(c.Sessions, func(s programme.Session) bool { return s.ID == cmd.Session }):
 		add("--session", fmt.Sprintf("%s has no room on a source that tells about attendance, nor a form and a survey", cmd.Session))
 	default:
 		add("--session", fmt.Sprintf("no session of the configuration has the id %q", cmd.Session))
 	}
 	if len(ps) > 0 {
-		return attendance.Session{}, ps
+		return programme.Session{}, ps
 	}
 	return c.Sessions[at], nil
 }
 
 // playable says whether anybody posts about a session.
-func (c *Config) playable(session attendance.Session) bool {
+func (c *Config) playable(session programme.Session) bool {
 	return len(simulator.Cast(session, c.sources(), c.asks(session))) > 0
 }
 

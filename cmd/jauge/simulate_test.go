@@ -18,8 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"jauge/attendance"
 	"jauge/internal/redistest"
+	"jauge/programme"
 	"jauge/simulator"
 )
 
@@ -202,7 +202,7 @@ func TestBeaconsArePlayedBesideWhatPlatformsTell(t *testing.T) {
 			answered bool
 		}{{"watched", 20, false}, {"crowded", 50, false}, {"on-typeform", 30, true}} {
 			t.Run(tt.session, func(t *testing.T) {
-				session := c.Sessions[slices.IndexFunc(c.Sessions, func(s attendance.Session) bool { return s.ID == tt.session })]
+				session := c.Sessions[slices.IndexFunc(c.Sessions, func(s programme.Session) bool { return s.ID == tt.session })]
 				played, err := simulator.New(session, c.sources(), simulator.Options{
 					Attendees: 20, Beacons: 30, Start: session.StartsAt, Speed: 60, Survey: c.asks(session),
 				})

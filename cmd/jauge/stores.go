@@ -20,6 +20,7 @@ import (
 	"jauge/internal/embedded"
 	"jauge/internal/journal"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // stores is what serve, demo and verify work on: Redis or the embedded store, the journal, and the two domains.
@@ -28,6 +29,7 @@ type stores struct {
 	guard      *guard
 	embedded   *embedded.Store // nil: Redis
 	journal    *journal.Journal
+	programme  *programme.Catalogue
 	attendance *attendance.Store
 	feedback   *feedback.Store
 	voided     *voided
@@ -101,7 +103,8 @@ func openRedis(c *Config, now func() time.Time) (*stores, error) {
 // build puts the domains on the store and the journal.
 func (s *stores) build(c *Config, prefix string, now func() time.Time) (err error) {
 	s.surveys = c.surveys()
-	s.attendance = attendance.New(s.rdb, attendance.Options{
+	s.programme = programme.New(s.rdb, programme.Options{Prefix: prefix, Journal: s.journal})
+	s.attendance = attendance.New(s.rdb, s.programme, attendance.Options{
 		Prefix: prefix, Key: s.key, Now: now, Capabilities: capabilities(c.Sources), Journal: s.journal,
 	})
 	if s.feedback, err = feedback.New(s.rdb, prefix, s.key, now); err != nil {
@@ -137,7 +140,7 @@ func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error
 
 // configure brings the file's sessions into the store.
 func (s *stores) configure(ctx context.Context, c *Config) error {
-	if err := s.attendance.Configure(ctx, c.Sessions); err != nil {
+	if err := s.programme.Configure(ctx, c.Sessions); err != nil {
 		return err
 	}
 	s.configured.Store(true)

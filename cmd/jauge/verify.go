@@ -33,7 +33,7 @@ func (cmd verifyCmd) Run(out output) error {
 	defer s.close()
 	ids := []string{cmd.Session}
 	if cmd.Session == "" {
-		sessions, err := s.attendance.Sessions(ctx)
+		sessions, err := s.programme.Sessions(ctx)
 		if err != nil {
 			return err
 		}

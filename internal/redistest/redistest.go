@@ -169,6 +169,15 @@ func (s *Server) Line() (redis.UniversalClient, *Line) {
 	return client, line
 }
 
+// Cuttable returns a client of its own to a store that tests share, and its line.
+func Cuttable(t testing.TB, shared redis.UniversalClient) (redis.UniversalClient, *Line) {
+	t.Helper()
+	client, line := redis.NewClient(shared.(*redis.Client).Options()), &Line{}
+	t.Cleanup(func() { _ = client.Close() })
+	client.AddHook(line)
+	return client, line
+}
+
 // Cut lets every command fail from now on, as beside a Redis that is away.
 func (l *Line) Cut() { l.cut.Store(true) }
 
