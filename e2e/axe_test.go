@@ -32,7 +32,7 @@ var (
 
 // judged are rules that axe may leave to people, and who has judged them.
 var judged = map[string]string{
-	"color-contrast": "handlers/style_test.go computes the contrast of every pair of colours; forced ones are the system's own",
+	"color-contrast": "handlers/page/style_test.go computes the contrast of every pair of colours; forced ones are the system's own",
 }
 
 // findings is what axe says of a page.

@@ -118,7 +118,7 @@ type said struct{ ID, Kind string }
 
 func startBeacons(t *testing.T) *beacons {
 	t.Helper()
-	script, err := os.ReadFile("../handlers/assets/beacon.js")
+	script, err := os.ReadFile("../handlers/page/assets/beacon.js")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/handlers/api"
+	"jauge/handlers/lookup"
 )
 
 func document(t *testing.T) *openapi3.T {
@@ -124,21 +126,21 @@ func TestSession(t *testing.T) {
 		for range 6 {
 			s.answer("metier", map[string]any{"before": 3, "now": 4})
 		}
-		got := decode[sessionObject](t, s.get("/api/v1/sessions/metier"))
+		got := decode[lookup.Object](t, s.get("/api/v1/sessions/metier"))
 		ptr := func(n int) *int { return &n }
 		series, peakAt := "cycle", start.Add(11*time.Minute)
 		watch := (10 + 11*30 - 66) * 60.0 // the first stays 10 minutes, the others from minute 1 to 11 until now, minute 30
-		want := sessionObject{
+		want := lookup.Object{
 			ID: "metier", Series: &series, Title: planned()[0].Title, State: attendance.InSession,
 			StartsAt: start, EndsAt: start.Add(time.Hour), StartedAt: &start,
-			Attendance: attendanceObject{
+			Attendance: lookup.AttendanceObject{
 				Capability: attendance.Live, Present: ptr(11), Connections: ptr(11), Peak: ptr(11), PeakAt: &peakAt, Unique: ptr(12),
 				Attended: ptr(12), Completed: ptr(4), Invited: ptr(46), WatchSeconds: &watch,
 			},
-			Feedback: feedbackObject{Respondents: ptr(6), ResponseRate: got.Feedback.ResponseRate},
+			Feedback: lookup.FeedbackObject{Respondents: ptr(6), ResponseRate: got.Feedback.ResponseRate},
 		}
 		measured := attendance.FromMarks
-		want.Attendance.Provenance, want.Attendance.Measured = &measured, &totalObject{Unique: 12, WatchSeconds: watch}
+		want.Attendance.Provenance, want.Attendance.Measured = &measured, &lookup.TotalObject{Unique: 12, WatchSeconds: watch}
 		want.Attendance.WatchSecondsLow, want.Attendance.InferredShare = got.Attendance.WatchSecondsLow, got.Attendance.InferredShare
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("session (-want +got):\n%s", diff)
@@ -146,7 +148,7 @@ func TestSession(t *testing.T) {
 		if rate := got.Feedback.ResponseRate; rate == nil || rate.Value != 0.5 || rate.N != 12 {
 			t.Errorf("response rate %+v, not 6 of 12", rate)
 		}
-		scheduled := decode[sessionObject](t, s.get("/api/v1/sessions/eleves"))
+		scheduled := decode[lookup.Object](t, s.get("/api/v1/sessions/eleves"))
 		if a := scheduled.Attendance; a.Present != nil || a.Peak != nil || a.WatchSeconds != nil || a.Invited != nil || a.Provenance != nil || a.Measured != nil {
 			t.Errorf("a platform of totals knows %+v", a)
 		}
@@ -160,7 +162,7 @@ func TestAttendanceRows(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *site) {
 		s.play(2)
-		rows := decode[[]rowObject](t, s.get("/api/v1/sessions/metier/attendance"))
+		rows := decode[[]api.Row](t, s.get("/api/v1/sessions/metier/attendance"))
 		if len(rows) != 2 || rows[0].WatchSeconds != 600 || rows[0].LastLeftAt == nil || rows[1].LastLeftAt != nil {
 			t.Fatalf("rows %+v", rows)
 		}
@@ -248,7 +250,7 @@ func TestDefineSessions(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *site) {
 		s.event("zoom", attendance.Event{Kind: attendance.Joined, Room: "77", Occurrence: "o", Attendee: "x", Connection: "1", At: start})
-		if got := decode[asideObject](t, s.get("/api/v1/aside")); got.Total != 1 || got.Events[0].Room != "77" {
+		if got := decode[api.Aside](t, s.get("/api/v1/aside")); got.Total != 1 || got.Events[0].Room != "77" {
 			t.Errorf("aside %+v", got)
 		}
 		definition := map[string]any{
@@ -259,7 +261,7 @@ func TestDefineSessions(t *testing.T) {
 		if w.Code != http.StatusCreated || w.Header().Get("Location") != "http://jauge.example/api/v1/sessions/nouvelle" {
 			t.Fatalf("%d %s %s", w.Code, w.Header().Get("Location"), w.Body)
 		}
-		if unique := decode[sessionObject](t, s.get("/api/v1/sessions/nouvelle")).Attendance.Unique; unique == nil || *unique != 1 {
+		if unique := decode[lookup.Object](t, s.get("/api/v1/sessions/nouvelle")).Attendance.Unique; unique == nil || *unique != 1 {
 			t.Errorf("the event put aside is not counted: %v", unique)
 		}
 		if w := s.do(call{method: "POST", path: "/api/v1/sessions", json: definition, organiser: true}); w.Code != http.StatusConflict {
@@ -268,7 +270,7 @@ func TestDefineSessions(t *testing.T) {
 		delete(definition, "id")
 		definition["invited"] = 12
 		w = s.do(call{method: "PUT", path: "/api/v1/sessions/nouvelle", json: definition, organiser: true})
-		if got := decode[sessionObject](t, w); w.Code != http.StatusOK || got.Attendance.Invited == nil {
+		if got := decode[lookup.Object](t, w); w.Code != http.StatusOK || got.Attendance.Invited == nil {
 			t.Errorf("changed: %d %s", w.Code, w.Body)
 		}
 	})
@@ -329,11 +331,11 @@ func TestDeclareAndEnd(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		s.play(3)
 		w := s.do(call{method: "POST", path: "/api/v1/sessions/metier/declare", json: map[string]int{"heads": 28}, organiser: true})
-		if got := decode[sessionObject](t, w).Attendance.Declared; got == nil || *got != 28 {
+		if got := decode[lookup.Object](t, w).Attendance.Declared; got == nil || *got != 28 {
 			t.Errorf("declared: %d %s", w.Code, w.Body)
 		}
 		w = s.do(call{method: "POST", path: "/api/v1/sessions/metier/end", organiser: true})
-		if got := decode[sessionObject](t, w); got.State != attendance.Over || *got.Attendance.Present != 0 || got.EndedAt == nil {
+		if got := decode[lookup.Object](t, w); got.State != attendance.Over || *got.Attendance.Present != 0 || got.EndedAt == nil {
 			t.Errorf("ended: %d %s", w.Code, w.Body)
 		}
 	})

@@ -13,12 +13,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"jauge/handlers/door"
 )
 
 // caller is somebody who asks for a route about a session, with what they hold.
 type caller struct {
 	name, session string
-	opens         []access                                  // what they may use; everybody may what is public or signed
+	opens         []door.Access                             // what they may use; everybody may what is public or signed
 	holds         func(s *site) (map[string]string, string) // headers, and what goes into the query, made anew for each request
 }
 
@@ -72,7 +74,7 @@ func renamed(session string) func(s *site) (map[string]string, string) {
 // TestAccess asks for every route of the table as everybody. Who may use it is what the table says, and nothing else.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	readers, organisers := []access{viewer}, []access{viewer, organiser}
+	readers, organisers := []door.Access{viewer}, []door.Access{viewer, organiser}
 	for _, who := range []caller{
 		{"anonymous", "metier", nil, func(*site) (map[string]string, string) { return nil, "" }},
 		{"a viewer by cookie", "metier", readers, followed("metier")},

@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
+	"jauge/handlers/lookup"
+	"jauge/handlers/page"
 	"jauge/internal/redistest"
 )
 
@@ -34,9 +36,9 @@ func (s *site) beacon(id, kind string, code int) {
 }
 
 // figures are those of the session whose platform gives totals only.
-func (s *site) figures() attendanceObject {
+func (s *site) figures() lookup.AttendanceObject {
 	s.t.Helper()
-	return decode[sessionObject](s.t, s.get("/api/v1/sessions/eleves")).Attendance
+	return decode[lookup.Object](s.t, s.get("/api/v1/sessions/eleves")).Attendance
 }
 
 // TestBeacon follows two tabs through a session whose platform sends no joins.
@@ -185,52 +187,6 @@ func TestBeaconLimits(t *testing.T) {
 	}
 }
 
-func TestLimiter(t *testing.T) {
-	t.Parallel()
-	q := quota{perMinute: 30, burst: 2}
-	l := newLimiter()
-	waits := func(l *limiter, address, what string) time.Duration {
-		_, wait := l.take(start, claim{address, what, q})
-		return wait
-	}
-	take := func(address, what string, want time.Duration) {
-		t.Helper()
-		if got := waits(l, address, what); got != want {
-			t.Errorf("%s %s: wait %s, not %s", address, what, got, want)
-		}
-	}
-	take("198.51.100.7", "join", 0)
-	take("198.51.100.7", "join", 0)
-	take("198.51.100.7", "join", 2*time.Second)
-	take("198.51.100.7", "join", 2*time.Second) // who is refused takes nothing
-	take("198.51.100.7", "beat", 0)
-	take("198.51.100.8", "join", 0)
-	take("2001:db8:0:1::1", "join", 0)
-	take("2001:db8:0:1:ffff::2", "join", 0)
-	take("2001:db8:0:1:1::3", "join", 2*time.Second) // one subscriber
-	take("2001:db8:0:2::1", "join", 0)
-	take("", "join", 0)
-
-	small := newLimiter()
-	small.max = 3
-	for i := range 100 {
-		waits(small, "198.51.100.7", "join") // in use all the time
-		waits(small, fmt.Sprint("10.0.0.", i), "join")
-	}
-	if len(small.buckets) != 3 || small.recent.Len() != 3 {
-		t.Errorf("%d buckets, %d in the list", len(small.buckets), small.recent.Len())
-	}
-	if waits(small, "198.51.100.7", "join") == 0 {
-		t.Error("a bucket in use was dropped")
-	}
-	if waits(small, "10.0.0.1", "join") != 0 {
-		t.Error("an old bucket was kept")
-	}
-	if newLimiter().name("198.51.100.7", "join") == l.name("198.51.100.7", "join") {
-		t.Error("the name of an address is the same in two processes")
-	}
-}
-
 func TestBeaconScript(t *testing.T) {
 	t.Parallel()
 	s := one(t)
@@ -324,7 +280,7 @@ func TestCheckInWithoutScript(t *testing.T) {
 		if a := s.figures(); *a.Present != 0 || *a.Unique != 1 || *a.WatchSeconds != 1200 {
 			t.Errorf("after the end: present %d, unique %d, %f s", *a.Present, *a.Unique, *a.WatchSeconds)
 		}
-		for range int(beaconQuotas["join"].burst) {
+		for range beaconBurst {
 			press(tab(3))
 		}
 		w := s.do(call{method: http.MethodPost, path: "/here/metier", form: url.Values{"id": {tab(3)}}})
@@ -338,7 +294,7 @@ func TestHereQR(t *testing.T) {
 	t.Parallel()
 	s := one(t)
 	w := s.do(call{path: "/here/eleves/qr.svg"})
-	drawing, err := qrSVG("http://jauge.example/here/eleves")
+	drawing, err := page.QR("http://jauge.example/here/eleves")
 	if err != nil || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/svg+xml" || w.Body.String() != string(drawing) {
 		t.Errorf("%d %v %v", w.Code, w.Header(), err)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/feedback"
+	"jauge/handlers/attend"
+	"jauge/handlers/lookup"
 )
 
 // lastPage is the last page of the vocation survey as a browser sends it.
@@ -53,8 +55,8 @@ func TestSurveyForm(t *testing.T) {
 			}
 		}
 		answer := strings.TrimSuffix(paths[0], "?thanks=1")
-		row := decode[submissionJSON](t, s.do(call{path: answer, header: map[string]string{"Accept": "application/json"}}))
-		want := submissionJSON{Lang: "fr", Segment: "lycee", Answers: map[string]any{
+		row := decode[attend.Submission](t, s.do(call{path: answer, header: map[string]string{"Accept": "application/json"}}))
+		want := attend.Submission{Lang: "fr", Segment: "lycee", Answers: map[string]any{
 			"before": 2.0, "known": "yes", "now": 4.0, "recommend": 9.0, "liked": []any{"talk", "questions"}, "words": "Très clair",
 		}}
 		if diff := cmp.Diff(want, row); diff != "" {
@@ -66,7 +68,7 @@ func TestSurveyForm(t *testing.T) {
 // respondents checks the number of respondents of the session metier.
 func (s *site) respondents(t *testing.T, want int) {
 	t.Helper()
-	if got := decode[sessionObject](t, s.get("/api/v1/sessions/metier")).Feedback.Respondents; *got != want {
+	if got := decode[lookup.Object](t, s.get("/api/v1/sessions/metier")).Feedback.Respondents; *got != want {
 		t.Errorf("%d respondents, not %d", *got, want)
 	}
 }
@@ -120,7 +122,7 @@ func TestSurveyEmpty(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	w = s.do(call{method: "POST", path: "/feedback/metier", json: map[string]any{"answers": map[string]any{}}})
-	if got := decode[invalidJSON](t, w); w.Code != http.StatusUnprocessableEntity || got.Error != "Nothing was answered." {
+	if got := decode[attend.Invalid](t, w); w.Code != http.StatusUnprocessableEntity || got.Error != "Nothing was answered." {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
@@ -153,7 +155,7 @@ func TestSubmitJSON(t *testing.T) {
 			if w.Code != row.code {
 				t.Fatalf("%d %s", w.Code, w.Body)
 			}
-			if diff := cmp.Diff(row.fields, decode[invalidJSON](t, w).Fields); diff != "" {
+			if diff := cmp.Diff(row.fields, decode[attend.Invalid](t, w).Fields); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
 			}
 		})

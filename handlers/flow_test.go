@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -13,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"jauge/feedback"
+	"jauge/handlers/attend"
 	"jauge/internal/redistest"
 )
 
@@ -373,7 +372,7 @@ func TestKiosk(t *testing.T) {
 			}
 		}
 		s.respondents(t, 1)
-		if receipt, row, err := s.deps.Feedback.Sent(t.Context(), "metier", formKey(first.Get("token"))); err != nil || row.Answers["now"].String() != "4" {
+		if receipt, row, err := s.deps.Feedback.Sent(t.Context(), "metier", "form:"+first.Get("token")); err != nil || row.Answers["now"].String() != "4" {
 			t.Errorf("the answer %s became %v: %v", receipt, row.Answers, err)
 		}
 		next := s.visit("/feedback/metier?kiosk=1&segment=lycee")
@@ -384,18 +383,6 @@ func TestKiosk(t *testing.T) {
 			t.Errorf("a kiosk keeps drafts: %v", got)
 		}
 	})
-}
-
-func TestPersonalLinkSaysWhatIsKnown(t *testing.T) {
-	t.Parallel()
-	v := surveyView{}
-	f := form{asked: asked{session: planned()[0], survey: vocation()}, said: url.Values{"invite": {"x"}}}
-	s := one(t)
-	srv := &server{Deps: s.deps}
-	srv.explain(contextOf("/feedback/metier"), f, &v)
-	if !v.Personal {
-		t.Error("a personal link is not said to be one")
-	}
 }
 
 // Where people stop is shown to the organiser, but not who few of them are, nor that one of them went on.
@@ -462,7 +449,7 @@ func TestIdempotencyKey(t *testing.T) {
 				return w.Code, decode[map[string]string](t, w)["receipt"], nil
 			}
 			if w.Code == http.StatusUnprocessableEntity {
-				return w.Code, "", decode[invalidJSON](t, w).Fields
+				return w.Code, "", decode[attend.Invalid](t, w).Fields
 			}
 			return w.Code, "", nil
 		}
@@ -595,13 +582,6 @@ func TestOpenByCode(t *testing.T) {
 	if got := w.Header().Get("Location"); got != "/feedback/metier/answers/..%2F..%2Flogin%3Fx" {
 		t.Errorf("%d %q", w.Code, got)
 	}
-}
-
-// contextOf is a request's, outside of a server.
-func contextOf(path string) *gin.Context {
-	c, _ := gin.CreateTestContext(httptest.NewRecorder())
-	c.Request = httptest.NewRequest(http.MethodGet, path, nil)
-	return c
 }
 
 // Every page on a shared device, of mistakes too, lets the browser forget the one before; no other page does.

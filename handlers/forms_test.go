@@ -14,6 +14,8 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/handlers/api"
+	"jauge/handlers/lookup"
 	"jauge/internal/redistest"
 	"jauge/platforms"
 	"jauge/programme"
@@ -169,7 +171,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 		s.fill("0", map[string]any{"r1": 2, "r2": "4", "r3": []string{"LE RÉCIT", "The format"}, "r4": "Jane Doe"}) // again
 		expect := func(reason feedback.Reason, references ...string) {
 			t.Helper()
-			got := decode[asideObject](t, s.get("/api/v1/aside"))
+			got := decode[api.Aside](t, s.get("/api/v1/aside"))
 			if reason == "" {
 				if got.Total != 0 || len(got.Groups) != 0 || len(got.Events) != 0 {
 					t.Errorf("aside %+v", got)
@@ -177,7 +179,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 				return
 			}
 			hour := start.UTC().Truncate(time.Hour)
-			want := []asideGroup{{Source: "form", Room: "f1", Kind: "answers", Reason: string(reason), Count: 6, FirstAt: hour, LastAt: hour, References: references}}
+			want := []lookup.AsideGroup{{Source: "form", Room: "f1", Kind: "answers", Reason: string(reason), Count: 6, FirstAt: hour, LastAt: hour, References: references}}
 			if diff := cmp.Diff(want, got.Groups); diff != "" || got.Total != 6 || len(got.Events) != 6 {
 				t.Errorf("%d aside, %d listed (-want +got):\n%s", got.Total, len(got.Events), diff)
 			}
@@ -197,7 +199,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 		expect(feedback.Unmapped, "r1", "r2", "r3", "r4")
 		put(map[string]string{"r1": "before", "r2": "now"})
 		expect(feedback.Partly, "r3", "r4")
-		if n := decode[sessionObject](t, s.get("/api/v1/sessions/forms")).Feedback.Respondents; n == nil || *n != 6 {
+		if n := decode[lookup.Object](t, s.get("/api/v1/sessions/forms")).Feedback.Respondents; n == nil || *n != 6 {
 			t.Errorf("respondents %v", n)
 		}
 		put(map[string]string{"r1": "before", "r2": "now", "r3": "liked", "r4": ""})
@@ -240,12 +242,12 @@ func TestTypeform(t *testing.T) {
 		if w := s.post("typeform", "application/json", []byte(body)); w.Code != http.StatusOK {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
-		got := decode[asideObject](t, s.get("/api/v1/aside"))
+		got := decode[api.Aside](t, s.get("/api/v1/aside"))
 		want := map[string]feedback.Code{"aime": feedback.NoChoice, "tel": feedback.Unknown}
 		if len(got.Events) != 1 || cmp.Diff(want, got.Events[0].References) != "" || got.Events[0].Reason != string(feedback.Partly) {
 			t.Errorf("aside %+v", got.Events)
 		}
-		if o := decode[sessionObject](t, s.get("/api/v1/sessions/metier")); *o.Feedback.Respondents != 1 {
+		if o := decode[lookup.Object](t, s.get("/api/v1/sessions/metier")); *o.Feedback.Respondents != 1 {
 			t.Errorf("%d respondents", *o.Feedback.Respondents)
 		}
 		everything := s.log.String() + fmt.Sprint(s.metrics.counts) + dump(t, rdb, prefix)
@@ -280,7 +282,7 @@ func TestUnclaimedRoomIsShownAndThenCounted(t *testing.T) {
 		for i := range 50 {
 			s.event("zoom", attendance.Event{Kind: attendance.Joined, Room: "77", Occurrence: "o", Attendee: fmt.Sprint("p", i), Connection: fmt.Sprint(i), At: start})
 		}
-		got := decode[asideObject](t, s.get("/api/v1/aside"))
+		got := decode[api.Aside](t, s.get("/api/v1/aside"))
 		if got.Total != 50 || len(got.Groups) != 1 || got.Groups[0].Count != 50 || got.Groups[0].Reason != string(feedback.NoSession) {
 			t.Errorf("aside %+v", got.Groups)
 		}
@@ -291,10 +293,10 @@ func TestUnclaimedRoomIsShownAndThenCounted(t *testing.T) {
 			"id": "nouvelle", "title": map[string]string{"fr": "Nouvelle"}, "starts_at": start, "ends_at": start.Add(time.Hour),
 			"rooms": []map[string]string{{"source": "zoom", "id": "77"}},
 		}})
-		if a := decode[sessionObject](t, w).Attendance; w.Code != http.StatusCreated || a.Present == nil || *a.Present != 50 {
+		if a := decode[lookup.Object](t, w).Attendance; w.Code != http.StatusCreated || a.Present == nil || *a.Present != 50 {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
-		if got := decode[asideObject](t, s.get("/api/v1/aside")); got.Total != 0 {
+		if got := decode[api.Aside](t, s.get("/api/v1/aside")); got.Total != 0 {
 			t.Errorf("aside %+v", got.Groups)
 		}
 	})
@@ -310,7 +312,7 @@ func TestAsideListsNoMoreThanItShould(t *testing.T) {
 	if _, err := s.deps.Attendance.Record(t.Context(), "zoom", events); err != nil {
 		t.Fatal(err)
 	}
-	got := decode[asideObject](t, s.get("/api/v1/aside"))
+	got := decode[api.Aside](t, s.get("/api/v1/aside"))
 	if got.Total != len(events) || len(got.Events) != maxAsideItems || len(got.Groups) != 7 || got.Groups[0].Count != 75 {
 		t.Errorf("%d, %d listed, groups %+v", got.Total, len(got.Events), got.Groups)
 	}
@@ -330,7 +332,7 @@ func TestAsideNamesTheLastingRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := decode[asideObject](t, s.get("/api/v1/aside")); len(got.Groups) != 2 || *got.Groups[0].Alias != "event-9" {
+	if got := decode[api.Aside](t, s.get("/api/v1/aside")); len(got.Groups) != 2 || *got.Groups[0].Alias != "event-9" {
 		t.Errorf("groups %+v", got.Groups)
 	}
 	if text := s.get("/").Body.String(); !strings.Contains(text, "2 événements de la salle event-9") {
@@ -353,7 +355,9 @@ func TestTwoTotalsSideBySide(t *testing.T) {
 		event := func(kind attendance.Kind, person int, at time.Time, total time.Duration) attendance.Event {
 			return attendance.Event{Kind: kind, Room: "class", Occurrence: "o", Attendee: fmt.Sprint("p", person), At: at, Total: total}
 		}
-		object := func() attendanceObject { return decode[sessionObject](t, s.get("/api/v1/sessions/eleves")).Attendance }
+		object := func() lookup.AttendanceObject {
+			return decode[lookup.Object](t, s.get("/api/v1/sessions/eleves")).Attendance
+		}
 		s.at(begin.Add(-time.Hour))
 		for i := range 53 {
 			record(event(attendance.Registered, i, begin.Add(-2*time.Hour), 0))
@@ -385,8 +389,8 @@ func TestTwoTotalsSideBySide(t *testing.T) {
 		}
 		record(event(attendance.Replayed, 52, end, 0))
 		a := object()
-		want := []*totalObject{{Unique: 3, WatchSeconds: 3 * 59 * 60}, {Unique: 32, WatchSeconds: 32 * 40 * 60}}
-		if diff := cmp.Diff(want, []*totalObject{a.Measured, a.Reported}); diff != "" {
+		want := []*lookup.TotalObject{{Unique: 3, WatchSeconds: 3 * 59 * 60}, {Unique: 32, WatchSeconds: 32 * 40 * 60}}
+		if diff := cmp.Diff(want, []*lookup.TotalObject{a.Measured, a.Reported}); diff != "" {
 			t.Errorf("totals (-want +got):\n%s", diff)
 		}
 		if *a.Unique != 32 || *a.WatchSeconds != 32*40*60 || *a.Provenance != attendance.FromPlatform || *a.Replayed != 1 || *a.NoShowRate != 21.0/53 {

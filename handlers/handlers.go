@@ -1,17 +1,17 @@
-// Package handlers is jauge's HTTP side and the only package that imports Gin: webhooks in, survey pages, organiser
-// pages, the API and the live stream out. A handler parses, makes one call into attendance or feedback, and writes.
+// Package handlers is jauge's HTTP side, and with the packages below it the only one that imports Gin: here is every route
+// with its readers and its access rule, and what each request passes on its way. The handlers are below, a package an
+// audience: attend (surveys, their answers, and who is there), organise (the organisers' pages), api (programs), hooks (what
+// platforms deliver). These do not know each other; what several need is in page (what pages share), lookup (what is known of
+// a session) and door (who and what comes in). A handler parses, makes one call into a domain, and writes.
 //
-// The story in files: handlers.go (what it is built from), routes.go (every route with its access rule, and the order
-// of the middleware), reader.go (whom an address is for), then one file per resource: webhooks.go, feedback.go, waves.go,
-// answers.go, beacon.go, api.go, export.go, organiser.go, texts.go, stream.go; and what they share: door.go, auth.go, grant.go, limit.go, known.go,
-// errors.go, render.go, lang.go, curve.go.
+// The story in files: handlers.go (what it is built from), routes.go (the table of routes), middleware.go (what a request
+// passes, in which order), errors.go (how an error becomes an answer), service.go (whether the service is well).
 package handlers
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -23,6 +23,13 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/handlers/api"
+	"jauge/handlers/attend"
+	"jauge/handlers/door"
+	"jauge/handlers/hooks"
+	"jauge/handlers/lookup"
+	"jauge/handlers/organise"
+	"jauge/handlers/page"
 	"jauge/platforms"
 	"jauge/programme"
 )
@@ -32,14 +39,7 @@ func init() { gin.SetMode(gin.ReleaseMode) }
 
 // Metrics counts what passes through the handlers. Labels are bounded: configured names and fixed words only.
 type Metrics interface {
-	// Event counts one authentic event of a configured source.
-	Event(source, kind, result string)
-	// Refused counts one webhook request that was not accepted; reason is one of a fixed few words.
-	Refused(source, reason string)
-	// Webhook observes how long a webhook request of a configured source took.
-	Webhook(source string, took time.Duration)
-	// Submission counts one submitted survey of a known session.
-	Submission(result string)
+	hooks.Metrics
 	// Route begins the counts of a route that fails.
 	Route(route, method string)
 	// Login counts one organiser token that was tried; result is ok, wrong or limited. The right one that comes with each
@@ -47,14 +47,6 @@ type Metrics interface {
 	Login(result string)
 	// Request counts one answered request; route is a template, empty when none matched.
 	Request(route, method string, code int)
-}
-
-// Voided remembers which grants are void, by their random ids, in every process and over restarts, until they would have
-// expired by themselves.
-type Voided interface {
-	Add(ctx context.Context, id string, until time.Time) error
-	// Has answers at once, from what was known a moment ago.
-	Has(id string) bool
 }
 
 // Deps is what the handlers work with. Everything is required unless it says otherwise.
@@ -66,7 +58,7 @@ type Deps struct {
 	Series     []programme.Series          // optional
 	Sources    map[string]platforms.Source // by name; who may post to /webhooks/{name}
 
-	Voided Voided // who has logged out
+	Voided door.Voided // who has logged out
 
 	Metrics        Metrics
 	MetricsHandler http.Handler // optional; nil: /metrics is served elsewhere
@@ -113,18 +105,18 @@ func (d Deps) Validate() error {
 	return errors.New("handlers: missing " + strings.Join(missing, ", "))
 }
 
-// server is what the handlers share: the dependencies, and what was made of them once at the start.
+// server holds the audiences' handlers, and what the middleware needs of the dependencies.
 type server struct {
 	Deps
-	langs        *langs
-	pages        map[string]*template.Template // by file name without extension
-	readers      map[string]reader             // by the first segment of an address
-	assetVersion string                        // changes with the assets, so that browsers may keep them for ever
-	hub          *hub
-	known        lastViews
-	limiter      *limiter
-	rooms        feedback.Programme // what people answer in each
-	refusals     refusals
+	readers map[string]door.Reader // by the first segment of an address
+	keeper  *door.Keeper
+	pages   *page.Pages
+
+	surveys  *attend.Surveys
+	presence *attend.Presence
+	organise *organise.Handlers
+	api      *api.Handlers
+	hooks    *hooks.Handlers
 }
 
 // New returns the service's HTTP handler. It starts no goroutine; those of open streams end with d.Context.
@@ -135,19 +127,12 @@ func New(d Deps) (http.Handler, error) {
 	if d.Wall == nil {
 		d.Wall = d.Now
 	}
-	langs, err := newLangs()
+	pages, err := page.New(d.Version, d.Embedded)
 	if err != nil {
 		return nil, err
 	}
-	pages, err := parsePages()
-	if err != nil {
-		return nil, err
-	}
-	s := &server{Deps: d, langs: langs, pages: pages, readers: map[string]reader{}, assetVersion: assetVersion(), limiter: newLimiter()}
-	s.rooms = Programme(d.Programme, d.Surveys, d.MinimumGroup)
-	s.refusals.logged = map[[2]string]logged{}
-	s.known.views = map[string]knownView{}
-	s.hub = newHub(d.Context, s.snapshot)
+	s := &server{Deps: d, readers: map[string]door.Reader{}, pages: pages}
+	s.furnish()
 	engine, err := s.engine()
 	if err != nil {
 		return nil, err
@@ -155,5 +140,35 @@ func New(d Deps) (http.Handler, error) {
 	return outer(engine)
 }
 
-// link returns the public address of a path of this service.
-func (s *server) link(elements ...string) string { return s.PublicURL.JoinPath(elements...).String() }
+// furnish gives each audience what it needs.
+func (s *server) furnish() {
+	limiter, refusals := door.NewLimiter(s.Wall), door.NewRefusals(s.Wall)
+	s.keeper = &door.Keeper{
+		Token: s.OrganiserToken, Key: s.Key, Public: s.PublicURL, Voided: s.Voided, Limiter: limiter, Logins: s.Metrics,
+		Refusals: refusals, Log: s.Log, Wall: s.Wall,
+	}
+	sessions := &lookup.Sessions{
+		Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Surveys: s.Surveys, Configured: s.Series, MinimumGroup: s.MinimumGroup, Now: s.Now,
+	}
+	rooms := hooks.Programme(s.Programme, s.Surveys, s.MinimumGroup)
+	s.surveys = attend.NewSurveys(attend.Deps{
+		Sessions: sessions, Feedback: s.Feedback, Pages: s.pages, Limiter: limiter, Counts: s.Metrics, Public: s.PublicURL, Key: s.Key,
+		Log: s.Log, Now: s.Now,
+	})
+	s.presence = &attend.Presence{
+		Sessions: sessions, Attendance: s.Attendance, Pages: s.pages, Limiter: limiter, Counts: s.Metrics, Public: s.PublicURL, Now: s.Now,
+	}
+	s.organise = organise.New(organise.Deps{
+		Sessions: sessions, Attendance: s.Attendance, Feedback: s.Feedback, Pages: s.pages, Keeper: s.keeper, Public: s.PublicURL,
+		Away: s.Away, Now: s.Now, Wall: s.Wall, Draining: s.Context,
+	})
+	s.api = &api.Handlers{
+		Sessions: sessions, Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Rooms: rooms, Public: s.PublicURL,
+		Away: s.Away, Log: s.Log, Now: s.Now,
+		HasSource: func(name string) bool { _, known := s.Sources[name]; return known },
+	}
+	s.hooks = &hooks.Handlers{
+		Sources: s.Sources, Attendance: s.Attendance, Feedback: s.Feedback, Rooms: rooms, Metrics: s.Metrics, Refusals: refusals,
+		Log: s.Log, Now: s.Now,
+	}
+}

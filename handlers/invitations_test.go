@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"jauge/handlers/api"
+	"jauge/handlers/attend"
 )
 
 // invite makes personal links and returns their paths.
@@ -19,7 +22,7 @@ func (s *site) invite(t *testing.T, body map[string]any) []string {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	var paths []string
-	for _, i := range decode[struct{ Invitations []invitationJSON }](t, w).Invitations {
+	for _, i := range decode[struct{ Invitations []api.Invitation }](t, w).Invitations {
 		path, ok := strings.CutPrefix(i.URL, "http://jauge.example")
 		if !ok {
 			t.Errorf("link %s", i.URL)
@@ -102,7 +105,7 @@ func TestPersonalLink(t *testing.T) {
 			t.Errorf("a double click: %d %s", again.Code, again.Body)
 		}
 		answer, _, _ := strings.Cut(sent.Header().Get("Location"), "?")
-		row := decode[submissionJSON](t, s.do(call{path: answer, header: map[string]string{"Accept": "application/json"}}))
+		row := decode[attend.Submission](t, s.do(call{path: answer, header: map[string]string{"Accept": "application/json"}}))
 		if diff := cmp.Diff("lycee", row.Segment); diff != "" || row.Invitation != "" {
 			t.Errorf("%s %q", diff, row.Invitation)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/feedback"
+	"jauge/handlers/attend"
 	"jauge/internal/text"
 )
 
@@ -115,7 +116,7 @@ func TestPagesByCondition(t *testing.T) {
 	}
 	w := s.do(call{method: "POST", path: "/feedback/metier", form: with(said, "page", "end", "do", "next", "q.stayed@after", "yes", "q.agree@after", "yes", "q.best@after.talk", "1", "q.best@after.film", "2")})
 	path, _, _ := strings.Cut(w.Header().Get("Location"), "?")
-	row := decode[submissionJSON](t, s.do(call{path: path, header: map[string]string{"Accept": "application/json"}}))
+	row := decode[attend.Submission](t, s.do(call{path: path, header: map[string]string{"Accept": "application/json"}}))
 	want := map[string]any{"stayed@after": "yes", "agree@after": "yes", "best@after": []any{"talk", "film"}}
 	if diff := cmp.Diff(want, row.Answers); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
@@ -169,7 +170,7 @@ func TestAnswersOfWaves(t *testing.T) {
 				t.Errorf("the receipt's page lacks %q: %s", said, page)
 			}
 		}
-		read := decode[submissionJSON](t, s.do(call{path: path, header: map[string]string{"Accept": "application/json"}}))
+		read := decode[attend.Submission](t, s.do(call{path: path, header: map[string]string{"Accept": "application/json"}}))
 		want := map[string]any{
 			"age@before": 17.0, "views.use@before": 2.0, "agree@before": "yes", "views.use@after": 4.0, "best@after": []any{"quiz"}, "agree@after": "yes",
 		}

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -69,18 +68,6 @@ func TestPrivatePagesGoOnWhileTheStoreIsAway(t *testing.T) {
 	}
 	if log := s.log.String(); strings.Contains(log, "MOTS") {
 		t.Error("a text is in the log")
-	}
-}
-
-// TestLastViewsAreBounded whatever is asked for.
-func TestLastViewsAreBounded(t *testing.T) {
-	t.Parallel()
-	k := lastViews{views: map[string]knownView{}}
-	for i := range 2 * mostKnown {
-		k.put(fmt.Sprint(i), i, time.Now())
-	}
-	if last, ok := k.get(fmt.Sprint(2*mostKnown - 1)); len(k.views) != mostKnown || !ok || last.view != 2*mostKnown-1 {
-		t.Errorf("%d views, the last %v", len(k.views), last.view)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestParallelGuesses(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if tried != int(guessQuota.burst) {
+		if tried != guessBurst {
 			t.Errorf("%d were tried, %d refused", tried, refused)
 		}
 		for _, c := range naming(words) {
@@ -111,7 +111,7 @@ func TestRightWordsCostNothing(t *testing.T) {
 	if drawings[0] != drawings[len(drawings)-1] {
 		t.Error("a drawing tells whether words are somebody's")
 	}
-	for range int(guessQuota.burst) {
+	for range guessBurst {
 		if w := s.do(call{path: "/feedback/metier/answers/abeille-abeille-abeille"}); w.Code != http.StatusNotFound {
 			t.Fatalf("something was used up: %d", w.Code)
 		}
@@ -144,7 +144,7 @@ func TestGuessesInASession(t *testing.T) {
 			tried++
 		}
 	}
-	if tried < 200 || tried > int(sessionGuessQuota.burst) {
+	if tried < 200 || tried > sessionGuessBurst {
 		t.Errorf("%d were tried", tried)
 	}
 	if code := from("198.51.100.9", right); code != http.StatusTooManyRequests {

@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 }
 
 func allPagesExecuted() error {
-	files, err := fs.Glob(templateFiles, "templates/[a-z]*.html")
+	files, err := fs.Glob(os.DirFS("page"), "templates/[a-z]*.html")
 	if err != nil {
 		return err
 	}
@@ -69,6 +69,21 @@ const (
 	organiserToken = "organiser-token-of-the-tests-0123456789"
 	zoomSecret     = "zoom-secret-of-the-tests"
 	standardSecret = "whsec_c3RhbmRhcmQtc2VjcmV0LW9mLXRoZS10ZXN0cw=="
+)
+
+// What is promised of limits and times, said once more: whoever changes one changes a promise.
+const (
+	organiserTime, viewerTime = 12 * time.Hour, 7 * 24 * time.Hour
+	organiserCookie           = "jauge"
+	viewerCookie              = "jauge_viewer"
+	viewerParameter           = "access"
+	beaconBurst               = 600 // joins at once, from one address
+	guessBurst                = 30  // wrong words, from one address
+	sessionGuessBurst         = 300 // and in one session
+	refusalEvery              = 10 * time.Second
+	maxTexts                  = 100 // on a page
+	maxAsideItems             = 500 // one by one, of the API
+	maxAsideViews             = 5   // rooms, on the programme
 )
 
 // site is one service under test: its stores, its clock, its log and its counters.

@@ -102,16 +102,3 @@ func plausible(t *testing.T, path string, v any) {
 		}
 	}
 }
-
-// TestAnObjectSaysOfWhenItIs, unless it is of now.
-func TestAnObjectSaysOfWhenItIs(t *testing.T) {
-	t.Parallel()
-	at := start.Add(10 * time.Minute)
-	st := status{Status: attendance.Status{Figures: attendance.Figures{Session: planned()[0], AsOf: at}}}
-	for age, want := range map[time.Duration]bool{0: false, 999 * time.Millisecond: false, time.Second: true, time.Hour: true} {
-		got := st.object(at.Add(age)).Attendance.AsOf
-		if (got != nil) != want || want && !got.Equal(at) {
-			t.Errorf("%s old: %v", age, got)
-		}
-	}
-}

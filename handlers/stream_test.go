@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jauge/handlers/lookup"
 	"jauge/internal/redistest"
 )
 
@@ -66,7 +66,7 @@ func linesOf(t *testing.T, w *http.Response) <-chan string {
 }
 
 // snapshotOf waits for the next snapshot.
-func snapshotOf(t *testing.T, lines <-chan string) sessionObject {
+func snapshotOf(t *testing.T, lines <-chan string) lookup.Object {
 	t.Helper()
 	event := ""
 	for {
@@ -82,7 +82,7 @@ func snapshotOf(t *testing.T, lines <-chan string) sessionObject {
 			if !ok {
 				continue
 			}
-			var object sessionObject
+			var object lookup.Object
 			if err := json.Unmarshal([]byte(data), &object); err != nil || event != "snapshot" {
 				t.Fatalf("event %q: %v in %s", event, err, data)
 			}
@@ -113,7 +113,7 @@ func TestStream(t *testing.T) {
 			t.Errorf("headers %v", header)
 		}
 		first := snapshotOf(t, lines)
-		if diff := cmp.Diff(decode[sessionObject](t, s.get("/api/v1/sessions/metier")), first); diff != "" {
+		if diff := cmp.Diff(decode[lookup.Object](t, s.get("/api/v1/sessions/metier")), first); diff != "" {
 			t.Errorf("the first snapshot is not the session (-api +stream):\n%s", diff)
 		}
 		s.play(2)
@@ -132,58 +132,6 @@ func TestStream(t *testing.T) {
 			t.Errorf("a session that is not there: %d", w.Code)
 		}
 	})
-}
-
-// TestHub: one reader for all clients, the latest wins, what is no news is not sent, and the reader ends with the
-// last client (TestMain looks for goroutines left behind).
-func TestHub(t *testing.T) {
-	t.Parallel()
-	type reading struct {
-		text string
-		err  error
-	}
-	readings := make(chan reading)
-	h := newHub(t.Context(), func(ctx context.Context, _ string) (snapshot, error) {
-		select {
-		case r := <-readings:
-			return snapshot{[]byte(r.text), r.text}, r.err
-		case <-ctx.Done():
-			return snapshot{}, ctx.Err()
-		}
-	})
-	h.every = time.Millisecond
-	fast, leaveFast := h.join("x")
-	slow, leaveSlow := h.join("x")
-	for _, text := range []string{"0", "1", "2", "3"} { // the slow one does not take any meanwhile
-		readings <- reading{text: text}
-		if got := string(<-fast); got != text {
-			t.Errorf("%s, not %s", got, text)
-		}
-	}
-	readings <- reading{err: errors.New("away")} // begins when what was read before is published
-	if got := string(<-slow); got != "3" {
-		t.Errorf("the slow one gets %s, not the latest", got)
-	}
-	readings <- reading{text: "3"}
-	readings <- reading{err: errors.New("away")}
-	select {
-	case got := <-fast:
-		t.Errorf("%s was sent again", got)
-	default:
-	}
-	late, leaveLate := h.join("x")
-	if got := string(<-late); got != "3" {
-		t.Errorf("who comes later gets %s first", got)
-	}
-	leaveFast()
-	leaveLate()
-	if len(h.broadcasts) != 1 {
-		t.Error("the broadcast ended with a client left")
-	}
-	leaveSlow()
-	if len(h.broadcasts) != 0 {
-		t.Error("the broadcast outlives its last client")
-	}
 }
 
 // A stream ends with the grant that it was opened with: when that expires, and when somebody logs out.

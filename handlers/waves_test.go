@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/feedback"
+	"jauge/handlers/attend"
+	"jauge/handlers/page"
 	"jauge/internal/text"
 )
 
@@ -65,7 +67,7 @@ func (s *site) said(receipt string) map[string]any {
 	if w.Code != http.StatusOK {
 		s.t.Fatalf("%s: %d %s", receipt, w.Code, w.Body)
 	}
-	return decode[submissionJSON](s.t, w).Answers
+	return decode[attend.Submission](s.t, w).Answers
 }
 
 func TestPagesOfWaves(t *testing.T) {
@@ -259,7 +261,7 @@ func TestNoWordsWhereNothingIsLinked(t *testing.T) {
 			t.Errorf("a kiosk's answers joined %v", s.said(words))
 		}
 		s.respondents(t, 2)
-		receipt, _, err := s.deps.Feedback.Sent(t.Context(), "metier", formKey(last.Get("token")))
+		receipt, _, err := s.deps.Feedback.Sent(t.Context(), "metier", "form:"+last.Get("token"))
 		if _, three := s.deps.Feedback.Receipt(receipt); err != nil || three {
 			t.Errorf("a kiosk's answers stand under %s: %v", receipt, err)
 		}
@@ -402,7 +404,7 @@ func TestQRWithWords(t *testing.T) {
 	t.Parallel()
 	s := one(t, withThrice)
 	w := s.do(call{path: "/feedback/metier/qr.svg?code=Abeille+ACADÉMIE+zoologie"})
-	same, err := qrSVG("http://jauge.example/feedback/metier?code=abeille-academie-zoologie")
+	same, err := page.QR("http://jauge.example/feedback/metier?code=abeille-academie-zoologie")
 	if err != nil || w.Code != http.StatusOK || w.Body.String() != string(same) || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v %v", w.Code, w.Header(), err)
 	}

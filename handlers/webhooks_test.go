@@ -15,6 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
+	"jauge/handlers/api"
+	"jauge/handlers/lookup"
 	"jauge/internal/redistest"
 	"jauge/platforms"
 )
@@ -142,9 +144,9 @@ func TestUnusableEventsAreKeptAside(t *testing.T) {
 				t.Errorf("%s: %d, want %d", counted, n, want)
 			}
 		}
-		got := decode[asideObject](t, s.get("/api/v1/aside"))
+		got := decode[api.Aside](t, s.get("/api/v1/aside"))
 		early, late := time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-		want := []asideGroup{
+		want := []lookup.AsideGroup{
 			{Source: "standard", Room: "hall", Kind: "joined", Reason: "time", Count: 2, FirstAt: early, LastAt: late, References: []string{}},
 			{Source: "zoom", Room: "951", Kind: "joined", Reason: "nobody", Count: 1, FirstAt: start.UTC(), LastAt: start.UTC(), References: []string{}},
 		}
@@ -184,7 +186,7 @@ func TestRedeliveredAnswers(t *testing.T) {
 				t.Fatalf("%d %s", w.Code, w.Body)
 			}
 		}
-		if n := decode[sessionObject](t, s.get("/api/v1/sessions/metier")).Feedback.Respondents; *n != 1 {
+		if n := decode[lookup.Object](t, s.get("/api/v1/sessions/metier")).Feedback.Respondents; *n != 1 {
 			t.Errorf("%d respondents", *n)
 		}
 	})

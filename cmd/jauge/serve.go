@@ -20,6 +20,8 @@ import (
 	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/handlers"
+	"jauge/handlers/door"
+	"jauge/handlers/hooks"
 	"jauge/metrics"
 	"jauge/platforms"
 	"jauge/programme"
@@ -144,7 +146,7 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
 		Attendance: s.attendance, Feedback: answersScrape{s, c.Privacy.MinimumGroup},
 		AsideEvents: s.aside, Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources),
-		Refusals: handlers.Refusals(names(c.Sources)), Outcomes: handlers.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
+		Refusals: hooks.Refusals(names(c.Sources)), Outcomes: door.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
 	})
 	if s.embedded == nil { // there, the journal is read again at each start
 		s.attendance.Observe(m.Event)
@@ -274,7 +276,7 @@ func (s *stores) reclaim(ctx context.Context, c *Config, log *slog.Logger) {
 	}
 	events, err := s.attendance.Reclaim(ctx)
 	report("events", events, err)
-	answers, err := s.feedback.Reclaim(ctx, handlers.Programme(s.programme, s.surveys, c.Privacy.MinimumGroup))
+	answers, err := s.feedback.Reclaim(ctx, hooks.Programme(s.programme, s.surveys, c.Privacy.MinimumGroup))
 	report("answers", answers, err)
 }
 

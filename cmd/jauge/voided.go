@@ -13,7 +13,7 @@ import (
 	"jauge/internal/journal"
 )
 
-// voided implements handlers.Voided: the random ids of the grants that somebody logged out of, each until it would have expired.
+// voided implements door.Voided: the random ids of the grants that somebody logged out of, each until it would have expired.
 // Redis tells every replica, the journal what Redis forgets or does not hear now; what is asked is answered from memory.
 type voided struct {
 	rdb     redis.UniversalClient
@@ -38,7 +38,7 @@ func newVoided(rdb redis.UniversalClient, prefix string, j *journal.Journal) *vo
 	return v
 }
 
-// Add implements handlers.Voided. It holds in this process whatever becomes of the rest.
+// Add implements door.Voided. It holds in this process whatever becomes of the rest.
 func (v *voided) Add(ctx context.Context, id string, until time.Time) error {
 	e := voidedEntry{id, until.Unix()}
 	v.learn(e)
@@ -46,7 +46,7 @@ func (v *voided) Add(ctx context.Context, id string, until time.Time) error {
 	return v.journal.Keep(ctx, marks, func(ctx context.Context) error { return v.apply(ctx, e) })
 }
 
-// Has implements handlers.Voided.
+// Has implements door.Voided.
 func (v *voided) Has(id string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

@@ -1,0 +1,138 @@
+package attend
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"jauge/feedback"
+	"jauge/handlers/page"
+)
+
+// answerView is what one person said, as the holder of its receipt sees it.
+type answerView struct {
+	Title     string
+	TitleLang string // see page.Phrase
+	Receipt   string
+	Words     bool // it is three words
+	Next      *nextView
+	Address   string
+	Action    string
+	Thanks    bool // just sent
+	Changed   bool // just changed
+	Again     bool // came back with the link of an earlier wave, though this one is answered
+	Deleted   bool // just deleted: nothing else is shown
+	Waves     []answerWave
+}
+
+// answerWave is what was said in one wave; without waves there is one, that has no title.
+type answerWave struct {
+	Title   page.Phrase
+	Answers []answerRow
+}
+
+type answerRow struct {
+	Of, Question page.Phrase // Of: the matrix that the question is a row of
+	Said         []page.Phrase
+}
+
+// plain writes answers as a program would send them: numbers as numbers, several choices and rankings as a list.
+func plain(survey *feedback.Survey, answers feedback.Answers) map[string]any {
+	values := make(map[string]any, len(answers))
+	for id, value := range answers {
+		q, _ := survey.Question(id)
+		switch q.Kind {
+		case feedback.Scale, feedback.NPS, feedback.Number:
+			values[id] = json.Number(value.String())
+		case feedback.Multiple, feedback.Ranking:
+			values[id] = value
+		default:
+			values[id] = value.String()
+		}
+	}
+	return values
+}
+
+// answersIn puts what was said into words, wave by wave, in the survey's order.
+func answersIn(l *page.Lang, survey *feedback.Survey, answers feedback.Answers) ([]answerWave, error) {
+	waves := []string{""}
+	if len(survey.Waves) > 0 {
+		waves = nil
+	}
+	for _, w := range survey.Waves {
+		waves = append(waves, w.ID)
+	}
+	var all []answerWave
+	for _, id := range waves {
+		wave := answerWave{Title: page.Wave(l, survey, id)}
+		for _, q := range survey.In(id).All() {
+			if len(answers[q.ID]) == 0 {
+				continue
+			}
+			row, err := answerTo(l, q, answers[q.ID])
+			if err != nil {
+				return nil, err
+			}
+			wave.Answers = append(wave.Answers, row)
+		}
+		if len(wave.Answers) > 0 {
+			all = append(all, wave)
+		}
+	}
+	return all, nil
+}
+
+// answerTo puts what was said to one question into words.
+func answerTo(l *page.Lang, q feedback.Question, said feedback.Value) (answerRow, error) {
+	row := answerRow{Of: l.Say(q.Of), Question: l.Say(q.Label)}
+	for i, value := range said {
+		words, err := page.Choice(l, q, value)
+		if err != nil {
+			return row, err
+		}
+		switch q.Kind {
+		case feedback.Ranking:
+			words.Text = strconv.Itoa(i+1) + ". " + words.Text
+		case feedback.Consent:
+			words.Lang = ""
+			words.Text, err = l.T("choice.yes")
+		case feedback.Number:
+			if unit := l.Say(q.Unit); unit.Text != "" {
+				words = page.Phrase{Text: value + "\u00a0" + unit.Text, Lang: unit.Lang}
+			}
+		}
+		if err != nil {
+			return row, err
+		}
+		row.Said = append(row.Said, words)
+	}
+	return row, nil
+}
+
+// nextView is what a person needs to come back for the next wave.
+type nextView struct {
+	Title   page.Phrase
+	Opens   string // in words; empty: it is open
+	Address string // of the form, with the code
+	QR      string // the path of a drawing of that
+}
+
+// next is the wave after the last one that somebody has answered; nil when there is none, or answers are not kept together.
+func (y layout) next(l *page.Lang, a asked, row feedback.Row, receipt string) (*nextView, error) {
+	answered := a.Whole.Answered(row.Answers)
+	if !a.Promise.Linked || len(answered) == 0 {
+		return nil, nil
+	}
+	last := answered[len(answered)-1]
+	i := slices.IndexFunc(a.Whole.Waves, func(w feedback.Wave) bool { return w.ID == last }) + 1
+	if i == len(a.Whole.Waves) {
+		return nil, nil
+	}
+	opens, err := y.opens(l, a, a.Whole.Waves[i].ID)
+	query := "?" + url.Values{"code": {receipt}}.Encode()
+	return &nextView{
+		Title: l.Say(a.Whole.Waves[i].Title), Opens: opens,
+		Address: y.public.JoinPath("feedback", a.Session.ID).String() + query, QR: "/feedback/" + a.Session.ID + "/qr.svg" + query,
+	}, err
+}

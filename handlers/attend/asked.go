@@ -1,0 +1,50 @@
+package attend
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/feedback"
+	"jauge/handlers/door"
+	"jauge/handlers/lookup"
+	"jauge/programme"
+)
+
+// asked is what a request about a survey is about.
+type asked struct {
+	lookup.Asked
+	survey *feedback.Survey // what is asked now: see in
+	wave   string
+}
+
+// asked finds the session in the path and its survey. Whoever followed a wrong link reads a page that says so.
+func (h *Surveys) asked(c *gin.Context) (asked, error) {
+	whole, err := h.Sessions.Asked(c.Request.Context(), c.Param("session"))
+	if errors.Is(err, programme.ErrNotFound) || errors.Is(err, lookup.ErrNoSurvey) {
+		return asked{}, noSurvey("There is no survey for this session.")
+	}
+	if err != nil {
+		return asked{}, err
+	}
+	return asked{Asked: whole}.in(c.Query("wave"), h.Now())
+}
+
+// in sets which wave of the survey is asked: the one that is named, else the one that is open at a time.
+func (a asked) in(wave string, now time.Time) (asked, error) {
+	if wave == "" {
+		wave = a.Whole.WaveAt(a.Session.StartsAt, a.Session.EndsAt, now)
+	}
+	a.wave, a.survey = wave, a.Whole.In(wave)
+	if a.survey == nil {
+		return asked{}, noSurvey("The survey of this session has no such wave.")
+	}
+	return a, nil
+}
+
+// noSurvey is what somebody reads who followed a wrong link.
+func noSurvey(detail string) *door.Failure {
+	return &door.Failure{Status: http.StatusNotFound, Code: "no_survey", Detail: detail}
+}

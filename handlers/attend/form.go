@@ -1,0 +1,163 @@
+package attend
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/feedback"
+	"jauge/handlers/page"
+)
+
+// form is a survey half-way: everything said so far, as form fields. Every page carries what the others hold, so that
+// nothing is lost while the store is away.
+type form struct {
+	asked
+	said    url.Values // the fields of all questions, and page and page.Carried
+	receipt string     // of the answer being changed; empty: a new one
+	kept    bool       // pages are kept as a draft
+	seen    []string   // the pages that the draft has shown
+	over    bool       // in a kiosk: it was sent, and must not be shown to the next person
+	lost    bool       // it was sent, and its answer is not found
+	wrong   string     // a message's id: what is wrong with its code
+}
+
+// openForm is the form that an address opens.
+func openForm(c *gin.Context, a asked) form {
+	return form{asked: a, said: page.Only(c.Request.URL.Query(), page.Opening)}
+}
+
+func (f form) kiosk() bool { return f.said.Get("kiosk") != "" }
+
+// page is the number of the page that the form is at, from 0.
+func (f form) page() int {
+	return max(0, slices.IndexFunc(f.pages(), func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
+}
+
+// sending says whether its last page was sent.
+func (f form) sending() bool { return f.page() == len(f.pages())-1 && f.said.Get("do") != "back" }
+
+// with adds what is known of the other pages. A page that was sent from the browser's history may carry less, or older.
+func (f form) with(known url.Values) form {
+	here := f.pages()[f.page()]
+	f.said = maps.Clone(f.said)
+	for field, values := range known {
+		if !here.Has(field) && f.survey.Has(field) {
+			f.said[field] = values
+		}
+	}
+	return f
+}
+
+// draft is what is kept of the form: the questions' fields, with those of this page that were left out, and the pages
+// that were shown.
+func (f form) draft() feedback.Draft {
+	pages, here := f.survey.Pages(), f.pages()[f.page()]
+	d := feedback.Draft{Form: url.Values{}, Page: here.ID, Seen: slices.Clone(f.seen)}
+	for _, page := range pages {
+		shown := page.ID == d.Page || slices.Contains(f.seen, page.ID)
+		for field, values := range f.said {
+			if page.Has(field) {
+				d.Form[field], shown = values, true
+			}
+		}
+		if shown && !slices.Contains(d.Seen, page.ID) {
+			d.Seen = append(d.Seen, page.ID)
+		}
+	}
+	for _, q := range here.Items() {
+		for _, name := range q.Fields() {
+			if _, said := d.Form[name]; !said {
+				d.Form[name] = []string{}
+			}
+		}
+	}
+	return d
+}
+
+// opened is the query that a blank form like this one is opened with.
+func (f form) opened() url.Values {
+	query := page.Only(f.said, page.Opening)
+	if f.wave != "" {
+		query.Set("wave", f.wave)
+	}
+	return query
+}
+
+// address is where a form is opened again: its draft, or, in a kiosk, a new one, or the thanks for one that was sent.
+func (f form) address(lang, done string) string {
+	query := f.opened()
+	if lang != "" {
+		query.Set("lang", lang)
+	}
+	if done != "" {
+		query.Set(done, "1")
+	}
+	if !f.kiosk() {
+		query.Set("resume", f.said.Get("resume"))
+	}
+	return "/feedback/" + f.Session.ID + "?" + query.Encode()
+}
+
+// at moves the form to its page number i, from 0.
+func (f form) at(i int) form {
+	f.said = maps.Clone(f.said)
+	f.said.Set("page", f.pages()[i].ID)
+	return f
+}
+
+// pages are those that a person is asked who said so much. There is always one.
+func (f form) pages() []feedback.Section {
+	answers, _ := feedback.ParseForm(f.survey, f.said)
+	if pages := f.survey.Shown(answers); len(pages) > 0 {
+		return pages
+	}
+	return f.survey.Pages()[:1]
+}
+
+// carried lists the hidden fields of a page: what the others hold, where this one is, and what names the submission. What
+// was said to questions that are not shown now is among them: who goes back once more finds it again.
+func (f form) carried(at feedback.Section, lang string) []field {
+	fields := []field{{"page", at.ID}}
+	if lang != "" {
+		fields = append(fields, field{"lang", lang})
+	}
+	if f.wave != "" {
+		fields = append(fields, field{"wave", f.wave})
+	}
+	for _, name := range page.Carried {
+		if value := f.said.Get(name); value != "" && (name != "code" || f.page() > 0) {
+			fields = append(fields, field{name, value})
+		}
+	}
+	here := at.Items()
+	for _, q := range f.survey.All() {
+		if slices.ContainsFunc(here, func(shown feedback.Question) bool { return shown.ID == q.ID }) {
+			continue
+		}
+		for _, name := range q.Fields() {
+			for _, value := range f.said[name] {
+				fields = append(fields, field{name, value})
+			}
+		}
+	}
+	return fields
+}
+
+// takesCode says whether the form has a field for the receipt of an earlier wave.
+func (f form) takesCode() bool {
+	return f.Promise.Linked && f.wave != "" && f.wave != f.Whole.Waves[0].ID && !f.kiosk() && f.receipt == ""
+}
+
+// level is what is promised of a person's answers. Those of a shared device are not linked.
+func (f form) level() string {
+	if f.kiosk() {
+		return feedback.Anonymous
+	}
+	return f.Promise.Level()
+}
+
+// field is a hidden one.
+type field struct{ Name, Value string }

@@ -1,0 +1,53 @@
+package attend
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/handlers/page"
+)
+
+// A device that people share, one after the other. What somebody picked must be gone when the next person comes, whatever
+// button of the browser that person presses:
+//
+//   - Browsers keep the last few pages whole, for Back and Forward, and no-store does not stop all of them. So every page
+//     here asks for /forget once it is shown, which lets the browser drop the pages that were shown before it.
+//   - A page that is fetched anew has its fields filled in again. So its form says autocomplete="off".
+//   - A page that answers a form cannot be fetched by Back; the browser asks whether to send the form again. So
+//     assets/kiosk.js gives every page the address of a blank form. It also empties a page that is left, where the browser
+//     does not forget: over plain HTTP it is not allowed to.
+//
+// docs/feedback.md says what that leaves to the browser.
+
+// Forget handles GET /forget. It is a request of its own because the page that was shown before is kept when this one
+// arrives, and no header of this one comes late enough.
+func Forget(c *gin.Context) error {
+	c.Header("Clear-Site-Data", `"cache"`)
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// kioskView thanks somebody who leaves the device to the next person.
+type kioskView struct {
+	Title   string
+	Again   string // the address of a new form
+	Seconds int    // until it opens by itself; 0: it does not
+	Stay    string // the address of this page without that; empty: this is it
+}
+
+// kioskSeconds is how long the thanks stand on a shared device before it shows a new form.
+const kioskSeconds = 20
+
+// kioskThanks thanks without a receipt: whoever comes next would read it. Who reads slowly can stop the clock (WCAG 2.2.1).
+func (y layout) kioskThanks(c *gin.Context, f form) error {
+	f.said.Set("kiosk", "1")
+	lang := page.Chosen(c.Request)
+	v := kioskView{Title: f.Session.Title.In(y.pages.Lang(c).Tag), Again: f.address(lang, "")}
+	if c.Query("stay") == "" {
+		v.Seconds, v.Stay = kioskSeconds, f.address(lang, "sent")+"&stay=1"
+		c.Header("Refresh", strconv.Itoa(kioskSeconds)+"; url="+v.Again)
+	}
+	return y.pages.RenderTitled(c, http.StatusOK, "kiosk", v.Title, v)
+}

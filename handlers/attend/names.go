@@ -1,0 +1,47 @@
+package attend
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"maps"
+	"regexp"
+)
+
+// blank gives a form its two names: the token under which it is sent, which opens the answer and stands in no address, and
+// the one under which an address resumes it. Only this service finds the first by the second, and only until it is sent.
+func (f form) blank(key []byte) form {
+	f.said = maps.Clone(f.said)
+	f.said.Set("resume", rand.Text())
+	f.said.Set("token", formToken(key, f.Session.ID, f.said.Get("resume")))
+	return f
+}
+
+// formToken is the token of the form that an address resumes.
+func formToken(key []byte, session, resume string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("form\x00" + session + "\x00" + resume))
+	return base32.StdEncoding.EncodeToString(mac.Sum(nil))[:26]
+}
+
+// resumable says whether the form is one that an address resumes.
+func (f form) resumable(key []byte) bool {
+	resume := f.said.Get("resume")
+	return tokens.MatchString(resume) && formToken(key, f.Session.ID, resume) == f.said.Get("token")
+}
+
+// tokens are as rand.Text makes them: long enough that nobody guesses one and opens another's answer.
+var tokens = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
+// formKey names a form's submission, so that sending it twice is one answer; empty for a form without our token.
+func formKey(token string) string {
+	if !tokens.MatchString(token) {
+		return ""
+	}
+	return "form:" + token
+}
+
+func answerPath(session, receipt string) string {
+	return "/feedback/" + session + "/answers/" + receipt
+}

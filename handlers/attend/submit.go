@@ -1,0 +1,159 @@
+package attend
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/feedback"
+	"jauge/handlers/door"
+	"jauge/handlers/lookup"
+	"jauge/handlers/page"
+)
+
+// Submit handles POST /feedback/{session}: a page of the form, or all answers as JSON, or a receipt code to open.
+func (h *Surveys) Submit(c *gin.Context) error {
+	a, err := h.asked(c)
+	if err != nil {
+		return err
+	}
+	if door.IsJSON(c) {
+		return h.submitJSON(c, a)
+	}
+	f, err := h.readForm(c, a)
+	if err != nil {
+		return err
+	}
+	if receipt := strings.TrimSpace(f.said.Get("receipt")); f.said.Get("do") == "open" && receipt != "" {
+		c.Redirect(http.StatusSeeOther, answerPath(a.Session.ID, url.PathEscape(receipt)))
+		return nil
+	}
+	if !lookup.HasSegment(a.Session, f.said.Get("segment")) {
+		return door.BadRequest("This session has no such segment.")
+	}
+	if f, err = h.recall(c, f); err != nil {
+		return err
+	}
+	if f.lost {
+		return h.layout.wasSent(c, f)
+	}
+	if f.over {
+		done := ""
+		if f.sending() { // a double click
+			done = "sent"
+		}
+		c.Redirect(http.StatusSeeOther, f.address(page.Chosen(c.Request), done))
+		return nil
+	}
+	if f, err = h.checkCode(c, f); err != nil {
+		return err
+	}
+	return h.step(c, f, func(f form, answers feedback.Answers) error {
+		if f.receipt != "" { // it was sent before
+			return h.changeForm(c, f, answers)
+		}
+		return h.sendForm(c, f, answers)
+	})
+}
+
+// readForm reads a submitted page.
+func (h *Surveys) readForm(c *gin.Context, a asked) (form, error) {
+	said, err := door.ReadForm(c)
+	if err != nil {
+		return form{}, err
+	}
+	if wave := said.Get("wave"); wave != "" {
+		if a, err = a.in(wave, h.Now()); err != nil {
+			return form{}, err
+		}
+	}
+	f := form{asked: a, said: said}
+	if !f.takesCode() {
+		said.Del("code")
+	}
+	return f, nil
+}
+
+// recall adds to a page that was sent what is known of its form: what its draft holds, or what was sent already, so that
+// the back button leads to a change of it. In a kiosk the next person is at it by then: nothing of it is shown or changed.
+func (h *Surveys) recall(c *gin.Context, f form) (form, error) {
+	ctx := c.Request.Context()
+	if f.kiosk() {
+		if key := formKey(f.said.Get("token")); key != "" {
+			_, _, err := h.Feedback.Sent(ctx, f.Session.ID, key)
+			f.over = err == nil || errors.Is(err, feedback.ErrDeleted)
+		}
+		return f, nil
+	}
+	if !f.resumable(h.Key) {
+		return f, nil
+	}
+	draft, err := h.Feedback.Draft(ctx, f.Session.ID, f.said.Get("token"))
+	switch {
+	case err == nil:
+		f.kept, f.seen = true, draft.Seen
+		return f.with(draft.Form), nil
+	case errors.Is(err, feedback.ErrNotFound):
+		f.kept = true
+	case errors.Is(err, feedback.ErrSent):
+		return h.recallSent(c, f)
+	default:
+		h.Log.WarnContext(ctx, "draft not read", "request", door.RequestID(c), "cause", err)
+	}
+	return f, nil
+}
+
+// recallSent leads what comes again of a form that was sent to its answer: under the form's own key, or, if it joined
+// another, under the code that it carries. When neither finds it, somebody took the code away: nothing tells it any more
+// from a second answer, and none is made.
+func (h *Surveys) recallSent(c *gin.Context, f form) (form, error) {
+	receipt, row, err := h.Feedback.Sent(c.Request.Context(), f.Session.ID, formKey(f.said.Get("token")))
+	if code := f.said.Get("code"); errors.Is(err, feedback.ErrNotFound) && code != "" {
+		receipt, _ = h.Feedback.Receipt(code)
+		if row, err = h.submissions.bring(c, f.Session.ID, code); isRefused(err) {
+			return f, err
+		}
+	}
+	switch {
+	case errors.Is(err, feedback.ErrDeleted):
+		return f, err
+	case errors.Is(err, feedback.ErrNotFound):
+		f.lost = f.Promise.Linked
+	case f.sending():
+		f.kept = true
+	case err == nil:
+		f.receipt = receipt
+		f = f.with(f.survey.Form(row.Answers))
+		for _, name := range []string{"token", "resume", "code"} { // a change is named by its receipt
+			f.said.Del(name)
+		}
+	}
+	return f, nil
+}
+
+// sendForm submits a form's answers, and leads to the page that says so.
+func (h *Surveys) sendForm(c *gin.Context, f form, answers feedback.Answers) error {
+	ctx := c.Request.Context()
+	receipt, err := h.submissions.send(c, feedback.Submission{
+		Session: f.Session.ID, Survey: f.Whole, Segment: f.said.Get("segment"), Lang: h.Pages.Lang(c).Tag,
+		Answers: answers, Key: formKey(f.said.Get("token")), Promise: f.Promise, Invitation: f.said.Get("invite"),
+		Wave: f.wave, Token: f.said.Get("code"), Unlinked: f.kiosk(),
+	})
+	if err != nil {
+		return err
+	}
+	if f.kiosk() {
+		c.Redirect(http.StatusSeeOther, f.address(page.Chosen(c.Request), "sent"))
+		return nil
+	}
+	if f.resumable(h.Key) { // also where the store is away: what was kept must not outlast what was sent
+		if err := h.Feedback.FinishDraft(ctx, f.Session.ID, f.said.Get("token"), f.survey, f.draft()); err != nil {
+			h.Log.ErrorContext(ctx, "draft not dropped", "request", door.RequestID(c), "cause", err)
+		}
+	}
+	h.Pages.Redirect(c, answerPath(f.Session.ID, receipt), url.Values{"thanks": {"1"}})
+	return nil
+}

@@ -1,0 +1,22 @@
+package attend
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+)
+
+func TestPersonalLinkSaysWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	v := surveyView{}
+	f := form{said: url.Values{"invite": {"x"}}}
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = httptest.NewRequest(http.MethodGet, "/feedback/metier", nil)
+	layout{}.explain(c, f, &v)
+	if !v.Personal {
+		t.Error("a personal link is not said to be one")
+	}
+}

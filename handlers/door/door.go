@@ -1,0 +1,62 @@
+// Package door is what the handlers of every audience share that is not about pages: who and what comes in, and how it is
+// turned away.
+//
+// The story in files: door.go (a handler, and whom an address is for), failure.go (why something cannot be done, and how
+// answers are written), body.go (what was sent), limit.go (how often), grant.go (what cookies and links carry), keeper.go
+// (who may come in), refusals.go (how often that is logged), counted.go (the fixed words under which it is counted).
+package door
+
+import (
+	"crypto/rand"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Handle is a handler: it writes the answer, or returns why it cannot and has written nothing.
+type Handle func(*gin.Context) error
+
+// Reader says whom an address is for, and so what a page there may show, its mistakes included: the table of routes says it
+// of every route, and nothing else decides it. A page for attendees is the same for everybody. Nobody's cookie or token is
+// looked at for it: the device may be an organiser's, and passed on to a pupil.
+type Reader int
+
+// The readers.
+const (
+	Attendees  Reader = iota // whoever was sent there; also at addresses where nothing is
+	Organisers               // who runs the sessions, or was shown one of them
+	Programs                 // which read no pages
+)
+
+const (
+	requestKey = "request"
+	readerKey  = "reader"
+	grantKey   = "grant"
+)
+
+// Announce notes on a request whom its address is for, and gives it an id of our own: one from outside could carry anything
+// into the log.
+func Announce(c *gin.Context, r Reader) {
+	id := strings.ToLower(rand.Text()[:16])
+	c.Set(requestKey, id)
+	c.Header("X-Request-Id", id)
+	c.Set(readerKey, r)
+}
+
+// RequestID is the request's id.
+func RequestID(c *gin.Context) string { return c.GetString(requestKey) }
+
+// ReaderOf is whom the request's address is for.
+func ReaderOf(c *gin.Context) Reader {
+	r, _ := c.Value(readerKey).(Reader)
+	return r
+}
+
+// WantsPage says whether the caller is a person: not at the programs' addresses, and not speaking JSON.
+func WantsPage(c *gin.Context) bool {
+	if ReaderOf(c) == Programs {
+		return false
+	}
+	accept := c.GetHeader("Accept")
+	return strings.Contains(accept, "text/html") || !strings.Contains(accept, "json") && !IsJSON(c)
+}

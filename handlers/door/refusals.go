@@ -1,0 +1,43 @@
+package door
+
+import (
+	"sync"
+	"time"
+)
+
+// refusalEvery is how often a refusal of one source for one reason is logged: a platform that is refused comes again and
+// again, and so does who tries secrets.
+const refusalEvery = 10 * time.Second
+
+// Refusals remembers what was logged, by source and reason, of which there are few; wrong logins are among them. It is safe
+// for concurrent use.
+type Refusals struct {
+	wall   func() time.Time
+	mu     sync.Mutex
+	logged map[[2]string]logged
+}
+
+type logged struct {
+	at         time.Time
+	suppressed int // refusals since
+}
+
+// NewRefusals returns what nothing was logged of.
+func NewRefusals(wall func() time.Time) *Refusals {
+	return &Refusals{wall: wall, logged: map[[2]string]logged{}}
+}
+
+// Note says whether a refusal is to be logged, and how many were not since the last one that was.
+func (r *Refusals) Note(source, reason string) (suppressed int, due bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	what, now := [2]string{source, reason}, r.wall()
+	last, before := r.logged[what]
+	if before && now.Sub(last.at) < refusalEvery {
+		last.suppressed++
+		r.logged[what] = last
+		return 0, false
+	}
+	r.logged[what] = logged{at: now}
+	return last.suppressed, true
+}

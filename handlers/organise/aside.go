@@ -1,0 +1,56 @@
+package organise
+
+import (
+	"strings"
+
+	"jauge/handlers/lookup"
+)
+
+// asideView is what the programme says of a room whose events or answers are of no use, or not yet.
+type asideView struct {
+	Source, Room string
+	Reason       string
+	Events       int
+	Answers      int
+	References   []string
+}
+
+// Names lists the references.
+func (v asideView) Names() string { return strings.Join(v.References, ", ") }
+
+// maxAsideViews is how many rooms the programme names, and maxReferences how many of a form's questions.
+const (
+	maxAsideViews = 5
+	maxReferences = 12
+)
+
+// asideViews puts the events of a room into one line, whatever their kinds. A room that sessions may name by another id is
+// named by that one: it stays the same over several openings.
+func asideViews(groups []lookup.AsideGroup) []asideView {
+	type key struct {
+		source, room string
+		reason       string
+		answers      bool
+	}
+	var views []asideView
+	lines := map[key]int{}
+	for _, g := range groups {
+		room := g.Room
+		if g.Alias != nil {
+			room = *g.Alias
+		}
+		k := key{g.Source, room, g.Reason, g.Kind == lookup.AnswersKind}
+		i, ok := lines[k]
+		if !ok {
+			i, lines[k] = len(views), len(views)
+			views = append(views, asideView{Source: g.Source, Room: room, Reason: g.Reason})
+		}
+		if g.Kind == lookup.AnswersKind {
+			views[i].Answers += g.Count
+			views[i].References = g.References[:min(len(g.References), maxReferences)]
+		} else {
+			views[i].Events += g.Count
+		}
+	}
+	return views
+}

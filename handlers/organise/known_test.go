@@ -1,0 +1,19 @@
+package organise
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestLastViewsAreBounded whatever is asked for.
+func TestLastViewsAreBounded(t *testing.T) {
+	t.Parallel()
+	k := lastViews{views: map[string]knownView{}}
+	for i := range 2 * mostKnown {
+		k.put(fmt.Sprint(i), i, time.Now())
+	}
+	if last, ok := k.get(fmt.Sprint(2*mostKnown - 1)); len(k.views) != mostKnown || !ok || last.view != 2*mostKnown-1 {
+		t.Errorf("%d views, the last %v", len(k.views), last.view)
+	}
+}

@@ -1,0 +1,143 @@
+package organise
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"jauge/feedback"
+	"jauge/handlers/door"
+	"jauge/handlers/lookup"
+	"jauge/handlers/page"
+)
+
+// textsView is the page on which texts are decided about.
+type textsView struct {
+	Title     string // of the session
+	Address   string // of this page
+	Back      string // to the session
+	State     feedback.TextState
+	States    []stateView
+	Questions []textGroup
+	More      int // texts that are not on the page
+	Open      bool
+	Minimum   int
+}
+
+type stateView struct {
+	State  feedback.TextState
+	Number int
+}
+
+// textGroup is the texts of one question.
+type textGroup struct {
+	Label string
+	Texts []feedback.Text
+}
+
+// maxTexts is how many texts a page shows; those that follow move up as these are decided.
+const maxTexts = 100
+
+// TextsPage handles GET /sessions/{id}/texts?state=.
+func (h *Handlers) TextsPage(c *gin.Context) error {
+	state, err := lookup.TextState(cmp.Or(c.Query("state"), string(feedback.Pending)))
+	if err != nil {
+		return err
+	}
+	a, err := h.Sessions.Asked(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	texts, err := h.Sessions.Texts(c.Request.Context(), a)
+	if err != nil {
+		return err
+	}
+	l := h.Pages.Lang(c)
+	v := textsView{
+		Title: a.Session.Title.In(l.Tag), Address: "/sessions/" + a.Session.ID + "/texts", Back: "/sessions/" + a.Session.ID,
+		State: state, Open: len(texts) > 0, Minimum: a.Promise.MinimumGroup,
+	}
+	for _, each := range lookup.TextStates {
+		v.States = append(v.States, stateView{each, countTexts(texts, each)})
+	}
+	texts = slices.DeleteFunc(texts, func(t feedback.Text) bool { return t.State != state })
+	if v.More = max(0, len(texts)-maxTexts); v.More > 0 {
+		texts = texts[:maxTexts]
+	}
+	v.Questions = textGroups(l, a.Whole, texts)
+	return h.Pages.Render(c, http.StatusOK, "texts", "texts.title", v)
+}
+
+func countTexts(texts []feedback.Text, state feedback.TextState) int {
+	n := 0
+	for _, t := range texts {
+		if t.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// textGroups parts texts, which are sorted by question, into groups.
+func textGroups(l *page.Lang, survey *feedback.Survey, texts []feedback.Text) []textGroup {
+	var groups []textGroup
+	last := ""
+	for _, t := range texts {
+		if t.Question != last {
+			q, _ := survey.Question(t.Question)
+			groups, last = append(groups, textGroup{Label: q.Label.In(l.Tag)}), t.Question
+		}
+		group := &groups[len(groups)-1]
+		group.Texts = append(group.Texts, t)
+	}
+	return groups
+}
+
+// ModerateForm handles POST /sessions/{id}/texts/{text}, a button of the page.
+func (h *Handlers) ModerateForm(c *gin.Context) error {
+	form, err := door.ReadForm(c)
+	if err != nil {
+		return err
+	}
+	state, err := lookup.TextState(form.Get("state"))
+	if err != nil {
+		return err
+	}
+	if _, err := h.Sessions.Moderate(c.Request.Context(), c.Param("id"), c.Param("text"), feedback.Decision(form.Get("decision"))); err != nil {
+		return err
+	}
+	h.Pages.Redirect(c, "/sessions/"+c.Param("id")+"/texts", url.Values{"state": {string(state)}})
+	return nil
+}
+
+// sessionTexts is what a session's page says of its texts: those that are approved, and how many wait; nil when none is asked
+// or too few have answered. Of a great many the page of results and that of texts tell.
+type sessionTexts struct {
+	Address  string
+	Waiting  int
+	Approved []textGroup
+}
+
+// mostTexts is from how many respondents on their texts are not all read for the session's page, which is opened often.
+const mostTexts = 1000
+
+func (h *Handlers) sessionTexts(c *gin.Context, of sessionView) (*sessionTexts, error) {
+	session, survey := of.Session, h.Sessions.Survey(of.Session)
+	if survey == nil || of.Answers == nil {
+		return nil, nil
+	}
+	if of.Answers.Respondents > mostTexts {
+		return &sessionTexts{Address: "/sessions/" + session.ID + "/texts"}, nil
+	}
+	texts, err := h.Sessions.Texts(c.Request.Context(), lookup.Asked{Session: session, Whole: survey})
+	if err != nil || len(texts) == 0 {
+		return nil, err
+	}
+	v := &sessionTexts{Address: "/sessions/" + session.ID + "/texts", Waiting: countTexts(texts, feedback.Pending)}
+	approved := slices.DeleteFunc(texts, func(t feedback.Text) bool { return t.State != feedback.Approved })
+	v.Approved = textGroups(h.Pages.Lang(c), survey, approved)
+	return v, nil
+}

@@ -1,0 +1,84 @@
+package page
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// use says where a field of a form goes along.
+type use int
+
+const (
+	carried  use = 1 << iota // from page to page, as a hidden field
+	opening                  // in the address that opens a blank form like it
+	printed                  // in the address that a QR code leads to
+	switched                 // in the address of the same page in the other language
+)
+
+// fields are what forms and their addresses say beside the answers and the language. The other language's address has what
+// the page needs, and so never the organisers' tokens.
+var fields = []struct {
+	name string
+	uses use
+}{
+	{"token", carried},                                  // under which it is sent; it opens the answer
+	{"resume", carried | switched},                      // under which its draft is found
+	{"segment", carried | opening | printed | switched}, // whose audience it is of
+	{"kiosk", carried | opening | switched},             // on a device that people share
+	{"invite", carried | opening | switched},            // a personal link's token
+	{"code", carried | opening | printed | switched},    // the receipt of an earlier wave
+	{"wave", printed | switched},                        // which time it is asked; pages carry the one that they ask
+	{"page", switched},                                  // where in the form one is
+	{"thanks", switched},                                // what was just done, of which the page tells:
+	{"sent", switched},
+	{"stay", switched}, // and does not move on by itself
+}
+
+func fieldsFor(u use) []string {
+	var names []string
+	for _, f := range fields {
+		if f.uses&u != 0 {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// The names of a form's own fields: Carried goes along from page to page, in this order; Opening stands in the address of a
+// form, beside its wave; Printed is what a QR code may lead to.
+var (
+	Carried = fieldsFor(carried)
+	Opening = fieldsFor(opening)
+	Printed = fieldsFor(printed)
+)
+
+// Only gives those of the fields that are said.
+func Only(said url.Values, names []string) url.Values {
+	kept := url.Values{}
+	for _, name := range names {
+		if value := said.Get(name); value != "" {
+			kept.Set(name, value)
+		}
+	}
+	return kept
+}
+
+// otherAddress is the address of the same page in another language.
+func otherAddress(query url.Values, tag string) string {
+	kept := Only(query, fieldsFor(switched))
+	kept.Set("lang", tag)
+	return "?" + kept.Encode()
+}
+
+// WithQuery adds a query to a path, unless there is nothing to ask.
+func WithQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// onKiosk says whether the request comes from a device that people share.
+func onKiosk(r *http.Request) bool {
+	return r.URL.Query().Get("kiosk") != "" || r.PostForm.Get("kiosk") != ""
+}
