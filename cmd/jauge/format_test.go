@@ -20,10 +20,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"jauge/attendance"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // testdata/format-N holds what a service of format N left behind after a small history: its Redis as readable text, its journal, and what it showed
@@ -104,7 +104,7 @@ func (f fixture) holds(a *attacked) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		a.t.Errorf("what was stored is read as something else (-then +now):\n%s", diff)
 	}
-	sessions, err := a.service.stores.attendance.Sessions(a.t.Context())
+	sessions, err := a.service.stores.programme.Sessions(a.t.Context())
 	if err != nil || len(sessions) < 5 {
 		a.t.Errorf("%d sessions (%v)", len(sessions), err)
 	}
@@ -285,7 +285,7 @@ func (f fixture) write(t *testing.T) {
 	t.Helper()
 	c := f.config(t)
 	gone := c.Sessions[0]
-	gone.ID, gone.Rooms, gone.Series = "gone", []attendance.Room{{Source: "relay", ID: "gone"}}, ""
+	gone.ID, gone.Rooms, gone.Series = "gone", []programme.Room{{Source: "relay", ID: "gone"}}, ""
 	c.Sessions = append(c.Sessions, gone)
 	a := &attacked{t: t, config: c}
 	a.start()
