@@ -109,7 +109,7 @@ func (s *Store) alone() func() {
 
 func (s *Store) key(session, name string) string { return s.prefix + "{" + session + "}:fb:" + name }
 
-// rowsKey is a hash of receipt hash → revision and row. It stays until retention removes it.
+// rowsKey is a hash of receipt hash → revision and row. It stays until the answer is deleted.
 func (s *Store) rowsKey(session string) string { return s.key(session, "rows") }
 
 // tallyKey is a hash of cell → count. Aggregates name nobody: it stays.

@@ -199,7 +199,7 @@ func (c *Config) environment() (ps problem.Problems) {
 	if err := env.ParseWithOptions(c, env.Options{Prefix: "JAUGE_"}); err != nil {
 		ps = append(ps, problem.Problem{Path: "environment", Message: err.Error()})
 	}
-	for name, value := range map[string]*string{"JAUGE_SECRET_KEY_FILE": &c.SecretKey, "JAUGE_ORGANISER_TOKEN_FILE": &c.OrganiserToken} {
+	for name, value := range c.secretFiles() {
 		file := os.Getenv(name)
 		if file == "" {
 			continue
@@ -214,6 +214,11 @@ func (c *Config) environment() (ps problem.Problems) {
 		}
 	}
 	return ps
+}
+
+// secretFiles are the variables that name a file of what is better not in the environment.
+func (c *Config) secretFiles() map[string]*string {
+	return map[string]*string{"JAUGE_SECRET_KEY_FILE": &c.SecretKey, "JAUGE_ORGANISER_TOKEN_FILE": &c.OrganiserToken}
 }
 
 func (c *Config) validate(files fs.FS, dir string) (ps problem.Problems) {
