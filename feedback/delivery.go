@@ -162,15 +162,3 @@ func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answer
 		return e, err
 	})
 }
-
-// and adds the answers to questions that a does not have.
-func (a Answers) and(more Answers) Answers {
-	both := Answers{}
-	for id, v := range more {
-		both[id] = v
-	}
-	for id, v := range a {
-		both[id] = v
-	}
-	return both
-}

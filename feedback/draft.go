@@ -211,21 +211,6 @@ func counted(survey *Survey, d Draft) []string {
 	return slices.Compact(fields)
 }
 
-// asks says whether an item stands in the section.
-func (p Section) asks(item string) bool {
-	return slices.ContainsFunc(p.Items(), func(q Question) bool { return q.ID == item })
-}
-
-// Has says whether a form's field is one of a question of the section.
-func (p Section) Has(field string) bool {
-	return slices.ContainsFunc(p.Items(), func(q Question) bool { return slices.Contains(q.Fields(), field) })
-}
-
-// Has says whether a form's field is one of a question of the survey.
-func (s *Survey) Has(field string) bool {
-	return slices.ContainsFunc(s.Pages(), func(p Section) bool { return p.Has(field) })
-}
-
 // ItemProgress is how many forms came to a question, and how many of them answered it. A nil figure is hidden.
 type ItemProgress struct {
 	Question string `json:"question"`

@@ -13,23 +13,6 @@ import (
 // Where people were told so, the answers that they give in several waves are kept together, in one row under the receipt
 // that they bring along. Nothing but that receipt links them.
 
-// waveOf is the wave that an item is asked in: what follows the @ of its id.
-func waveOf(question string) string {
-	_, wave, _ := strings.Cut(question, "@")
-	return wave
-}
-
-// beside returns the answers of other waves.
-func (a Answers) beside(wave string) Answers {
-	others := Answers{}
-	for id, v := range a {
-		if waveOf(id) != wave {
-			others[id] = v
-		}
-	}
-	return others
-}
-
 // links says whether a submission may be linked with others: where it was not promised so to everybody, never again.
 func (s *Store) links(ctx context.Context, sub Submission) bool {
 	if !sub.Promise.Linked || sub.Unlinked {

@@ -16,12 +16,6 @@ type Promise struct {
 	Minors       bool `json:"minors,omitempty"` // no words of theirs are kept
 }
 
-// The levels of anonymity: of Survey.Anonymity, of a promise as the store keeps it, and of the messages that tell it.
-const (
-	Anonymous = "anonymous" // no two answers are kept together
-	Linked    = "linked"    // those of one person in several waves are
-)
-
 // Level is the level of anonymity that is promised.
 func (p Promise) Level() string {
 	if p.Linked {

@@ -31,12 +31,6 @@ type Row struct {
 // inherit takes over what names the submissions that made a row from the one whose place it takes.
 func (row *Row) inherit(old Row) { row.Form, row.Sent, row.Joined = old.Form, old.Sent, old.Joined }
 
-// Whether a person stayed to the end.
-const (
-	Stayed = "stayed"
-	Left   = "left"
-)
-
 // cell is one tally of a session: how many people of a segment gave one value to a question. Its key is a field of the
 // tally hash. Everything shown is derived from cells; there are no sums to keep.
 //
@@ -62,32 +56,11 @@ func parseCell(key string) cell {
 	return cell{parts[0], parts[1], parts[2], parts[3], parts[4]}
 }
 
-// The values of a pair's cells.
-const (
-	up   = "up"
-	same = "same"
-	down = "down"
-)
-
-// pairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
-func (q Question) pairShape() string { return "pair:" + q.Pair + ":" + q.shape() }
-
 // waveShape is the shape of the cell of those who answered in a wave.
 const waveShape = "wave"
 
 // versionShape is the shape of the cell of those who answered a version.
 func versionShape(version string) string { return "version:" + version }
-
-// stay says what the survey's own question about it tells, the last wave's before an earlier one's.
-func (s *Survey) stay(answers Answers) string {
-	stay := ""
-	for _, q := range s.All() {
-		if v := answers[q.ID]; q.Stay && len(v) > 0 {
-			stay = map[string]string{Yes: Stayed, No: Left}[v.String()]
-		}
-	}
-	return stay
-}
 
 // cells lists the keys of the tallies that answers count in: for the whole session, for the segment, and for those who
 // stayed or left.
@@ -100,7 +73,7 @@ func cells(s *Survey, segment, stay string, answers Answers) []string {
 		groups = append(groups, ":"+stay)
 	}
 	var keys []string
-	for _, c := range s.counted(answers) {
+	for _, c := range countedCells(s, answers) {
 		for _, c.segment = range groups {
 			keys = append(keys, c.key())
 		}
@@ -108,8 +81,8 @@ func cells(s *Survey, segment, stay string, answers Answers) []string {
 	return append(keys, cell{survey: s.ID, shape: versionShape(s.Version())}.key())
 }
 
-// counted lists the cells that answers count in, without their groups.
-func (s *Survey) counted(answers Answers) []cell {
+// countedCells lists the cells that answers count in, without their groups.
+func countedCells(s *Survey, answers Answers) []cell {
 	counted := []cell{{}}
 	for _, q := range s.All() {
 		v, ok := answers[q.ID]
@@ -133,45 +106,6 @@ func (s *Survey) counted(answers Answers) []cell {
 		counted[i].survey = s.ID
 	}
 	return counted
-}
-
-// counted lists the values under which an answer counts: those that were picked, of a text none, and of a ranking each
-// choice with its rank, "a:1".
-func (q Question) counted(v Value) []string {
-	switch q.Kind {
-	case ShortText, FreeText:
-		return nil
-	case Ranking:
-		return q.ranks(v)
-	}
-	return v
-}
-
-// ranks lists each choice with its rank. Choices that a person left out share the ranks that were left, at their mean, in
-// halves: of four, two of which are ranked, the others are at "3.5".
-func (q Question) ranks(v Value) []string {
-	rest := float64(len(v)+1+len(q.Choices)) / 2
-	ranks := make([]string, len(q.Choices))
-	for i, choice := range q.Values() {
-		rank := rest
-		if at := slices.Index(v, choice); at >= 0 {
-			rank = float64(at + 1)
-		}
-		ranks[i] = choice + ":" + strconv.FormatFloat(rank, 'f', -1, 64)
-	}
-	return ranks
-}
-
-// moved compares a question's answer with that to its "before" question, by their places among the values.
-func (q Question) moved(before, now Value) string {
-	values := q.Values()
-	switch b, n := slices.Index(values, before.String()), slices.Index(values, now.String()); {
-	case n > b:
-		return up
-	case n < b:
-		return down
-	}
-	return same
 }
 
 // stored is a row with its revision, as one field of the rows hash holds it: "3 {…}", and "4 " once deleted. The revision

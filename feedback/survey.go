@@ -337,3 +337,24 @@ func (q Question) Limit() int {
 	}
 	return DefaultMaxLength
 }
+
+// asks says whether an item stands in the section.
+func (p Section) asks(item string) bool {
+	return slices.ContainsFunc(p.Items(), func(q Question) bool { return q.ID == item })
+}
+
+// Has says whether a form's field is one of a question of the section.
+func (p Section) Has(field string) bool {
+	return slices.ContainsFunc(p.Items(), func(q Question) bool { return slices.Contains(q.Fields(), field) })
+}
+
+// Has says whether a form's field is one of a question of the survey.
+func (s *Survey) Has(field string) bool {
+	return slices.ContainsFunc(s.Pages(), func(p Section) bool { return p.Has(field) })
+}
+
+// The levels of anonymity: of Survey.Anonymity, of a promise as the store keeps it, and of the messages that tell it.
+const (
+	Anonymous = "anonymous" // no two answers are kept together
+	Linked    = "linked"    // those of one person in several waves are
+)

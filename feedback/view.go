@@ -1,7 +1,6 @@
 package feedback
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -85,7 +84,7 @@ func (v view) addQuestion(results []SegmentResult, q Question) {
 	hide := v.hidden(results, q)
 	for i, p := range v.parts(func(segment string) group { return v.question(segment, q) }) {
 		p.show = p.show && !hide[i]
-		results[i].Questions = append(results[i].Questions, q.result(p))
+		results[i].Questions = append(results[i].Questions, questionResult(q, p))
 	}
 	at := slices.IndexFunc(v.all, func(before Question) bool { return before.ID == q.Pair })
 	if at < 0 {
@@ -94,7 +93,7 @@ func (v view) addQuestion(results []SegmentResult, q Question) {
 	for i, p := range v.parts(func(segment string) group { return v.pair(segment, q) }) {
 		p.show = p.show && !hide[i]
 		either := v.question(v.names[i], v.all[at]).n + v.question(v.names[i], q).n - p.n
-		results[i].Pairs = append(results[i].Pairs, q.pairResult(p, either))
+		results[i].Pairs = append(results[i].Pairs, pairResult(q, p, either))
 	}
 }
 
@@ -124,8 +123,8 @@ func (v view) compare(groups []SegmentResult) []Comparison {
 	for i, q := range v.all {
 		for a := range groups {
 			for b := a + 1; b < len(groups); b++ {
-				x1, n1, ok1 := q.favourable(groups[a].Questions[i])
-				x2, n2, ok2 := q.favourable(groups[b].Questions[i])
+				x1, n1, ok1 := favourable(q, groups[a].Questions[i])
+				x2, n2, ok2 := favourable(q, groups[b].Questions[i])
 				if ok1 && ok2 {
 					compared = append(compared, Comparison{Question: q.ID, A: groups[a].ID, B: groups[b].ID, Difference: difference(x1, n1, x2, n2)})
 				}
@@ -137,7 +136,7 @@ func (v view) compare(groups []SegmentResult) []Comparison {
 
 // favourable counts those who said yes, or one of a scale's two highest values; false: hidden, not of such a
 // question, or of the one that makes the groups.
-func (q Question) favourable(r QuestionResult) (x, n int, ok bool) {
+func favourable(q Question, r QuestionResult) (x, n int, ok bool) {
 	top := map[Kind]int{YesNo: 1, Scale: 2}[q.Kind]
 	if r.Suppressed || top == 0 || q.Stay {
 		return 0, 0, false
@@ -263,26 +262,6 @@ func (v view) picks(c cell, values []string) []int {
 	return picks
 }
 
-// maxBins is how many ranges the answers to a number are shown in.
-const maxBins = 10
-
-// binWidth is how many numbers are in each range.
-func (q Question) binWidth() int { return (q.Max - q.Min + maxBins) / maxBins }
-
-// bins are the ranges of a number, from the lowest: "10-19", the last one up to the highest number.
-func (q Question) bins() []string {
-	var bins []string
-	for low := q.Min; low <= q.Max; low += q.binWidth() {
-		high := min(low+q.binWidth()-1, q.Max)
-		if low == high {
-			bins = append(bins, strconv.Itoa(low))
-			continue
-		}
-		bins = append(bins, fmt.Sprintf("%d-%d", low, high))
-	}
-	return bins
-}
-
 // median is the middle of counts by value, whose first value is low; of an even number of people, the mean of the middle two.
 func median(low int, byValue []int) *float64 {
 	n := sum(byValue)
@@ -298,7 +277,7 @@ func median(low int, byValue []int) *float64 {
 	return &m
 }
 
-func (q Question) result(p part) QuestionResult {
+func questionResult(q Question, p part) QuestionResult {
 	r := QuestionResult{ID: q.ID, Kind: q.Kind, Suppressed: !p.show, Choices: []ChoiceResult{}}
 	shown := q.Values()
 	if q.Kind == Number {
@@ -330,7 +309,7 @@ func (q Question) result(p part) QuestionResult {
 	return r
 }
 
-func (q Question) pairResult(p part, either int) PairResult {
+func pairResult(q Question, p part, either int) PairResult {
 	r := PairResult{Before: q.Pair, Now: q.ID, Suppressed: !p.show}
 	if !p.show {
 		return r

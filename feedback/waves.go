@@ -148,3 +148,32 @@ func (s *Survey) merge(old, answers Answers) Answers {
 	maps.Copy(merged, answers)
 	return merged
 }
+
+// waveOf is the wave that an item is asked in: what follows the @ of its id.
+func waveOf(question string) string {
+	_, wave, _ := strings.Cut(question, "@")
+	return wave
+}
+
+// beside returns the answers of other waves.
+func (a Answers) beside(wave string) Answers {
+	others := Answers{}
+	for id, v := range a {
+		if waveOf(id) != wave {
+			others[id] = v
+		}
+	}
+	return others
+}
+
+// and adds the answers to questions that a does not have.
+func (a Answers) and(more Answers) Answers {
+	both := Answers{}
+	for id, v := range more {
+		both[id] = v
+	}
+	for id, v := range a {
+		both[id] = v
+	}
+	return both
+}

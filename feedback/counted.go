@@ -1,0 +1,93 @@
+package feedback
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Whether a person stayed to the end.
+const (
+	Stayed = "stayed"
+	Left   = "left"
+)
+
+// stay says what the survey's own question about it tells, the last wave's before an earlier one's.
+func (s *Survey) stay(answers Answers) string {
+	stay := ""
+	for _, q := range s.All() {
+		if v := answers[q.ID]; q.Stay && len(v) > 0 {
+			stay = map[string]string{Yes: Stayed, No: Left}[v.String()]
+		}
+	}
+	return stay
+}
+
+// counted lists the values under which an answer counts: those that were picked, of a text none, and of a ranking each
+// choice with its rank, "a:1".
+func (q Question) counted(v Value) []string {
+	switch q.Kind {
+	case ShortText, FreeText:
+		return nil
+	case Ranking:
+		return q.ranks(v)
+	}
+	return v
+}
+
+// ranks lists each choice with its rank. Choices that a person left out share the ranks that were left, at their mean, in
+// halves: of four, two of which are ranked, the others are at "3.5".
+func (q Question) ranks(v Value) []string {
+	rest := float64(len(v)+1+len(q.Choices)) / 2
+	ranks := make([]string, len(q.Choices))
+	for i, choice := range q.Values() {
+		rank := rest
+		if at := slices.Index(v, choice); at >= 0 {
+			rank = float64(at + 1)
+		}
+		ranks[i] = choice + ":" + strconv.FormatFloat(rank, 'f', -1, 64)
+	}
+	return ranks
+}
+
+// moved compares a question's answer with that to its "before" question, by their places among the values.
+func (q Question) moved(before, now Value) string {
+	values := q.Values()
+	switch b, n := slices.Index(values, before.String()), slices.Index(values, now.String()); {
+	case n > b:
+		return up
+	case n < b:
+		return down
+	}
+	return same
+}
+
+// The values of a pair's cells.
+const (
+	up   = "up"
+	same = "same"
+	down = "down"
+)
+
+// pairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
+func (q Question) pairShape() string { return "pair:" + q.Pair + ":" + q.shape() }
+
+// maxBins is how many ranges the answers to a number are shown in.
+const maxBins = 10
+
+// binWidth is how many numbers are in each range.
+func (q Question) binWidth() int { return (q.Max - q.Min + maxBins) / maxBins }
+
+// bins are the ranges of a number, from the lowest: "10-19", the last one up to the highest number.
+func (q Question) bins() []string {
+	var bins []string
+	for low := q.Min; low <= q.Max; low += q.binWidth() {
+		high := min(low+q.binWidth()-1, q.Max)
+		if low == high {
+			bins = append(bins, strconv.Itoa(low))
+			continue
+		}
+		bins = append(bins, fmt.Sprintf("%d-%d", low, high))
+	}
+	return bins
+}
