@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"jauge/feedback/survey"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -25,16 +27,16 @@ func TestParseJSON(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		body string
-		want Answers
+		want survey.Answers
 		errs string
 	}{
 		"everything": {
 			body: `{"before": 2, "rating": 0, "one": "b", "many": ["z", "x"], "agree": true, "now": 5.0, "recommend": 10, "comment": " Merci.\r\nÀ bientôt "}`,
-			want: Answers{"before": {"2"}, "rating": {"0"}, "one": {"b"}, "many": {"x", "z"}, "agree": {"yes"}, "now": {"5"}, "recommend": {"10"}, "comment": {"Merci.\nÀ bientôt"}},
+			want: survey.Answers{"before": {"2"}, "rating": {"0"}, "one": {"b"}, "many": {"x", "z"}, "agree": {"yes"}, "now": {"5"}, "recommend": {"10"}, "comment": {"Merci.\nÀ bientôt"}},
 		},
-		"no answers":           {body: `{"rating": 1, "before": null, "many": [], "comment": "  ", "one": ""}`, want: Answers{"rating": {"1"}}},
-		"no":                   {body: `{"rating": 1, "agree": false}`, want: Answers{"rating": {"1"}, "agree": {"no"}}},
-		"yes in words":         {body: `{"rating": 1, "agree": "yes"}`, want: Answers{"rating": {"1"}, "agree": {"yes"}}},
+		"no answers":           {body: `{"rating": 1, "before": null, "many": [], "comment": "  ", "one": ""}`, want: survey.Answers{"rating": {"1"}}},
+		"no":                   {body: `{"rating": 1, "agree": false}`, want: survey.Answers{"rating": {"1"}, "agree": {"no"}}},
+		"yes in words":         {body: `{"rating": 1, "agree": "yes"}`, want: survey.Answers{"rating": {"1"}, "agree": {"yes"}}},
 		"required":             {body: `{}`, errs: "rating must be answered"},
 		"unknown":              {body: `{"rating": 1, "colour": "x"}`, errs: "colour is not a question of this survey"},
 		"unknown, unspeakable": {body: `{"rating": 1, "<script>": "x"}`, errs: "? is not a question of this survey"},
@@ -53,14 +55,14 @@ func TestParseJSON(t *testing.T) {
 		"maybe":                {body: `{"rating": 1, "agree": "maybe"}`, errs: "agree is not one of the choices"},
 		"one for yes":          {body: `{"rating": 1, "agree": 1}`, errs: `agree must be true, false, "yes" or "no"`},
 		"long text":            {body: `{"rating": 1, "comment": "éééééééééééééééééééé!"}`, errs: "comment is longer than 20 characters"},
-		"text that just fits":  {body: `{"rating": 1, "comment": "éééééééééééééééééééé"}`, want: Answers{"rating": {"1"}, "comment": {"éééééééééééééééééééé"}}},
+		"text that just fits":  {body: `{"rating": 1, "comment": "éééééééééééééééééééé"}`, want: survey.Answers{"rating": {"1"}, "comment": {"éééééééééééééééééééé"}}},
 		"control characters":   {body: `{"rating": 1, "comment": "a\u0000b"}`, errs: "comment has characters that are not text"},
 		"several":              {body: `{"rating": 99, "before": "1", "one": "q"}`, errs: "before must be a number, not a string; one is not one of the choices; rating must be a whole number from 0 to 10"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, errs := ParseJSON(asked(), decode(t, test.body))
+			got, errs := survey.ParseJSON(asked(), decode(t, test.body))
 			if diff := cmp.Diff(test.errs, errs.Error()); diff != "" {
 				t.Error(diff)
 			}
@@ -76,23 +78,23 @@ func TestParseForm(t *testing.T) {
 	tests := map[string]struct {
 		form     string
 		sections []string
-		want     Answers
-		errs     FieldErrors
+		want     survey.Answers
+		errs     survey.FieldErrors
 	}{
 		"everything": {
 			form: "q.before=2&q.rating=0&q.one=b&q.many=z&q.many=x&q.agree=no&q.now=3&q.recommend=7&q.comment=%20ok%0D%0A&lang=fr&token=t",
-			want: Answers{"before": {"2"}, "rating": {"0"}, "one": {"b"}, "many": {"x", "z"}, "agree": {"no"}, "now": {"3"}, "recommend": {"7"}, "comment": {"ok"}},
+			want: survey.Answers{"before": {"2"}, "rating": {"0"}, "one": {"b"}, "many": {"x", "z"}, "agree": {"no"}, "now": {"3"}, "recommend": {"7"}, "comment": {"ok"}},
 		},
-		"one page":         {form: "q.one=c&q.rating=99", sections: []string{"picks"}, want: Answers{"one": {"c"}}},
-		"two pages":        {form: "q.one=c&q.rating=9&q.now=0", sections: []string{"picks", "1"}, want: Answers{"one": {"c"}, "rating": {"9"}}},
-		"empty":            {form: "q.one=&q.comment=", sections: []string{"picks", "3"}, want: Answers{}},
-		"required":         {form: "q.rating=&q.before=3", want: Answers{"before": {"3"}}, errs: FieldErrors{"rating": {Code: Required}}},
-		"unknown":          {form: "q.rating=1&q.colour=x", want: Answers{"rating": {"1"}}, errs: FieldErrors{"colour": {Code: Unknown}}},
-		"unspeakable":      {form: "q.rating=1&q.%3Cb%3E=x", want: Answers{"rating": {"1"}}, errs: FieldErrors{Unnamed: {Code: Unknown}}},
-		"two for one":      {form: "q.rating=1&q.rating=2", want: Answers{}, errs: FieldErrors{"rating": {Code: Repeated}}},
-		"leading zero":     {form: "q.rating=01", want: Answers{}, errs: FieldErrors{"rating": {Code: Range, Max: 10}}},
-		"too many choices": {form: "q.many=x&q.many=y&q.many=z", sections: []string{"picks"}, want: Answers{}, errs: FieldErrors{"many": {Code: TooMany, Max: 2}}},
-		"invalid UTF-8":    {form: "q.comment=%FF", sections: []string{"3"}, want: Answers{}, errs: FieldErrors{"comment": {Code: Unclean}}},
+		"one page":         {form: "q.one=c&q.rating=99", sections: []string{"picks"}, want: survey.Answers{"one": {"c"}}},
+		"two pages":        {form: "q.one=c&q.rating=9&q.now=0", sections: []string{"picks", "1"}, want: survey.Answers{"one": {"c"}, "rating": {"9"}}},
+		"empty":            {form: "q.one=&q.comment=", sections: []string{"picks", "3"}, want: survey.Answers{}},
+		"required":         {form: "q.rating=&q.before=3", want: survey.Answers{"before": {"3"}}, errs: survey.FieldErrors{"rating": {Code: survey.Required}}},
+		"unknown":          {form: "q.rating=1&q.colour=x", want: survey.Answers{"rating": {"1"}}, errs: survey.FieldErrors{"colour": {Code: survey.Unknown}}},
+		"unspeakable":      {form: "q.rating=1&q.%3Cb%3E=x", want: survey.Answers{"rating": {"1"}}, errs: survey.FieldErrors{survey.Unnamed: {Code: survey.Unknown}}},
+		"two for one":      {form: "q.rating=1&q.rating=2", want: survey.Answers{}, errs: survey.FieldErrors{"rating": {Code: survey.Repeated}}},
+		"leading zero":     {form: "q.rating=01", want: survey.Answers{}, errs: survey.FieldErrors{"rating": {Code: survey.Range, Max: 10}}},
+		"too many choices": {form: "q.many=x&q.many=y&q.many=z", sections: []string{"picks"}, want: survey.Answers{}, errs: survey.FieldErrors{"many": {Code: survey.TooMany, Max: 2}}},
+		"invalid UTF-8":    {form: "q.comment=%FF", sections: []string{"3"}, want: survey.Answers{}, errs: survey.FieldErrors{"comment": {Code: survey.Unclean}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +103,7 @@ func TestParseForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, errs := ParseForm(asked(), form, test.sections...)
+			got, errs := survey.ParseForm(asked(), form, test.sections...)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -114,8 +116,8 @@ func TestParseForm(t *testing.T) {
 
 func TestAnswersForm(t *testing.T) {
 	t.Parallel()
-	answers := Answers{"rating": {"3"}, "many": {"x", "y"}, "comment": {"a & b"}}
-	got, errs := ParseForm(asked(), asked().Form(answers))
+	answers := survey.Answers{"rating": {"3"}, "many": {"x", "y"}, "comment": {"a & b"}}
+	got, errs := survey.ParseForm(asked(), asked().Form(answers))
 	if errs != nil {
 		t.Fatal(errs)
 	}
@@ -129,7 +131,7 @@ func TestAnswersForm(t *testing.T) {
 
 func TestReasons(t *testing.T) {
 	t.Parallel()
-	_, errs := ParseJSON(asked(), decode(t, `{"rating": 11, "colour": 1}`))
+	_, errs := survey.ParseJSON(asked(), decode(t, `{"rating": 11, "colour": 1}`))
 	want := map[string]string{"rating": "must be a whole number from 0 to 10", "colour": "is not a question of this survey"}
 	if diff := cmp.Diff(want, errs.Reasons()); diff != "" {
 		t.Error(diff)
@@ -146,7 +148,7 @@ func FuzzParseJSON(f *testing.F) {
 		if json.Unmarshal([]byte(body), &values) != nil {
 			return
 		}
-		answers, errs := ParseJSON(asked(), values)
+		answers, errs := survey.ParseJSON(asked(), values)
 		if (answers == nil) == (errs == nil) {
 			t.Fatalf("answers %v and errors %v", answers, errs)
 		}
@@ -166,9 +168,9 @@ func FuzzParseForm(f *testing.F) {
 		if err != nil {
 			return
 		}
-		answers, errs := ParseForm(asked(), form)
+		answers, errs := survey.ParseForm(asked(), form)
 		for name := range errs {
-			if name != Unnamed && !items.MatchString(name) {
+			if name != survey.Unnamed && !survey.Items.MatchString(name) {
 				t.Fatalf("the error names %q", name)
 			}
 		}
@@ -178,9 +180,9 @@ func FuzzParseForm(f *testing.F) {
 	})
 }
 
-func checkCanonical(t *testing.T, answers Answers) {
+func checkCanonical(t *testing.T, answers survey.Answers) {
 	t.Helper()
-	again, errs := ParseForm(asked(), asked().Form(answers))
+	again, errs := survey.ParseForm(asked(), asked().Form(answers))
 	if errs != nil {
 		t.Fatal(errs)
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"jauge/feedback/survey"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -58,8 +60,8 @@ type asideRow struct {
 
 // loss is why a reference could not be used, and the question that it stood for then.
 type loss struct {
-	Code     Code   `json:"code"`
-	Question string `json:"question,omitempty"`
+	Code     survey.Code `json:"code"`
+	Question string      `json:"question,omitempty"`
 }
 
 // asideEntry is the journal's entry of a row.
@@ -163,13 +165,13 @@ func (s *Store) putAside(ctx context.Context, key string, row *asideRow) error {
 func (s *Store) forget(ctx context.Context, key string) error { return s.putAside(ctx, key, nil) }
 
 // keepAside keeps what is lost of a delivery, or all of it if nothing could be used.
-func (s *Store) keepAside(ctx context.Context, d Delivery, t Target, lost FieldErrors, reason Reason, surveys map[string]*Survey) error {
+func (s *Store) keepAside(ctx context.Context, d Delivery, t Target, lost survey.FieldErrors, reason Reason, surveys map[string]*survey.Survey) error {
 	row := &asideRow{
 		Source: d.Source, Room: d.Room, Segment: d.Segment, Lang: d.Lang, At: d.At.UTC().Truncate(time.Hour),
 		Foreign: d.Foreign, Reason: reason, Values: map[string]any{}, Lost: map[string]loss{},
 	}
-	if row.Segment != "" && !ids.MatchString(row.Segment) {
-		row.Segment = Unnamed
+	if row.Segment != "" && !survey.Ids.MatchString(row.Segment) {
+		row.Segment = survey.Unnamed
 	}
 	if !langTags.MatchString(row.Lang) {
 		row.Lang = ""
@@ -186,14 +188,14 @@ func (s *Store) keepAside(ctx context.Context, d Delivery, t Target, lost FieldE
 		q, id := t.question(ref)
 		name, value := ref, scrub(q, d.Values[ref], known)
 		if !references.MatchString(ref) {
-			name, value = Unnamed, nil
+			name, value = survey.Unnamed, nil
 		}
 		row.Values[name] = value
 		switch {
 		case isLost:
 			row.Lost[name] = loss{err.Code, id}
 		case lost == nil && d.Foreign: // nothing was looked up
-			row.Lost[name] = loss{Code: Unknown}
+			row.Lost[name] = loss{Code: survey.Unknown}
 		}
 	}
 	for name, err := range lost { // a required question that has no value, too
@@ -205,7 +207,7 @@ func (s *Store) keepAside(ctx context.Context, d Delivery, t Target, lost FieldE
 }
 
 // question finds what a reference stands for: the question, if the survey has it, and its id.
-func (t Target) question(ref string) (*Question, string) {
+func (t Target) question(ref string) (*survey.Question, string) {
 	id, mapped := t.Questions[ref]
 	if !mapped {
 		id = ref
@@ -221,15 +223,15 @@ func (t Target) question(ref string) (*Question, string) {
 }
 
 // vocabulary is every word that some survey offers as an answer, folded.
-func vocabulary(surveys map[string]*Survey) map[string]bool {
+func vocabulary(surveys map[string]*survey.Survey) map[string]bool {
 	known := map[string]bool{}
-	for _, word := range (Question{Kind: YesNo}).words() {
-		known[word.folded] = true
+	for _, word := range (survey.Question{Kind: survey.YesNo}).Words() {
+		known[word.Folded] = true
 	}
 	for _, survey := range surveys {
 		for _, q := range survey.All() {
-			for _, word := range q.words() {
-				known[word.folded] = true
+			for _, word := range q.Words() {
+				known[word.Folded] = true
 			}
 		}
 	}
@@ -237,8 +239,8 @@ func vocabulary(surveys map[string]*Survey) map[string]bool {
 }
 
 // scrub gives what may be kept of a value; nil: nothing.
-func scrub(q *Question, value any, known map[string]bool) any {
-	if q != nil && q.isText() {
+func scrub(q *survey.Question, value any, known map[string]bool) any {
+	if q != nil && q.IsText() {
 		return nil
 	}
 	if list, ok := value.([]any); ok {
@@ -249,14 +251,14 @@ func scrub(q *Question, value any, known map[string]bool) any {
 		}
 		return value
 	}
-	text, ok := asText(value)
+	text, ok := survey.AsText(value)
 	if !ok {
 		return nil
 	}
 	if n, err := strconv.ParseFloat(strings.TrimSpace(text), 64); err == nil && math.Abs(n) <= asideMaxCount && len(text) < 16 {
 		return value
 	}
-	if known[fold(text)] {
+	if known[survey.Fold(text)] {
 		return value
 	}
 	return nil
@@ -269,7 +271,7 @@ type AsideAnswers struct {
 	At         time.Time // to the hour
 	ReceivedAt time.Time // to the hour
 	Reason     Reason
-	References map[string]Code // what could not be used, by the form's reference
+	References map[string]survey.Code // what could not be used, by the form's reference
 }
 
 // asideHead is what is listed of a row. Its values are most of it.
@@ -289,7 +291,7 @@ func (s *Store) Aside(ctx context.Context) ([]AsideAnswers, error) {
 		if err := json.Unmarshal([]byte(text), &row); err != nil {
 			return fmt.Errorf("feedback: decode a delivery: %w", err)
 		}
-		a := AsideAnswers{Source: row.Source, Room: row.Room, At: row.At, ReceivedAt: arrived, Reason: row.Reason, References: map[string]Code{}}
+		a := AsideAnswers{Source: row.Source, Room: row.Room, At: row.At, ReceivedAt: arrived, Reason: row.Reason, References: map[string]survey.Code{}}
 		for ref, l := range row.Lost {
 			a.References[ref] = l.Code
 		}
@@ -520,7 +522,7 @@ func (row asideRow) without(t Target) asideRow {
 	if !row.Foreign {
 		return rest
 	}
-	_, lost := Translate(t.Survey, t.Questions, row.Values)
+	_, lost := survey.Translate(t.Survey, t.Questions, row.Values)
 	for ref, value := range row.Values {
 		q, id := t.question(ref)
 		before, wasLost := row.Lost[ref]
@@ -529,7 +531,7 @@ func (row asideRow) without(t Target) asideRow {
 			rest.Values[ref], rest.Lost[ref] = value, loss{err.Code, id}
 		case value != nil || t.leavesOut(ref):
 		case q == nil:
-			rest.Values[ref], rest.Lost[ref] = nil, loss{Code: Unknown}
+			rest.Values[ref], rest.Lost[ref] = nil, loss{Code: survey.Unknown}
 		case wasLost && before.Question == id:
 			rest.Values[ref], rest.Lost[ref] = nil, before
 		}

@@ -7,65 +7,67 @@ import (
 	"slices"
 	"testing"
 
+	"jauge/feedback/survey"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // TestConditionsTellNothing: seven people all say yes, which is hidden; so must be how many were asked what only they are.
 func TestConditionsTellNothing(t *testing.T) {
 	t.Parallel()
-	survey := &Survey{ID: "c", Title: words("C"), Sections: []Section{
-		{Questions: []Question{{ID: "ill", Kind: YesNo, Label: words("Ill?")}}},
-		{ShowIf: &Condition{Question: "ill", Is: []string{Yes}}, Questions: []Question{{ID: "how", Kind: Scale, Min: 1, Max: 2, Label: words("How?")}}},
+	asks := &survey.Survey{ID: "c", Title: words("C"), Sections: []survey.Section{
+		{Questions: []survey.Question{{ID: "ill", Kind: survey.YesNo, Label: words("Ill?")}}},
+		{ShowIf: &survey.Condition{Question: "ill", Is: []string{survey.Yes}}, Questions: []survey.Question{{ID: "how", Kind: survey.Scale, Min: 1, Max: 2, Label: words("How?")}}},
 	}}
-	if problems := survey.Validate(); len(problems) > 0 {
+	if problems := asks.Validate(); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	each(t, func(t *testing.T, s *Store) {
 		answer := func(n int, ill, segment string) {
 			t.Helper()
 			for i := range n {
-				said := Answers{"ill": {ill}}
-				if ill == Yes {
-					said["how"] = Value{fmt.Sprint(1 + i%2)}
+				said := survey.Answers{"ill": {ill}}
+				if ill == survey.Yes {
+					said["how"] = survey.Value{fmt.Sprint(1 + i%2)}
 				}
-				mustSubmit(t, s, Submission{Session: "law", Survey: survey, Segment: segment, Answers: said})
+				mustSubmit(t, s, Submission{Session: "law", Survey: asks, Segment: segment, Answers: said})
 			}
 		}
 		begin := func(from, n int, ill string, seen ...string) {
 			t.Helper()
 			for i := range n {
 				d := Draft{Form: url.Values{"q.ill": {ill}}, Page: "2", Seen: append([]string{"1"}, seen...)}
-				if err := s.SaveDraft(t.Context(), "law", fmt.Sprint("form ", from+i), survey, d); err != nil {
+				if err := s.SaveDraft(t.Context(), "law", fmt.Sprint("form ", from+i), asks, d); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 		shown := func() (questions, progress bool) {
 			t.Helper()
-			r, err := s.Results(t.Context(), "law", survey, []string{"a", "b"}, k)
+			r, err := s.Results(t.Context(), "law", asks, []string{"a", "b"}, k)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := s.Progress(t.Context(), "law", survey, k)
+			p, err := s.Progress(t.Context(), "law", asks, k)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return r.Questions[1].N != nil, p[1].Seen != nil
 		}
-		answer(7, Yes, "")
-		begin(0, 7, Yes, "2")
+		answer(7, survey.Yes, "")
+		begin(0, 7, survey.Yes, "2")
 		if questions, progress := shown(); questions || progress {
 			t.Errorf("all said yes: the other question is shown: %v, its progress: %v", questions, progress)
 		}
-		answer(10, No, "")
-		begin(7, 7, No)
+		answer(10, survey.No, "")
+		begin(7, 7, survey.No)
 		if questions, progress := shown(); !questions || !progress {
 			t.Errorf("some said no: the other question is shown: %v, its progress: %v", questions, progress)
 		}
-		answer(7, Yes, "a")
-		answer(7, Yes, "b")
-		answer(7, No, "b")
-		r, err := s.Results(t.Context(), "law", survey, []string{"a", "b"}, k)
+		answer(7, survey.Yes, "a")
+		answer(7, survey.Yes, "b")
+		answer(7, survey.No, "b")
+		r, err := s.Results(t.Context(), "law", asks, []string{"a", "b"}, k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +85,7 @@ func TestDoubleClicksOutlastARestart(t *testing.T) {
 	twice := func(key string) (receipt string) {
 		t.Helper()
 		for range 2 {
-			sub := submission(Answers{"rating": {"2"}})
+			sub := submission(survey.Answers{"rating": {"2"}})
 			sub.Key = key
 			receipt = mustSubmit(t, s, sub)
 		}
@@ -93,7 +95,7 @@ func TestDoubleClicksOutlastARestart(t *testing.T) {
 	if err := s.Delete(t.Context(), "law", deleted); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Change(t.Context(), "law", changed, asked(), Answers{"rating": {"9"}}, "fr"); err != nil {
+	if err := s.Change(t.Context(), "law", changed, asked(), survey.Answers{"rating": {"9"}}, "fr"); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Close(); err != nil {

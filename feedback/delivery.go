@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
 
@@ -30,7 +31,7 @@ type Delivery struct {
 // Target is what people answer in a room.
 type Target struct {
 	Session   string            // empty: no session claims the room
-	Survey    *Survey           // as For returned it; nil: the session has none
+	Survey    *survey.Survey    // as For returned it; nil: the session has none
 	Questions map[string]string // reference → question id; an empty id leaves the reference out
 	Segments  []string
 	Promise   Promise
@@ -38,7 +39,7 @@ type Target struct {
 
 // Programme is what this package has to know of the sessions.
 type Programme struct {
-	Surveys map[string]*Survey // by id
+	Surveys map[string]*survey.Survey // by id
 	Claim   func(ctx context.Context, source, room string, at time.Time) (Target, error)
 }
 
@@ -107,7 +108,7 @@ func (s *Store) name(d Delivery) string {
 
 // against holds a delivery against what people answer in its room: the answers to submit, what is lost by reference, and
 // why something is.
-func (d Delivery) against(t Target) (answers Answers, lost FieldErrors, reason Reason) {
+func (d Delivery) against(t Target) (answers survey.Answers, lost survey.FieldErrors, reason Reason) {
 	switch {
 	case t.Session == "":
 		return nil, nil, NoSession
@@ -116,12 +117,12 @@ func (d Delivery) against(t Target) (answers Answers, lost FieldErrors, reason R
 	case d.Segment != "" && !slices.Contains(t.Segments, d.Segment):
 		return nil, nil, Invalid
 	case !d.Foreign:
-		if answers, lost = ParseJSON(t.Survey, d.Values); len(lost) > 0 {
+		if answers, lost = survey.ParseJSON(t.Survey, d.Values); len(lost) > 0 {
 			reason = Invalid
 		}
 		return answers, lost, reason
 	}
-	answers, lost = Translate(t.Survey, t.Questions, d.Values)
+	answers, lost = survey.Translate(t.Survey, t.Questions, d.Values)
 	switch {
 	case len(lost) == 0:
 		return answers, nil, ""
@@ -132,7 +133,7 @@ func (d Delivery) against(t Target) (answers Answers, lost FieldErrors, reason R
 }
 
 // record submits answers under the delivery's key. Those of a part of a submission leave the others as they are.
-func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answers) error {
+func (s *Store) record(ctx context.Context, d Delivery, t Target, answers survey.Answers) error {
 	stay := ""
 	if d.Stay != nil {
 		err := s.journal.Try(ctx, func(ctx context.Context) (err error) {
@@ -148,7 +149,7 @@ func (s *Store) record(ctx context.Context, d Delivery, t Target, answers Answer
 		if d.Partial {
 			hash, _ := s.receiptHash(t.Session, s.receiptOf(t.Session, d.Key))
 			if old, _, err := s.tryLoad(ctx, t.Session, hash); err == nil {
-				whole = old.Answers.and(answers)
+				whole = old.Answers.And(answers)
 			}
 		}
 		sub := Submission{

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
 )
@@ -21,7 +22,7 @@ type rooms map[string]Target
 
 func (r rooms) programme() Programme {
 	return Programme{
-		Surveys: map[string]*Survey{"asked": bilingual()},
+		Surveys: map[string]*survey.Survey{"asked": bilingual()},
 		Claim: func(_ context.Context, source, room string, _ time.Time) (Target, error) {
 			return r[source+"/"+room], nil
 		},
@@ -80,10 +81,10 @@ func aside(t *testing.T, s *Store) []string {
 }
 
 // said is what a delivery's answer holds by now.
-func said(t *testing.T, s *Store, session, key string) Answers {
+func said(t *testing.T, s *Store, session, key string) survey.Answers {
 	t.Helper()
 	d := Delivery{Source: "forms", Key: key}
-	sub := Submission{Session: session, Survey: bilingual(), Answers: Answers{"rating": {"1"}}, Key: s.name(d)}
+	sub := Submission{Session: session, Survey: bilingual(), Answers: survey.Answers{"rating": {"1"}}, Key: s.name(d)}
 	receipt, _, err := s.Prepare(t.Context(), sub)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,7 @@ func TestDeliver(t *testing.T) {
 		spoil func(*Delivery)
 		want  Received
 		aside []string
-		said  Answers
+		said  survey.Answers
 	}{
 		{"nobody's room", Target{}, nil, Received{Reason: NoSession},
 			[]string{"no_session ?:unknown r1:unknown r2:unknown r3:unknown r4:unknown r5:unknown r6:unknown r7:unknown r8:unknown"}, nil},
@@ -114,10 +115,10 @@ func TestDeliver(t *testing.T) {
 			[]string{"unmapped ?:unknown r1:unknown r2:unknown r3:unknown r4:unknown r5:unknown r6:unknown r7:unknown r8:unknown"}, nil},
 		{"some is mapped", Target{Session: "law", Survey: bilingual(), Segments: []string{"evry"}, Questions: map[string]string{"r1": "rating", "r3": "many", "r5": "now", "r6": "", "r8": "", "jane@example.test": ""}},
 			nil, Received{Session: "law", Recorded: true, Reason: Partly}, []string{"partly r2:unknown r3:choice r4:unknown r5:range r7:unknown"},
-			Answers{"rating": {"8"}, "many": {"x"}}},
+			survey.Answers{"rating": {"8"}, "many": {"x"}}},
 		{"all is mapped or left out", Target{Session: "law", Survey: bilingual(), Segments: []string{"evry"}, Questions: all},
 			func(d *Delivery) { d.Values["r3"] = []any{"x", "y"} }, Received{Session: "law", Recorded: true}, nil,
-			Answers{"rating": {"8"}, "one": {"law"}, "many": {"x", "y"}, "comment": {"Jane Doe"}, "agree": {"yes"}}},
+			survey.Answers{"rating": {"8"}, "one": {"law"}, "many": {"x", "y"}, "comment": {"Jane Doe"}, "agree": {"yes"}}},
 		{"an audience that the session does not have", Target{Session: "law", Survey: bilingual(), Questions: all}, nil,
 			Received{Session: "law", Reason: Invalid}, []string{"invalid ?:unknown r1:unknown r2:unknown r3:unknown r4:unknown r5:unknown r6:unknown r7:unknown r8:unknown"}, nil},
 		{"our own words, strictly", Target{Session: "law", Survey: bilingual()},
@@ -134,7 +135,7 @@ func TestDeliver(t *testing.T) {
 			func(d *Delivery) {
 				*d = Delivery{Source: "forms", Room: "f1", Key: "k", At: evening, Values: map[string]any{"rating": json.Number("8")}}
 			},
-			Received{Session: "law", Recorded: true}, nil, Answers{"rating": {"8"}}},
+			Received{Session: "law", Recorded: true}, nil, survey.Answers{"rating": {"8"}}},
 		{"nothing said", Target{Session: "law", Survey: bilingual(), Segments: []string{"evry"}}, func(d *Delivery) { d.Values = map[string]any{"rating": ""} },
 			Received{Session: "law"}, nil, nil},
 	} {
@@ -212,14 +213,14 @@ func TestReclaim(t *testing.T) {
 		if diff := cmp.Diff([]string{"partly r2:unknown r3:unknown", "partly r2:unknown r3:unknown", "partly r2:unknown r3:unknown"}, aside(t, s)); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff(Answers{"rating": {"8"}, "agree": {"yes"}}, said(t, s, "law", "0")); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"rating": {"8"}, "agree": {"yes"}}, said(t, s, "law", "0")); diff != "" {
 			t.Error(diff)
 		}
 		r.open(map[string]string{"r1": "rating", "r2": "one", "r3": "", "r7": "agree"})
 		if n := reclaim(t, s, r); n != 3 || len(aside(t, s)) != 0 {
 			t.Errorf("%d counted, aside %q", n, aside(t, s))
 		}
-		if diff := cmp.Diff(Answers{"rating": {"8"}, "agree": {"yes"}, "one": {"law"}}, said(t, s, "law", "0")); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"rating": {"8"}, "agree": {"yes"}, "one": {"law"}}, said(t, s, "law", "0")); diff != "" {
 			t.Error(diff)
 		}
 		results, err := s.Results(t.Context(), "law", bilingual(), nil, 1)
@@ -247,7 +248,7 @@ func TestReclaimLeavesWhatIsRecorded(t *testing.T) {
 		if n := reclaim(t, s, r); n != 0 || len(aside(t, s)) != 0 {
 			t.Errorf("%d reclaimed, aside %q", n, aside(t, s))
 		}
-		if diff := cmp.Diff(Answers{"rating": {"9"}}, said(t, s, "law", "k")); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"rating": {"9"}}, said(t, s, "law", "k")); diff != "" {
 			t.Error(diff)
 		}
 		r["forms/f1"] = Target{Session: "other", Survey: bilingual(), Questions: map[string]string{"r1": "rating"}, Segments: []string{"evry"}}
@@ -272,12 +273,12 @@ func TestPartialDeliveries(t *testing.T) {
 		}
 		deliver(t, s, part(true, map[string]any{"rating": json.Number("3")}), r)
 		deliver(t, s, part(true, map[string]any{"rating": json.Number("3"), "agree": true}), r)
-		if diff := cmp.Diff(Answers{"rating": {"3"}, "agree": {"yes"}}, said(t, s, "law", "k")); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"rating": {"3"}, "agree": {"yes"}}, said(t, s, "law", "k")); diff != "" {
 			t.Error(diff)
 		}
 		deliver(t, s, part(false, map[string]any{"rating": json.Number("4"), "one": "law"}), r)
 		deliver(t, s, part(true, map[string]any{"rating": json.Number("3")}), r) // late
-		if diff := cmp.Diff(Answers{"rating": {"4"}, "one": {"law"}}, said(t, s, "law", "k")); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"rating": {"4"}, "one": {"law"}}, said(t, s, "law", "k")); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -445,7 +446,7 @@ func TestDeliveriesGoThroughTheJournal(t *testing.T) {
 		if diff := cmp.Diff(before, aside(t, s)); diff != "" || len(before) != 2 {
 			t.Errorf("%q: %s", before, diff)
 		}
-		if diff := cmp.Diff(Answers{"rating": {"8"}}, said(t, s, "law", "k2")); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"rating": {"8"}}, said(t, s, "law", "k2")); diff != "" {
 			t.Error(diff)
 		}
 	})

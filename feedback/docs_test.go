@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"jauge/feedback/survey"
+
 	"github.com/goccy/go-yaml"
 )
 
@@ -17,16 +19,16 @@ func TestExamplesOfTheDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := map[Kind]bool{}
+	shown := map[survey.Kind]bool{}
 	for _, block := range strings.Split(string(content), "```yaml\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
-		var s Survey
+		var s survey.Survey
 		if strings.HasPrefix(block, "- ") {
-			var questions []Question
+			var questions []survey.Question
 			err = yaml.NewDecoder(strings.NewReader(block), yaml.Strict()).Decode(&questions)
-			s = Survey{ID: "example", Title: words("Example")}
+			s = survey.Survey{ID: "example", Title: words("Example")}
 			for _, q := range questions {
-				s.Sections = append(s.Sections, Section{Questions: []Question{q}})
+				s.Sections = append(s.Sections, survey.Section{Questions: []survey.Question{q}})
 			}
 		} else {
 			err = yaml.NewDecoder(strings.NewReader(block), yaml.Strict()).Decode(&s)
@@ -44,7 +46,7 @@ func TestExamplesOfTheDocs(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range kinds {
+	for _, kind := range survey.Kinds {
 		if !shown[kind] {
 			t.Errorf("no example of kind %s", kind)
 		}
@@ -53,7 +55,7 @@ func TestExamplesOfTheDocs(t *testing.T) {
 
 // FuzzSurvey: whatever a definition says, its mistakes can be told, and one without any can be asked, answered and shown.
 func FuzzSurvey(f *testing.F) {
-	for _, s := range []*Survey{asked(), every()} {
+	for _, s := range []*survey.Survey{asked(), every()} {
 		b, err := json.Marshal(s)
 		if err != nil {
 			f.Fatal(err)
@@ -63,7 +65,7 @@ func FuzzSurvey(f *testing.F) {
 	f.Add(`{"id":"s","title":{"fr":"S"},"sections":[{"questions":[{"id":"a","kind":"number","min":9,"max":2,"label":{"fr":"A"}}]},
 		{"show_if":{"question":"a","is":["3"]},"waves":["x"],"questions":[{"id":"b","kind":"matrix","rows":[{}],"label":{"fr":"B"}}]}]}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		var s Survey
+		var s survey.Survey
 		if json.Unmarshal([]byte(body), &s) != nil {
 			return
 		}
@@ -71,15 +73,15 @@ func FuzzSurvey(f *testing.F) {
 			return
 		}
 		seen := map[string]bool{}
-		for _, wave := range s.waves() {
+		for _, wave := range s.WaveIDs() {
 			asked := s.In(wave)
 			if len(asked.All()) == 0 {
 				t.Fatalf("wave %q asks nothing", wave)
 			}
-			_, _ = ParseForm(asked, nil)
+			_, _ = survey.ParseForm(asked, nil)
 		}
 		for _, q := range s.All() {
-			if seen[q.ID] || !items.MatchString(q.ID) {
+			if seen[q.ID] || !survey.Items.MatchString(q.ID) {
 				t.Fatalf("item %q", q.ID)
 			}
 			seen[q.ID] = true

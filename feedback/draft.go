@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
 
@@ -98,7 +99,7 @@ func (s *Store) Draft(ctx context.Context, session, token string) (d Draft, err 
 
 // SaveDraft keeps a draft under a form's token, in the place of what was there. It returns ErrSent, ErrTooLarge, or the
 // store's error: there is no journal of drafts beside a store that is away, because the pages carry what they hold.
-func (s *Store) SaveDraft(ctx context.Context, session, token string, survey *Survey, d Draft) error {
+func (s *Store) SaveDraft(ctx context.Context, session, token string, survey *survey.Survey, d Draft) error {
 	return s.keepDraft(ctx, draftEntry{
 		Session: session, Hash: s.draftHash(session, token), Draft: &d, Counted: counted(survey, d), Expires: s.draftExpiry(),
 	})
@@ -106,7 +107,7 @@ func (s *Store) SaveDraft(ctx context.Context, session, token string, survey *Su
 
 // FinishDraft drops what a sent form held. What it counts as stays until the draft is over, so that sending it twice counts
 // once: the items of the sections seen, and those that were answered.
-func (s *Store) FinishDraft(ctx context.Context, session, token string, survey *Survey, d Draft) error {
+func (s *Store) FinishDraft(ctx context.Context, session, token string, survey *survey.Survey, d Draft) error {
 	return s.keepDraft(ctx, draftEntry{
 		Session: session, Hash: s.draftHash(session, token), Counted: counted(survey, d), Expires: s.draftExpiry(),
 	})
@@ -190,15 +191,15 @@ const (
 )
 
 // counted lists the fields of progress that a draft counts in, sorted.
-func counted(survey *Survey, d Draft) []string {
+func counted(asked *survey.Survey, d Draft) []string {
 	fields := []string{}
-	valid, _ := ParseForm(survey, d.Form)
-	for _, page := range survey.Pages() {
+	valid, _ := survey.ParseForm(asked, d.Form)
+	for _, page := range asked.Pages() {
 		if !slices.Contains(d.Seen, page.ID) {
 			continue
 		}
-		for _, q := range survey.All() {
-			if !page.asks(q.ID) {
+		for _, q := range asked.All() {
+			if !page.Asks(q.ID) {
 				continue
 			}
 			fields = append(fields, q.ID+seen)
@@ -220,7 +221,7 @@ type ItemProgress struct {
 
 // Progress is where the forms of a session got to, sent or not, by question in the survey's order. Nothing about fewer
 // than k forms comes out: neither a figure, nor what changed between two readings.
-func (s *Store) Progress(ctx context.Context, session string, survey *Survey, k int) ([]ItemProgress, error) {
+func (s *Store) Progress(ctx context.Context, session string, survey *survey.Survey, k int) ([]ItemProgress, error) {
 	promise, _, err := s.Promise(ctx, session)
 	if err != nil {
 		return nil, err
@@ -244,7 +245,7 @@ func (s *Store) Progress(ctx context.Context, session string, survey *Survey, k 
 			return nil, err
 		}
 	}
-	all, conditions := []ItemProgress{}, survey.conditions()
+	all, conditions := []ItemProgress{}, survey.Conditions()
 	for _, q := range survey.All() {
 		p := ItemProgress{Question: q.ID}
 		if n := shown[q.ID+seen]; n >= k && !tells(conditions[q.ID], n, shown, k) {

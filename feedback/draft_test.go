@@ -17,15 +17,16 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
 )
 
 // drafted is a survey of two pages.
-func drafted() *Survey {
-	return &Survey{ID: "asked", Sections: []Section{
-		{Questions: []Question{{ID: "before", Kind: Scale, Min: 1, Max: 5, Required: true}, {ID: "known", Kind: YesNo}}},
-		{Questions: []Question{{ID: "now", Kind: Scale, Min: 1, Max: 5}, {ID: "words", Kind: FreeText}}},
+func drafted() *survey.Survey {
+	return &survey.Survey{ID: "asked", Sections: []survey.Section{
+		{Questions: []survey.Question{{ID: "before", Kind: survey.Scale, Min: 1, Max: 5, Required: true}, {ID: "known", Kind: survey.YesNo}}},
+		{Questions: []survey.Question{{ID: "now", Kind: survey.Scale, Min: 1, Max: 5}, {ID: "words", Kind: survey.FreeText}}},
 	}}
 }
 
@@ -34,7 +35,7 @@ const formToken = "AFORMSTOKENOFTWENTYSIXCHAR"
 func draft(seen string, fields ...string) Draft {
 	d := Draft{Form: url.Values{}, Page: seen[len(seen)-1:], Seen: strings.Split(seen, "")}
 	for i := 0; i < len(fields); i += 2 {
-		d.Form[fieldPrefix+fields[i]] = []string{fields[i+1]}
+		d.Form[survey.FieldPrefix+fields[i]] = []string{fields[i+1]}
 	}
 	return d
 }
@@ -132,7 +133,7 @@ func TestDraftsAreApart(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		mustSave(t, s, formToken, draft("12", "before", "2"))
-		sub := submission(Answers{"rating": {"4"}})
+		sub := submission(survey.Answers{"rating": {"4"}})
 		sub.Key = "form:" + formToken
 		receipt := mustSubmit(t, s, sub)
 		hash, _ := s.receiptHash("law", receipt)
@@ -346,7 +347,7 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 func TestOnceBesideAnAbsentRedis(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		first := submission(Answers{"rating": {"4"}})
+		first := submission(survey.Answers{"rating": {"4"}})
 		first.Key, first.Once = "api:0123456789abcdef", true
 		nowhere := redis.NewClient(&redis.Options{Network: "unix", Addr: "/nowhere", MaxRetries: -1, DialerRetries: 1})
 		t.Cleanup(func() { _ = nowhere.Close() })
@@ -355,7 +356,7 @@ func TestOnceBesideAnAbsentRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := first
-		other.Answers = Answers{"rating": {"9"}}
+		other.Answers = survey.Answers{"rating": {"9"}}
 		receipt, entry, err := away.Prepare(t.Context(), first)
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"jauge/feedback/survey"
 )
 
 // Table is what a spreadsheet shows. A cell is a string, an int, a float64, a bool, or nil for what is hidden or not known.
@@ -49,7 +51,7 @@ func (t *Table) add(segment string, questions []QuestionResult) {
 // rows, or in those of the segment; so is the "now" question of a pair that is hidden. Of texts only those that are approved
 // are in it. It returns ErrTooFew when fewer than 2 × minimumGroup have answered, and ErrMinors for what minors were asked, whatever
 // they are called now.
-func (s *Store) Rows(ctx context.Context, session string, survey *Survey, segments []string, minimumGroup int) (Table, error) {
+func (s *Store) Rows(ctx context.Context, session string, survey *survey.Survey, segments []string, minimumGroup int) (Table, error) {
 	results, err := s.Results(ctx, session, survey, segments, minimumGroup)
 	if err != nil {
 		return Table{}, err
@@ -89,7 +91,7 @@ func (s *Store) Rows(ctx context.Context, session string, survey *Survey, segmen
 			switch {
 			case !ok || hidden[scope{"", q.ID}] || hidden[scope{segment, q.ID}]:
 				cells = append(cells, nil)
-			case q.isText():
+			case q.IsText():
 				cells = append(cells, texts[s.textID(session, hash, q.ID, said.String())])
 			default:
 				cells = append(cells, number(strings.Join(said, "|")))
@@ -128,7 +130,7 @@ func hiddenIn(r Results) map[scope]bool {
 }
 
 // approved gives the approved texts by id, nil for every other.
-func (s *Store) approved(ctx context.Context, session string, survey *Survey, minimumGroup int) (map[string]any, error) {
+func (s *Store) approved(ctx context.Context, session string, survey *survey.Survey, minimumGroup int) (map[string]any, error) {
 	texts, err := s.Texts(ctx, session, survey, minimumGroup)
 	if err != nil {
 		return nil, err

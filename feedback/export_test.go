@@ -6,10 +6,12 @@ import (
 	"slices"
 	"testing"
 
+	"jauge/feedback/survey"
+
 	"github.com/google/go-cmp/cmp"
 )
 
-func mustRows(t *testing.T, s *Store, survey *Survey, segments ...string) Table {
+func mustRows(t *testing.T, s *Store, survey *survey.Survey, segments ...string) Table {
 	t.Helper()
 	table, err := s.Rows(t.Context(), "law", survey, segments, k)
 	if err != nil {
@@ -32,7 +34,7 @@ func TestRows(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		for i := range 2 * k {
-			a := Answers{"before": {fmt.Sprint(1 + i%5)}, "rating": {fmt.Sprint(i)}, "one": {"a"}, "many": {"x", "z"}, "comment": {fmt.Sprintf("mot %d", i)}}
+			a := survey.Answers{"before": {fmt.Sprint(1 + i%5)}, "rating": {fmt.Sprint(i)}, "one": {"a"}, "many": {"x", "z"}, "comment": {fmt.Sprintf("mot %d", i)}}
 			if i < k {
 				delete(a, "before")
 			}
@@ -71,11 +73,11 @@ func TestRows(t *testing.T) {
 // What rows must not tell: too few of them, hidden segments, hidden questions, hidden pairs, other surveys.
 func TestRowsHideWhatResultsHide(t *testing.T) {
 	t.Parallel()
-	yes, no := Value{Yes}, Value{No}
+	yes, no := survey.Value{survey.Yes}, survey.Value{survey.No}
 	type group struct {
 		segment     string
 		n           int
-		before, now Value
+		before, now survey.Value
 	}
 	for name, test := range map[string]struct {
 		groups []group
@@ -112,10 +114,10 @@ func TestRowsHideWhatResultsHide(t *testing.T) {
 			each(t, func(t *testing.T, s *Store) {
 				other := asks()
 				other.ID = "other"
-				mustSubmit(t, s, Submission{Session: "law", Survey: other, Answers: Answers{"now": yes}})
+				mustSubmit(t, s, Submission{Session: "law", Survey: other, Answers: survey.Answers{"now": yes}})
 				for _, g := range test.groups {
 					for range g.n {
-						a := Answers{"before": g.before, "now": g.now}
+						a := survey.Answers{"before": g.before, "now": g.now}
 						for id, v := range a {
 							if v == nil {
 								delete(a, id)
@@ -146,7 +148,7 @@ func TestResultsTable(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		for i := range 12 {
-			mustSubmit(t, s, Submission{Session: "law", Survey: asks(), Segment: "a", Answers: Answers{"before": {[]string{Yes, No}[i%2]}}})
+			mustSubmit(t, s, Submission{Session: "law", Survey: asks(), Segment: "a", Answers: survey.Answers{"before": {[]string{survey.Yes, survey.No}[i%2]}}})
 		}
 		r, err := s.Results(t.Context(), "law", asks(), []string{"a", "b"}, k)
 		if err != nil {

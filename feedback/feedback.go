@@ -3,8 +3,7 @@
 // the answers, corrected in the same script by the difference between the old answer and the new one, and can be
 // recomputed from the answers at any time.
 //
-// The story in files: survey.go (what is asked), waves.go (when), validate.go (the mistakes of both) and bank.go (ready ones);
-// answers.go and parse.go (what people say, and what is wrong with it); draft.go with lua/draft.lua and lua/progress.lua (what is
+// What is asked, and what is a valid answer, is in package survey. The story in files: draft.go with lua/draft.lua and lua/progress.lua (what is
 // half said, and where people stop);
 // receipt.go and words.go (the code in their hands), linked.go (several answers of one person, if they were told so),
 // promise.go (what they were told), versions.go (what they were asked), invitations.go with lua/claim.lua (who may answer);
@@ -12,7 +11,7 @@
 // (tallies checked); publication.go with lua/publish.lua (changes shown together or not at all), results.go with view.go,
 // suppress.go and stats.go (figures out, nothing about fewer than the minimum group), export.go (all of it as tables). What
 // people write: scrub.go (what is taken out of it) and texts.go with lua/moderate.lua (what is shown of it). What webhooks
-// bring: delivery.go (from a room to a survey), foreign.go (the words of form tools), aside.go with lua/aside.lua (what
+// bring: delivery.go (from a room to a survey), aside.go with lua/aside.lua (what
 // cannot be used yet).
 package feedback
 

@@ -6,14 +6,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jauge/feedback/survey"
 	"jauge/internal/problem"
 	"jauge/internal/text"
 )
 
 // bilingual is asked, with choices in two languages.
-func bilingual() *Survey {
+func bilingual() *survey.Survey {
 	s := asked()
-	s.Sections[1].Questions[0].Choices = []Choice{
+	s.Sections[1].Questions[0].Choices = []survey.Choice{
 		{Value: "law", Label: text.Text{"fr": "Le droit", "en": "Law"}},
 		{Value: "future", Label: text.Text{"fr": "L'avenir  européen", "en": "Europe's future"}},
 	}
@@ -27,41 +28,41 @@ func TestTranslate(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		values  values
-		answers Answers
-		lost    FieldErrors
+		answers survey.Answers
+		lost    survey.FieldErrors
 	}{
-		{"by reference", values{"ref-1": json.Number("8")}, Answers{"rating": {"8"}}, FieldErrors{}},
-		{"by the question's own id", values{"rating": json.Number("8")}, Answers{"rating": {"8"}}, FieldErrors{}},
-		{"number as string", values{"ref-1": " 8 "}, Answers{"rating": {"8"}}, FieldErrors{}},
-		{"number as float", values{"ref-1": 8.0}, Answers{"rating": {"8"}}, FieldErrors{}},
-		{"number in a list of one", values{"ref-1": []any{json.Number("8")}}, Answers{"rating": {"8"}}, FieldErrors{}},
-		{"number with a fraction", values{"ref-1": "8.5"}, Answers{}, FieldErrors{"ref-1": {Code: Range, Max: 10}}},
-		{"number out of range", values{"ref-1": json.Number("11")}, Answers{}, FieldErrors{"ref-1": {Code: Range, Max: 10}}},
-		{"no number", values{"ref-1": "NaN"}, Answers{}, FieldErrors{"ref-1": {Code: Range, Max: 10}}},
-		{"two numbers", values{"ref-1": []any{json.Number("8"), json.Number("9")}}, Answers{}, FieldErrors{"ref-1": {Code: Repeated}}},
-		{"choice by value", values{"ref-2": "law"}, Answers{"one": {"law"}}, FieldErrors{}},
-		{"choice by label", values{"ref-2": "Le droit"}, Answers{"one": {"law"}}, FieldErrors{}},
-		{"choice in English, in other letters", values{"ref-2": " LAW "}, Answers{"one": {"law"}}, FieldErrors{}},
-		{"choice with other spaces and apostrophe", values{"ref-2": "l’avenir\u00a0europe\u0301en"}, Answers{"one": {"future"}}, FieldErrors{}},
-		{"choice that is none", values{"ref-2": "Chinese"}, Answers{}, FieldErrors{"ref-2": {Code: NoChoice}}},
-		{"choices", values{"ref-3": []any{"Y", "x"}}, Answers{"many": {"x", "y"}}, FieldErrors{}},
-		{"one of several as a string", values{"ref-3": "y"}, Answers{"many": {"y"}}, FieldErrors{}},
-		{"the choices that are known", values{"ref-3": []any{"x", "other"}}, Answers{"many": {"x"}}, FieldErrors{"ref-3": {Code: NoChoice}}},
-		{"too many choices", values{"ref-3": []any{"x", "y", "z"}}, Answers{}, FieldErrors{"ref-3": {Code: TooMany, Max: 2}}},
-		{"true", values{"ref-4": true}, Answers{"agree": {"yes"}}, FieldErrors{}},
-		{"non", values{"ref-4": "Non"}, Answers{"agree": {"no"}}, FieldErrors{}},
-		{"perhaps", values{"ref-4": "perhaps"}, Answers{}, FieldErrors{"ref-4": {Code: NoChoice}}},
-		{"text", values{"ref-5": " Merci "}, Answers{"comment": {"Merci"}}, FieldErrors{}},
-		{"text that is too long", values{"ref-5": "This goes on for more than twenty characters"}, Answers{}, FieldErrors{"ref-5": {Code: TooLong, Max: 20}}},
-		{"no value that a person gives", values{"ref-5": values{}}, Answers{}, FieldErrors{"ref-5": {Code: Type, Want: "text, a number, or yes or no"}}},
-		{"left out on purpose", values{"ref-6": "Jane Doe"}, Answers{}, FieldErrors{}},
-		{"skipped", values{"ref-1": nil, "ref-2": " ", "ref-3": []any{}}, Answers{}, FieldErrors{}},
-		{"not mapped", values{"ref-1": json.Number("8"), "ref-9": "x"}, Answers{"rating": {"8"}}, FieldErrors{"ref-9": {Code: Unknown}}},
-		{"one question twice", values{"ref-1": json.Number("8"), "ref-7": json.Number("9")}, Answers{"rating": {"8"}}, FieldErrors{"ref-7": {Code: Repeated}}},
+		{"by reference", values{"ref-1": json.Number("8")}, survey.Answers{"rating": {"8"}}, survey.FieldErrors{}},
+		{"by the question's own id", values{"rating": json.Number("8")}, survey.Answers{"rating": {"8"}}, survey.FieldErrors{}},
+		{"number as string", values{"ref-1": " 8 "}, survey.Answers{"rating": {"8"}}, survey.FieldErrors{}},
+		{"number as float", values{"ref-1": 8.0}, survey.Answers{"rating": {"8"}}, survey.FieldErrors{}},
+		{"number in a list of one", values{"ref-1": []any{json.Number("8")}}, survey.Answers{"rating": {"8"}}, survey.FieldErrors{}},
+		{"number with a fraction", values{"ref-1": "8.5"}, survey.Answers{}, survey.FieldErrors{"ref-1": {Code: survey.Range, Max: 10}}},
+		{"number out of range", values{"ref-1": json.Number("11")}, survey.Answers{}, survey.FieldErrors{"ref-1": {Code: survey.Range, Max: 10}}},
+		{"no number", values{"ref-1": "NaN"}, survey.Answers{}, survey.FieldErrors{"ref-1": {Code: survey.Range, Max: 10}}},
+		{"two numbers", values{"ref-1": []any{json.Number("8"), json.Number("9")}}, survey.Answers{}, survey.FieldErrors{"ref-1": {Code: survey.Repeated}}},
+		{"choice by value", values{"ref-2": "law"}, survey.Answers{"one": {"law"}}, survey.FieldErrors{}},
+		{"choice by label", values{"ref-2": "Le droit"}, survey.Answers{"one": {"law"}}, survey.FieldErrors{}},
+		{"choice in English, in other letters", values{"ref-2": " LAW "}, survey.Answers{"one": {"law"}}, survey.FieldErrors{}},
+		{"choice with other spaces and apostrophe", values{"ref-2": "l’avenir\u00a0europe\u0301en"}, survey.Answers{"one": {"future"}}, survey.FieldErrors{}},
+		{"choice that is none", values{"ref-2": "Chinese"}, survey.Answers{}, survey.FieldErrors{"ref-2": {Code: survey.NoChoice}}},
+		{"choices", values{"ref-3": []any{"Y", "x"}}, survey.Answers{"many": {"x", "y"}}, survey.FieldErrors{}},
+		{"one of several as a string", values{"ref-3": "y"}, survey.Answers{"many": {"y"}}, survey.FieldErrors{}},
+		{"the choices that are known", values{"ref-3": []any{"x", "other"}}, survey.Answers{"many": {"x"}}, survey.FieldErrors{"ref-3": {Code: survey.NoChoice}}},
+		{"too many choices", values{"ref-3": []any{"x", "y", "z"}}, survey.Answers{}, survey.FieldErrors{"ref-3": {Code: survey.TooMany, Max: 2}}},
+		{"true", values{"ref-4": true}, survey.Answers{"agree": {"yes"}}, survey.FieldErrors{}},
+		{"non", values{"ref-4": "Non"}, survey.Answers{"agree": {"no"}}, survey.FieldErrors{}},
+		{"perhaps", values{"ref-4": "perhaps"}, survey.Answers{}, survey.FieldErrors{"ref-4": {Code: survey.NoChoice}}},
+		{"text", values{"ref-5": " Merci "}, survey.Answers{"comment": {"Merci"}}, survey.FieldErrors{}},
+		{"text that is too long", values{"ref-5": "This goes on for more than twenty characters"}, survey.Answers{}, survey.FieldErrors{"ref-5": {Code: survey.TooLong, Max: 20}}},
+		{"no value that a person gives", values{"ref-5": values{}}, survey.Answers{}, survey.FieldErrors{"ref-5": {Code: survey.Type, Want: "text, a number, or yes or no"}}},
+		{"left out on purpose", values{"ref-6": "Jane Doe"}, survey.Answers{}, survey.FieldErrors{}},
+		{"skipped", values{"ref-1": nil, "ref-2": " ", "ref-3": []any{}}, survey.Answers{}, survey.FieldErrors{}},
+		{"not mapped", values{"ref-1": json.Number("8"), "ref-9": "x"}, survey.Answers{"rating": {"8"}}, survey.FieldErrors{"ref-9": {Code: survey.Unknown}}},
+		{"one question twice", values{"ref-1": json.Number("8"), "ref-7": json.Number("9")}, survey.Answers{"rating": {"8"}}, survey.FieldErrors{"ref-7": {Code: survey.Repeated}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			answers, lost := Translate(bilingual(), questions, row.values)
+			answers, lost := survey.Translate(bilingual(), questions, row.values)
 			if diff := cmp.Diff(row.answers, answers); diff != "" {
 				t.Errorf("answers (-want +got):\n%s", diff)
 			}
@@ -82,26 +83,26 @@ func TestTranslateKinds(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		values  values
-		answers Answers
-		lost    FieldErrors
+		answers survey.Answers
+		lost    survey.FieldErrors
 	}{
-		{"ranking", values{"r1": []any{"Quiz", "talk"}}, Answers{"best@after": {"quiz", "talk"}}, FieldErrors{}},
-		{"ranking with another", values{"r1": []any{"Lunch", "talk"}}, Answers{}, FieldErrors{"r1": {Code: NoChoice}}},
-		{"row of choices", values{"r2": "FAST"}, Answers{"pace.talk@after": {"fast"}}, FieldErrors{}},
-		{"row of a scale", values{"r6": json.Number("3")}, Answers{"views.use@later": {"3"}}, FieldErrors{}},
-		{"by its own id", values{"interest@later": "4"}, Answers{"interest@later": {"4"}}, FieldErrors{}},
-		{"number", values{"r3": json.Number("17")}, Answers{"age@after": {"17"}}, FieldErrors{}},
-		{"number as a string", values{"r3": " 17 "}, Answers{"age@after": {"17"}}, FieldErrors{}},
-		{"number out of range", values{"r3": json.Number("170")}, Answers{}, FieldErrors{"r3": {Code: Range, Min: 10, Max: 99}}},
-		{"consent", values{"r4": true}, Answers{"agree@before": {Yes}}, FieldErrors{}},
-		{"consent in French", values{"r4": "Oui"}, Answers{"agree@before": {Yes}}, FieldErrors{}},
-		{"consent by its sentence", values{"r4": []any{"I agree"}}, Answers{"agree@before": {Yes}}, FieldErrors{}},
-		{"no consent", values{"r4": false}, Answers{}, FieldErrors{}},
-		{"consent, perhaps", values{"r4": "perhaps"}, Answers{}, FieldErrors{"r4": {Code: NoChoice}}},
-		{"a line", values{"r5": " x "}, Answers{"why@after": {"x"}}, FieldErrors{}},
-		{"two lines", values{"r5": "x\ny"}, Answers{}, FieldErrors{"r5": {Code: Lines}}},
+		{"ranking", values{"r1": []any{"Quiz", "talk"}}, survey.Answers{"best@after": {"quiz", "talk"}}, survey.FieldErrors{}},
+		{"ranking with another", values{"r1": []any{"Lunch", "talk"}}, survey.Answers{}, survey.FieldErrors{"r1": {Code: survey.NoChoice}}},
+		{"row of choices", values{"r2": "FAST"}, survey.Answers{"pace.talk@after": {"fast"}}, survey.FieldErrors{}},
+		{"row of a scale", values{"r6": json.Number("3")}, survey.Answers{"views.use@later": {"3"}}, survey.FieldErrors{}},
+		{"by its own id", values{"interest@later": "4"}, survey.Answers{"interest@later": {"4"}}, survey.FieldErrors{}},
+		{"number", values{"r3": json.Number("17")}, survey.Answers{"age@after": {"17"}}, survey.FieldErrors{}},
+		{"number as a string", values{"r3": " 17 "}, survey.Answers{"age@after": {"17"}}, survey.FieldErrors{}},
+		{"number out of range", values{"r3": json.Number("170")}, survey.Answers{}, survey.FieldErrors{"r3": {Code: survey.Range, Min: 10, Max: 99}}},
+		{"consent", values{"r4": true}, survey.Answers{"agree@before": {survey.Yes}}, survey.FieldErrors{}},
+		{"consent in French", values{"r4": "Oui"}, survey.Answers{"agree@before": {survey.Yes}}, survey.FieldErrors{}},
+		{"consent by its sentence", values{"r4": []any{"I agree"}}, survey.Answers{"agree@before": {survey.Yes}}, survey.FieldErrors{}},
+		{"no consent", values{"r4": false}, survey.Answers{}, survey.FieldErrors{}},
+		{"consent, perhaps", values{"r4": "perhaps"}, survey.Answers{}, survey.FieldErrors{"r4": {Code: survey.NoChoice}}},
+		{"a line", values{"r5": " x "}, survey.Answers{"why@after": {"x"}}, survey.FieldErrors{}},
+		{"two lines", values{"r5": "x\ny"}, survey.Answers{}, survey.FieldErrors{"r5": {Code: survey.Lines}}},
 	} {
-		answers, lost := Translate(every(), questions, row.values)
+		answers, lost := survey.Translate(every(), questions, row.values)
 		if diff := cmp.Diff(row.answers, answers); diff != "" {
 			t.Errorf("%s: answers (-want +got):\n%s", row.name, diff)
 		}
@@ -114,8 +115,8 @@ func TestTranslateKinds(t *testing.T) {
 // Nothing that a person may have written is kept aside, on one line or on several.
 func TestScrubTexts(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []Kind{ShortText, FreeText} {
-		if kept := scrub(&Question{Kind: kind}, "12", nil); kept != nil {
+	for _, kind := range []survey.Kind{survey.ShortText, survey.FreeText} {
+		if kept := scrub(&survey.Question{Kind: kind}, "12", nil); kept != nil {
 			t.Errorf("%s: %v is kept", kind, kept)
 		}
 	}
@@ -130,13 +131,13 @@ func FuzzTranslate(f *testing.F) {
 			return
 		}
 		s := bilingual()
-		answers, lost := Translate(s, nil, values)
+		answers, lost := survey.Translate(s, nil, values)
 		for id, v := range answers {
 			q, ok := s.Question(id)
 			if !ok {
 				t.Fatalf("%q is no question", id)
 			}
-			if again, err := q.read(v); err != nil || cmp.Diff(v, again) != "" {
+			if again, err := q.Read(v); err != nil || cmp.Diff(v, again) != "" {
 				t.Errorf("%s: %q is no answer: %v", id, v, err)
 			}
 		}
@@ -153,7 +154,7 @@ func TestCheckQuestions(t *testing.T) {
 	questions := map[string]string{"": "rating", "a": "rating", "b": "none", "c": "", "d": "comment"}
 	for _, row := range []struct {
 		name   string
-		survey *Survey
+		survey *survey.Survey
 		want   problem.Problems
 	}{
 		{"a survey", asked(), problem.Problems{
@@ -173,7 +174,7 @@ func TestCheckQuestions(t *testing.T) {
 			{Path: `questions["d"]`, Message: "the session has no survey"},
 		}},
 	} {
-		if diff := cmp.Diff(row.want, CheckQuestions(row.survey, questions)); diff != "" {
+		if diff := cmp.Diff(row.want, survey.CheckQuestions(row.survey, questions)); diff != "" {
 			t.Errorf("%s:\n%s", row.name, diff)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
 
@@ -65,7 +66,7 @@ func (e useEntry) mark(used bool) []journal.Mark {
 // Invite makes n invitations to a session, 1 to MaxInvitations, for a segment or, if that is empty, for none, and returns
 // their tokens, which are kept nowhere. ErrSegment.
 func (s *Store) Invite(ctx context.Context, session, segment string, n int) ([]string, error) {
-	if segment != "" && !ids.MatchString(segment) {
+	if segment != "" && !survey.Ids.MatchString(segment) {
 		return nil, ErrSegment
 	}
 	if n < 1 || n > MaxInvitations {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
 )
@@ -39,7 +40,7 @@ func invited(t *testing.T, s *Store, token string) string {
 }
 
 func invitedSubmission(token, key string) Submission {
-	sub := submission(Answers{"rating": {"4"}})
+	sub := submission(survey.Answers{"rating": {"4"}})
 	sub.Invitation, sub.Key, sub.Segment = token, key, "elsewhere"
 	return sub
 }
@@ -63,7 +64,7 @@ func TestInvitations(t *testing.T) {
 		if err != nil || row.Segment != "evry" {
 			t.Errorf("%+v %v: not the invitation's segment", row, err)
 		}
-		form.Answers = Answers{"rating": {"9"}}
+		form.Answers = survey.Answers{"rating": {"9"}}
 		if again := mustSubmit(t, s, form); again != receipt {
 			t.Errorf("the same form again: %s, not %s", again, receipt)
 		}

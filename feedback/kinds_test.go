@@ -13,41 +13,43 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"jauge/feedback/survey"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // every returns a survey with every kind of question, conditions, and three waves.
-func every() *Survey {
-	return &Survey{
+func every() *survey.Survey {
+	return &survey.Survey{
 		ID: "every", Title: words("Every"), Source: "Made up for the tests",
-		Waves: []Wave{{ID: "before", Title: words("Before")}, {ID: "after", Title: words("After"), Opens: "end"}, {ID: "later", Title: words("Later"), Opens: "end+336h"}},
-		Sections: []Section{
-			{ID: "wish", Questions: []Question{
-				{ID: "interest", Kind: Scale, Min: 1, Max: 5, Label: words("Interest")},
-				{ID: "views", Kind: Matrix, Min: 1, Max: 5, Label: words("Views"), Rows: []Line{{"place", words("A place for me")}, {"use", words("Of use")}}},
-				{ID: "agree", Kind: Consent, Label: words("I agree"), Required: true, Waves: []string{"before"}},
+		Waves: []survey.Wave{{ID: "before", Title: words("Before")}, {ID: "after", Title: words("After"), Opens: "end"}, {ID: "later", Title: words("Later"), Opens: "end+336h"}},
+		Sections: []survey.Section{
+			{ID: "wish", Questions: []survey.Question{
+				{ID: "interest", Kind: survey.Scale, Min: 1, Max: 5, Label: words("Interest")},
+				{ID: "views", Kind: survey.Matrix, Min: 1, Max: 5, Label: words("Views"), Rows: []survey.Line{{ID: "place", Label: words("A place for me")}, {ID: "use", Label: words("Of use")}}},
+				{ID: "agree", Kind: survey.Consent, Label: words("I agree"), Required: true, Waves: []string{"before"}},
 			}},
-			{ID: "meeting", Waves: []string{"after"}, Questions: []Question{
-				{ID: "stayed", Kind: YesNo, Stay: true, Label: words("Did you stay?")},
-				{ID: "best", Kind: Ranking, Label: words("Best"), Choices: offer("talk", "film", "quiz", "tour")},
-				{ID: "pace", Kind: Matrix, Label: words("Pace"), Choices: offer("slow", "fast"), Rows: []Line{{"talk", words("The talk")}, {"quiz", words("The quiz")}}},
-				{ID: "age", Kind: Number, Min: 10, Max: 99, Unit: words("years"), Label: words("Age")},
-				{ID: "topics", Kind: Multiple, Label: words("Topics"), Choices: offer("law", "arts")},
+			{ID: "meeting", Waves: []string{"after"}, Questions: []survey.Question{
+				{ID: "stayed", Kind: survey.YesNo, Stay: true, Label: words("Did you stay?")},
+				{ID: "best", Kind: survey.Ranking, Label: words("Best"), Choices: offer("talk", "film", "quiz", "tour")},
+				{ID: "pace", Kind: survey.Matrix, Label: words("Pace"), Choices: offer("slow", "fast"), Rows: []survey.Line{{ID: "talk", Label: words("The talk")}, {ID: "quiz", Label: words("The quiz")}}},
+				{ID: "age", Kind: survey.Number, Min: 10, Max: 99, Unit: words("years"), Label: words("Age")},
+				{ID: "topics", Kind: survey.Multiple, Label: words("Topics"), Choices: offer("law", "arts")},
 			}},
-			{ID: "left", Waves: []string{"after"}, ShowIf: &Condition{"stayed", []string{No}}, Questions: []Question{
-				{ID: "when", Kind: Single, Label: words("When"), Choices: offer("early", "late"), Required: true},
+			{ID: "left", Waves: []string{"after"}, ShowIf: &survey.Condition{Question: "stayed", Is: []string{survey.No}}, Questions: []survey.Question{
+				{ID: "when", Kind: survey.Single, Label: words("When"), Choices: offer("early", "late"), Required: true},
 			}},
-			{ID: "end", Waves: []string{"after", "later"}, Questions: []Question{
-				{ID: "recommend", Kind: NPS, Label: words("Recommend")},
-				{ID: "why", Kind: ShortText, Label: words("Why"), ShowIf: &Condition{"pace.talk", []string{"fast"}}, Waves: []string{"after"}},
-				{ID: "comment", Kind: FreeText, Label: words("Comment")},
+			{ID: "end", Waves: []string{"after", "later"}, Questions: []survey.Question{
+				{ID: "recommend", Kind: survey.NPS, Label: words("Recommend")},
+				{ID: "why", Kind: survey.ShortText, Label: words("Why"), ShowIf: &survey.Condition{Question: "pace.talk", Is: []string{"fast"}}, Waves: []string{"after"}},
+				{ID: "comment", Kind: survey.FreeText, Label: words("Comment")},
 			}},
 		},
 	}
 }
 
-func itemIDs(questions []Question) string {
+func itemIDs(questions []survey.Question) string {
 	names := make([]string, len(questions))
 	for i, q := range questions {
 		names[i] = q.ID
@@ -60,13 +62,13 @@ func TestEveryIsRight(t *testing.T) {
 	if problems := every().Validate(); problems != nil {
 		t.Error(problems)
 	}
-	asked := map[Kind]bool{}
+	asked := map[survey.Kind]bool{}
 	for _, page := range every().Pages() {
 		for _, q := range page.Questions {
 			asked[q.Kind] = true
 		}
 	}
-	for _, kind := range kinds {
+	for _, kind := range survey.Kinds {
 		if !asked[kind] {
 			t.Errorf("no question of kind %s", kind)
 		}
@@ -82,7 +84,7 @@ func TestWaves(t *testing.T) {
 			"when@after recommend@after why@after comment@after",
 		"later": "interest@later views.place@later views.use@later recommend@later comment@later",
 	}
-	for _, wave := range s.waves() {
+	for _, wave := range s.WaveIDs() {
 		if diff := cmp.Diff(want[wave], itemIDs(s.In(wave).All())); diff != "" {
 			t.Errorf("%s: %s", wave, diff)
 		}
@@ -104,7 +106,7 @@ func TestWaves(t *testing.T) {
 	if diff := cmp.Diff(wantPairs, pairs); diff != "" {
 		t.Error(diff)
 	}
-	if q, ok := s.Question("views.use@after"); !ok || q.Label.In("en") != "Of use" || q.Of.In("en") != "Views" || q.Kind != Scale {
+	if q, ok := s.Question("views.use@after"); !ok || q.Label.In("en") != "Of use" || q.Of.In("en") != "Views" || q.Kind != survey.Scale {
 		t.Errorf("a row of a matrix is %+v, %t", q, ok)
 	}
 	if s.In("never") != nil || s.In("") != nil || asked().In("x") != nil {
@@ -127,7 +129,7 @@ func TestPairWithinAWave(t *testing.T) {
 	if problems := s.Validate(); problems != nil {
 		t.Fatal(problems)
 	}
-	for _, wave := range s.waves() {
+	for _, wave := range s.WaveIDs() {
 		if q, _ := s.Question("now@" + wave); q.Pair != "before@"+wave {
 			t.Errorf("now@%s is paired with %q", wave, q.Pair)
 		}
@@ -172,7 +174,7 @@ func TestLinked(t *testing.T) {
 	once, secret := asked(), every()
 	secret.Anonymity = "anonymous"
 	for name, test := range map[string]struct {
-		survey *Survey
+		survey *survey.Survey
 		want   bool
 	}{"waves": {every(), true}, "no waves": {once, false}, "anonymous": {secret, false}} {
 		if got := test.survey.Linked(); got != test.want {
@@ -186,15 +188,15 @@ func TestShown(t *testing.T) {
 	s := every().In("after")
 	const always = "wish: interest views | meeting: stayed best pace age topics"
 	for name, test := range map[string]struct {
-		answers Answers
+		answers survey.Answers
 		want    string
 	}{
 		"nothing said":      {nil, always + " | end: recommend comment"},
-		"stayed":            {Answers{"stayed@after": {Yes}}, always + " | end: recommend comment"},
-		"left":              {Answers{"stayed@after": {No}}, always + " | left: when | end: recommend comment"},
-		"too fast":          {Answers{"pace.talk@after": {"fast"}}, always + " | end: recommend why comment"},
-		"of another wave":   {Answers{"stayed": {No}, "stayed@before": {No}}, always + " | end: recommend comment"},
-		"both, and hearsay": {Answers{"stayed@after": {No}, "pace.talk@after": {"fast"}, "when@after": {"late"}}, always + " | left: when | end: recommend why comment"},
+		"stayed":            {survey.Answers{"stayed@after": {survey.Yes}}, always + " | end: recommend comment"},
+		"left":              {survey.Answers{"stayed@after": {survey.No}}, always + " | left: when | end: recommend comment"},
+		"too fast":          {survey.Answers{"pace.talk@after": {"fast"}}, always + " | end: recommend why comment"},
+		"of another wave":   {survey.Answers{"stayed": {survey.No}, "stayed@before": {survey.No}}, always + " | end: recommend comment"},
+		"both, and hearsay": {survey.Answers{"stayed@after": {survey.No}, "pace.talk@after": {"fast"}, "when@after": {"late"}}, always + " | left: when | end: recommend why comment"},
 	} {
 		var got []string
 		for _, page := range s.Shown(test.answers) {
@@ -206,28 +208,28 @@ func TestShown(t *testing.T) {
 	}
 }
 
-func itemIDsOf(p Section) string { return itemIDs(p.Questions) }
+func itemIDsOf(p survey.Section) string { return itemIDs(p.Questions) }
 
 // What hangs on a question that is not shown itself is not shown, whatever was said to it before.
 func TestShownByWhatIsShown(t *testing.T) {
 	t.Parallel()
-	yes := func(id string) *Condition { return &Condition{id, []string{Yes}} }
-	s := &Survey{ID: "s", Title: words("S"), Sections: []Section{
-		{ID: "a", Questions: []Question{{ID: "a", Kind: YesNo, Label: words("A")}}},
-		{ID: "b", Questions: []Question{{ID: "b", Kind: YesNo, Label: words("B"), ShowIf: yes("a")}}},
-		{ID: "c", ShowIf: yes("b"), Questions: []Question{{ID: "c", Kind: YesNo, Label: words("C"), Required: true}}},
+	yes := func(id string) *survey.Condition { return &survey.Condition{Question: id, Is: []string{survey.Yes}} }
+	s := &survey.Survey{ID: "s", Title: words("S"), Sections: []survey.Section{
+		{ID: "a", Questions: []survey.Question{{ID: "a", Kind: survey.YesNo, Label: words("A")}}},
+		{ID: "b", Questions: []survey.Question{{ID: "b", Kind: survey.YesNo, Label: words("B"), ShowIf: yes("a")}}},
+		{ID: "c", ShowIf: yes("b"), Questions: []survey.Question{{ID: "c", Kind: survey.YesNo, Label: words("C"), Required: true}}},
 	}}
 	if problems := s.Validate(); problems != nil {
 		t.Fatal(problems)
 	}
-	answers, errs := ParseForm(s, url.Values{"q.a": {No}, "q.b": {Yes}})
-	if diff := cmp.Diff(Answers{"a": {No}}, answers); diff != "" || errs != nil {
+	answers, errs := survey.ParseForm(s, url.Values{"q.a": {survey.No}, "q.b": {survey.Yes}})
+	if diff := cmp.Diff(survey.Answers{"a": {survey.No}}, answers); diff != "" || errs != nil {
 		t.Error(diff, errs)
 	}
-	if _, errs = ParseForm(s, url.Values{"q.a": {Yes}, "q.b": {Yes}}); errs["c"].Code != Required {
+	if _, errs = survey.ParseForm(s, url.Values{"q.a": {survey.Yes}, "q.b": {survey.Yes}}); errs["c"].Code != survey.Required {
 		t.Errorf("shown and required: %v", errs)
 	}
-	if _, errs = ParseForm(s, url.Values{"q.a": {Yes}, "q.b": {Yes}}, "b"); errs != nil {
+	if _, errs = survey.ParseForm(s, url.Values{"q.a": {survey.Yes}, "q.b": {survey.Yes}}, "b"); errs != nil {
 		t.Errorf("a page before: %v", errs)
 	}
 }
@@ -236,7 +238,7 @@ func TestParseJSONOfWaves(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		wave, body string // of no wave: the whole survey
-		want       Answers
+		want       survey.Answers
 		errs       string
 	}{
 		"short names": {
@@ -245,13 +247,13 @@ func TestParseJSONOfWaves(t *testing.T) {
 		},
 		"a wave": {
 			wave: "after", body: `{"interest": 4, "views": {"place": 2}, "best": ["quiz", "talk"], "pace": {"talk": "slow"}, "pace.quiz": "fast", "age": 17, "stayed": true}`,
-			want: Answers{
+			want: survey.Answers{
 				"interest@after": {"4"}, "views.place@after": {"2"}, "best@after": {"quiz", "talk"}, "pace.talk@after": {"slow"}, "pace.quiz@after": {"fast"},
-				"age@after": {"17"}, "stayed@after": {Yes},
+				"age@after": {"17"}, "stayed@after": {survey.Yes},
 			},
 		},
-		"full names": {wave: "later", body: `{"interest@later": 4, "views@later": {"use": 1}}`, want: Answers{"interest@later": {"4"}, "views.use@later": {"1"}}},
-		"the whole":  {body: `{"interest@later": 4, "age": 30}`, want: Answers{"interest@later": {"4"}, "age@after": {"30"}}},
+		"full names": {wave: "later", body: `{"interest@later": 4, "views@later": {"use": 1}}`, want: survey.Answers{"interest@later": {"4"}, "views.use@later": {"1"}}},
+		"the whole":  {body: `{"interest@later": 4, "age": 30}`, want: survey.Answers{"interest@later": {"4"}, "age@after": {"30"}}},
 		"the whole, a wave that requires": {
 			body: `{"interest@before": 4}`, errs: "agree@before must be answered",
 		},
@@ -259,8 +261,8 @@ func TestParseJSONOfWaves(t *testing.T) {
 		"another wave's":          {wave: "later", body: `{"interest@after": 4}`, errs: "interest@after is not a question of this survey"},
 		"twice":                   {wave: "later", body: `{"interest": 4, "interest@later": 5}`, errs: "interest@later is answered twice"},
 		"no consent":              {wave: "before", body: `{"agree": false}`, errs: "agree@before must be answered"},
-		"consent":                 {wave: "before", body: `{"agree": true}`, want: Answers{"agree@before": {Yes}}},
-		"consent in words":        {wave: "before", body: `{"agree": "yes"}`, want: Answers{"agree@before": {Yes}}},
+		"consent":                 {wave: "before", body: `{"agree": true}`, want: survey.Answers{"agree@before": {survey.Yes}}},
+		"consent in words":        {wave: "before", body: `{"agree": "yes"}`, want: survey.Answers{"agree@before": {survey.Yes}}},
 		"consent in other words":  {wave: "before", body: `{"agree": "no"}`, errs: `agree@before must be true, "yes" or false`},
 		"matrix flat out":         {wave: "later", body: `{"views": 4}`, errs: "views@later must be an object with an answer to each row"},
 		"a row that is none":      {wave: "later", body: `{"views": {"cost": 4}}`, errs: "views.cost@later is not a question of this survey"},
@@ -276,7 +278,7 @@ func TestParseJSONOfWaves(t *testing.T) {
 		"not asked":                {wave: "after", body: `{"stayed": true, "when": "late", "why": "x"}`, errs: "when@after is not asked, given the other answers; why@after is not asked, given the other answers"},
 		"perhaps asked":            {wave: "after", body: `{"stayed": "perhaps", "when": "late"}`, errs: "stayed@after is not one of the choices"},
 		"asked and required":       {wave: "after", body: `{"stayed": false}`, errs: "when@after must be answered"},
-		"asked, a row's condition": {wave: "after", body: `{"pace": {"talk": "fast"}, "why": " x "}`, want: Answers{"pace.talk@after": {"fast"}, "why@after": {"x"}}},
+		"asked, a row's condition": {wave: "after", body: `{"pace": {"talk": "fast"}, "why": " x "}`, want: survey.Answers{"pace.talk@after": {"fast"}, "why@after": {"x"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -284,7 +286,7 @@ func TestParseJSONOfWaves(t *testing.T) {
 			if test.wave != "" {
 				s = s.In(test.wave)
 			}
-			got, errs := ParseJSON(s, decode(t, test.body))
+			got, errs := survey.ParseJSON(s, decode(t, test.body))
 			if diff := cmp.Diff(test.errs, errs.Error()); diff != "" {
 				t.Error(diff)
 			}
@@ -299,24 +301,24 @@ func TestParseFormOfKinds(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		form string
-		want Answers
-		errs FieldErrors
+		want survey.Answers
+		errs survey.FieldErrors
 	}{
-		"ranking":             {"q.best@after.quiz=1&q.best@after.talk=2&q.best@after.film=", Answers{"best@after": {"quiz", "talk"}}, nil},
-		"ranking, tied":       {"q.best@after.quiz=1&q.best@after.talk=1", Answers{}, FieldErrors{"best@after": {Code: Tied}}},
-		"ranking with a gap":  {"q.best@after.quiz=1&q.best@after.talk=3", Answers{}, FieldErrors{"best@after": {Code: Gap}}},
-		"ranking from 2":      {"q.best@after.quiz=2", Answers{}, FieldErrors{"best@after": {Code: Gap}}},
-		"ranking beyond":      {"q.best@after.quiz=5", Answers{}, FieldErrors{"best@after": {Code: Range, Min: 1, Max: 4}}},
-		"ranking in words":    {"q.best@after.quiz=first", Answers{}, FieldErrors{"best@after": {Code: Range, Min: 1, Max: 4}}},
-		"one choice twice":    {"q.best@after.quiz=1&q.best@after.quiz=2", Answers{}, FieldErrors{"best@after": {Code: Repeated}}},
-		"ranking what is not": {"q.best@after.lunch=1", Answers{}, FieldErrors{Unnamed: {Code: Unknown}}},
-		"matrix":              {"q.views.use@after=3&q.pace.quiz@after=slow", Answers{"views.use@after": {"3"}, "pace.quiz@after": {"slow"}}, nil},
-		"number as typed":     {"q.age@after=%20017%20", Answers{"age@after": {"17"}}, nil},
-		"no number":           {"q.age@after=%20", Answers{}, nil},
-		"number in words":     {"q.age@after=dix-sept", Answers{}, FieldErrors{"age@after": {Code: Range, Min: 10, Max: 99}}},
-		"number with a sign":  {"q.age@after=%2B17", Answers{}, FieldErrors{"age@after": {Code: Range, Min: 10, Max: 99}}},
-		"a line":              {"q.pace.talk@after=fast&q.why@after=%20Trop%20vite%20", Answers{"pace.talk@after": {"fast"}, "why@after": {"Trop vite"}}, nil},
-		"went back":           {"q.stayed@after=yes&q.when@after=late&q.why@after=x", Answers{"stayed@after": {Yes}}, nil},
+		"ranking":             {"q.best@after.quiz=1&q.best@after.talk=2&q.best@after.film=", survey.Answers{"best@after": {"quiz", "talk"}}, nil},
+		"ranking, tied":       {"q.best@after.quiz=1&q.best@after.talk=1", survey.Answers{}, survey.FieldErrors{"best@after": {Code: survey.Tied}}},
+		"ranking with a gap":  {"q.best@after.quiz=1&q.best@after.talk=3", survey.Answers{}, survey.FieldErrors{"best@after": {Code: survey.Gap}}},
+		"ranking from 2":      {"q.best@after.quiz=2", survey.Answers{}, survey.FieldErrors{"best@after": {Code: survey.Gap}}},
+		"ranking beyond":      {"q.best@after.quiz=5", survey.Answers{}, survey.FieldErrors{"best@after": {Code: survey.Range, Min: 1, Max: 4}}},
+		"ranking in words":    {"q.best@after.quiz=first", survey.Answers{}, survey.FieldErrors{"best@after": {Code: survey.Range, Min: 1, Max: 4}}},
+		"one choice twice":    {"q.best@after.quiz=1&q.best@after.quiz=2", survey.Answers{}, survey.FieldErrors{"best@after": {Code: survey.Repeated}}},
+		"ranking what is not": {"q.best@after.lunch=1", survey.Answers{}, survey.FieldErrors{survey.Unnamed: {Code: survey.Unknown}}},
+		"matrix":              {"q.views.use@after=3&q.pace.quiz@after=slow", survey.Answers{"views.use@after": {"3"}, "pace.quiz@after": {"slow"}}, nil},
+		"number as typed":     {"q.age@after=%20017%20", survey.Answers{"age@after": {"17"}}, nil},
+		"no number":           {"q.age@after=%20", survey.Answers{}, nil},
+		"number in words":     {"q.age@after=dix-sept", survey.Answers{}, survey.FieldErrors{"age@after": {Code: survey.Range, Min: 10, Max: 99}}},
+		"number with a sign":  {"q.age@after=%2B17", survey.Answers{}, survey.FieldErrors{"age@after": {Code: survey.Range, Min: 10, Max: 99}}},
+		"a line":              {"q.pace.talk@after=fast&q.why@after=%20Trop%20vite%20", survey.Answers{"pace.talk@after": {"fast"}, "why@after": {"Trop vite"}}, nil},
+		"went back":           {"q.stayed@after=yes&q.when@after=late&q.why@after=x", survey.Answers{"stayed@after": {survey.Yes}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -325,19 +327,19 @@ func TestParseFormOfKinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := every().In("after")
-			got, errs := ParseForm(s, form)
+			got, errs := survey.ParseForm(s, form)
 			if diff := cmp.Diff(test.errs, errs); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if again, errs := ParseForm(s, s.Form(got)); errs != nil || cmp.Diff(got, again) != "" {
+			if again, errs := survey.ParseForm(s, s.Form(got)); errs != nil || cmp.Diff(got, again) != "" {
 				t.Errorf("through a form again: %v, %v", again, errs)
 			}
 		})
 	}
-	if _, errs := ParseForm(every().In("before"), url.Values{"q.agree@before": {Yes}}); errs != nil {
+	if _, errs := survey.ParseForm(every().In("before"), url.Values{"q.agree@before": {survey.Yes}}); errs != nil {
 		t.Error(errs)
 	}
 }
@@ -345,7 +347,7 @@ func TestParseFormOfKinds(t *testing.T) {
 // What the survey does not take any more is left out when an answer is to be changed.
 func TestFormOfAnOldAnswer(t *testing.T) {
 	t.Parallel()
-	got := every().In("after").Form(Answers{
+	got := every().In("after").Form(survey.Answers{
 		"interest@after": {"7"}, "views.use@after": {"3"}, "best@after": {"quiz", "talk"}, "gone@after": {"x"}, "interest@before": {"2"},
 	})
 	want := url.Values{"q.views.use@after": {"3"}, "q.best@after.quiz": {"1"}, "q.best@after.talk": {"2"}}
@@ -358,21 +360,21 @@ func TestCellsOfKinds(t *testing.T) {
 	t.Parallel()
 	s := every()
 	version := "every|||version:" + s.Version() + "|"
-	best, pace := (Question{Kind: Ranking, Choices: offer("talk", "film", "quiz", "tour")}).shape(), (Question{Kind: Single, Choices: offer("slow", "fast")}).shape()
+	best, pace := (survey.Question{Kind: survey.Ranking, Choices: offer("talk", "film", "quiz", "tour")}).Shape(), (survey.Question{Kind: survey.Single, Choices: offer("slow", "fast")}).Shape()
 	for name, test := range map[string]struct {
-		answers Answers
+		answers survey.Answers
 		want    []string // without the survey
 	}{
-		"number":  {Answers{"age@after": {"17"}}, []string{"|age@after|number10-99|", "|age@after|number10-99|17"}},
-		"consent": {Answers{"agree@before": {Yes}}, []string{"|agree@before|consent|", "|agree@before|consent|yes"}},
-		"texts":   {Answers{"why@after": {"x"}, "comment@later": {"y"}}, []string{"|why@after|short|", "|comment@later|text|"}},
-		"matrix":  {Answers{"pace.quiz@after": {"slow"}}, []string{"|pace.quiz@after|" + pace + "|", "|pace.quiz@after|" + pace + "|slow"}},
+		"number":  {survey.Answers{"age@after": {"17"}}, []string{"|age@after|number10-99|", "|age@after|number10-99|17"}},
+		"consent": {survey.Answers{"agree@before": {survey.Yes}}, []string{"|agree@before|consent|", "|agree@before|consent|yes"}},
+		"texts":   {survey.Answers{"why@after": {"x"}, "comment@later": {"y"}}, []string{"|why@after|short|", "|comment@later|text|"}},
+		"matrix":  {survey.Answers{"pace.quiz@after": {"slow"}}, []string{"|pace.quiz@after|" + pace + "|", "|pace.quiz@after|" + pace + "|slow"}},
 		"ranking": {
-			Answers{"best@after": {"quiz", "talk"}},
+			survey.Answers{"best@after": {"quiz", "talk"}},
 			[]string{"|best@after|" + best + "|", "|best@after|" + best + "|talk:2", "|best@after|" + best + "|film:3.5", "|best@after|" + best + "|quiz:1", "|best@after|" + best + "|tour:3.5"},
 		},
 		"waves": {
-			Answers{"interest@before": {"2"}, "interest@later": {"5"}},
+			survey.Answers{"interest@before": {"2"}, "interest@later": {"5"}},
 			[]string{
 				"|interest@before|scale1-5|", "|interest@before|scale1-5|2", "|interest@later|scale1-5|", "|interest@later|scale1-5|5",
 				"|interest@later|pair:interest@before:scale1-5|up",
@@ -383,7 +385,7 @@ func TestCellsOfKinds(t *testing.T) {
 		for _, cell := range test.want {
 			want = append(want, "every|"+cell)
 		}
-		for _, wave := range s.waves() {
+		for _, wave := range s.WaveIDs() {
 			if slices.ContainsFunc(test.want, func(cell string) bool { return strings.Contains(cell, "@"+wave+"|") }) {
 				want = append(want, "every||@"+wave+"|wave|")
 			}
@@ -397,10 +399,10 @@ func TestCellsOfKinds(t *testing.T) {
 // The survey's own question tells who stayed, and each group is counted apart.
 func TestStay(t *testing.T) {
 	t.Parallel()
-	for answer, want := range map[string]string{Yes: Stayed, No: Left, "": ""} {
-		answers := Answers{"interest@after": {"3"}}
+	for answer, want := range map[string]string{survey.Yes: survey.Stayed, survey.No: survey.Left, "": ""} {
+		answers := survey.Answers{"interest@after": {"3"}}
 		if answer != "" {
-			answers["stayed@after"] = Value{answer}
+			answers["stayed@after"] = survey.Value{answer}
 		}
 		row := newRow(every(), answers, "evry", "", "fr", evening)
 		if row.Stay != want {
@@ -422,7 +424,7 @@ func TestStay(t *testing.T) {
 	}
 }
 
-func tallied(s *Survey, people []Answers) tally {
+func tallied(s *survey.Survey, people []survey.Answers) tally {
 	t := tally{}
 	for _, answers := range people {
 		for _, key := range cells(s, "", "", answers) {
@@ -439,14 +441,14 @@ func resultOf(r Results, id string) QuestionResult {
 func TestResultsOfKinds(t *testing.T) {
 	t.Parallel()
 	s := every()
-	var people []Answers
+	var people []survey.Answers
 	for i := range 12 { // ages 10, 17, 24 … 87; four rank two choices, eight all of them; nine of twelve agree
-		a := Answers{"interest@before": {"3"}, "age@after": {fmt.Sprint(10 + 7*i)}, "best@after": {"talk", "film", "quiz", "tour"}}
+		a := survey.Answers{"interest@before": {"3"}, "age@after": {fmt.Sprint(10 + 7*i)}, "best@after": {"talk", "film", "quiz", "tour"}}
 		if i < 4 {
-			a["best@after"] = Value{"quiz", "talk"}
+			a["best@after"] = survey.Value{"quiz", "talk"}
 		}
 		if i < 9 {
-			a["agree@before"] = Value{Yes}
+			a["agree@before"] = survey.Value{survey.Yes}
 		}
 		people = append(people, a)
 	}
@@ -485,32 +487,32 @@ func counts(r QuestionResult) []string {
 // A group of seven in which some range, first place or agreement is everybody's or nobody's shows none of it.
 func TestSuppressionOfKinds(t *testing.T) {
 	t.Parallel()
-	s := &Survey{ID: "s", Title: words("S"), Questions: []Question{
-		{ID: "age", Kind: Number, Min: 0, Max: 1, Label: words("Age")},
-		{ID: "best", Kind: Ranking, Choices: offer("a", "b"), Label: words("Best")},
-		{ID: "agree", Kind: Consent, Label: words("Agree")},
+	s := &survey.Survey{ID: "s", Title: words("S"), Questions: []survey.Question{
+		{ID: "age", Kind: survey.Number, Min: 0, Max: 1, Label: words("Age")},
+		{ID: "best", Kind: survey.Ranking, Choices: offer("a", "b"), Label: words("Best")},
+		{ID: "agree", Kind: survey.Consent, Label: words("Agree")},
 	}}
-	person := func(age, first, agree string) Answers {
-		a := Answers{"age": {age}, "best": {first}}
+	person := func(age, first, agree string) survey.Answers {
+		a := survey.Answers{"age": {age}, "best": {first}}
 		if agree != "" {
-			a["agree"] = Value{agree}
+			a["agree"] = survey.Value{agree}
 		}
 		return a
 	}
-	same := slices.Repeat([]Answers{person("1", "a", Yes)}, 6)
+	same := slices.Repeat([]survey.Answers{person("1", "a", survey.Yes)}, 6)
 	for name, test := range map[string]struct {
-		people []Answers
+		people []survey.Answers
 		shown  bool
 	}{
-		"all the same":       {append(same, person("1", "a", Yes)), false},
+		"all the same":       {append(same, person("1", "a", survey.Yes)), false},
 		"one is different":   {append(same, person("0", "b", "")), true},
 		"ten, all the same":  {slices.Repeat(same[:1], 10), true},
 		"four, all the same": {same[:4], false},
 	} {
 		r := tallied(s, test.people).results("law", s, nil, k)
 		for _, q := range r.Questions {
-			if q.Suppressed == test.shown || (q.N != nil) != test.shown || (q.Mean != nil || q.Median != nil) != (test.shown && q.Kind == Number) ||
-				(q.Choices[0].MeanRank != nil) != (test.shown && q.Kind == Ranking) {
+			if q.Suppressed == test.shown || (q.N != nil) != test.shown || (q.Mean != nil || q.Median != nil) != (test.shown && q.Kind == survey.Number) ||
+				(q.Choices[0].MeanRank != nil) != (test.shown && q.Kind == survey.Ranking) {
 				t.Errorf("%s: %+v", name, q)
 			}
 		}
@@ -529,7 +531,7 @@ func TestBins(t *testing.T) {
 		{0, 1000, "0-100 101-201 202-302 303-403 404-504 505-605 606-706 707-807 808-908 909-1000"},
 		{1990, 2020, "1990-1993 1994-1997 1998-2001 2002-2005 2006-2009 2010-2013 2014-2017 2018-2020"},
 	} {
-		if got := strings.Join((Question{Kind: Number, Min: test.low, Max: test.high}).bins(), " "); got != test.want {
+		if got := strings.Join((survey.Question{Kind: survey.Number, Min: test.low, Max: test.high}).Bins(), " "); got != test.want {
 			t.Errorf("%d to %d: %s", test.low, test.high, got)
 		}
 	}
@@ -554,7 +556,7 @@ func TestVersions(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		first, second := asked(), asked()
 		second.Sections[0].Questions[1].Label = words("Rating, on the whole")
-		send := func(survey *Survey, n int) {
+		send := func(survey *survey.Survey, n int) {
 			for i := range n {
 				mustSubmit(t, s, Submission{Session: "law", Survey: survey, Answers: person(i)})
 			}
@@ -583,7 +585,7 @@ func TestVersions(t *testing.T) {
 		if got := versions(); got != "second 12 first 12 " {
 			t.Error(got)
 		}
-		for _, want := range []*Survey{first, second} {
+		for _, want := range []*survey.Survey{first, second} {
 			got, err := s.Definition(t.Context(), "law", want.Version())
 			if err != nil {
 				t.Fatal(err)
@@ -600,77 +602,83 @@ func TestVersions(t *testing.T) {
 
 func TestValidateKindsAndWaves(t *testing.T) {
 	t.Parallel()
-	question := func(section, number int, change func(*Question)) func(*Survey) {
-		return func(s *Survey) { change(&s.Sections[section].Questions[number]) }
+	question := func(section, number int, change func(*survey.Question)) func(*survey.Survey) {
+		return func(s *survey.Survey) { change(&s.Sections[section].Questions[number]) }
 	}
 	for name, test := range map[string]struct {
-		change func(*Survey)
+		change func(*survey.Survey)
 		want   string // a line each
 	}{
-		"source":           {func(s *Survey) { s.Source = "A book\nanother" }, "source: more than one line"},
-		"notice":           {func(s *Survey) { s.Notice = map[string]string{"de": "Gut"} }, `notice: language "de" is none of ["fr" "en"]`},
-		"anonymity":        {func(s *Survey) { s.Anonymity = "secret" }, `anonymity: "secret" is none of ["anonymous" "linked"]`},
-		"nothing to link":  {func(s *Survey) { *s = *asked(); s.Anonymity = "linked" }, "anonymity: there are no waves to link"},
-		"first wave opens": {func(s *Survey) { s.Waves[0].Opens = "start" }, "waves[0].opens: not for the first wave, which is open from the beginning"},
-		"wave never opens": {func(s *Survey) { s.Waves[1].Opens = "" }, "waves[1].opens: missing"},
-		"two weeks":        {func(s *Survey) { s.Waves[2].Opens = "end+14d" }, `waves[2].opens: "end+14d" is not like "start", "end", "start-48h" or "end+336h"`},
-		"no sign":          {func(s *Survey) { s.Waves[2].Opens = "end336h" }, `waves[2].opens: "end336h" is not like "start", "end", "start-48h" or "end+336h"`},
-		"tomorrow":         {func(s *Survey) { s.Waves[2].Opens = "tomorrow" }, `waves[2].opens: "tomorrow" is not like "start", "end", "start-48h" or "end+336h"`},
+		"source":           {func(s *survey.Survey) { s.Source = "A book\nanother" }, "source: more than one line"},
+		"notice":           {func(s *survey.Survey) { s.Notice = map[string]string{"de": "Gut"} }, `notice: language "de" is none of ["fr" "en"]`},
+		"anonymity":        {func(s *survey.Survey) { s.Anonymity = "secret" }, `anonymity: "secret" is none of ["anonymous" "linked"]`},
+		"nothing to link":  {func(s *survey.Survey) { *s = *asked(); s.Anonymity = "linked" }, "anonymity: there are no waves to link"},
+		"first wave opens": {func(s *survey.Survey) { s.Waves[0].Opens = "start" }, "waves[0].opens: not for the first wave, which is open from the beginning"},
+		"wave never opens": {func(s *survey.Survey) { s.Waves[1].Opens = "" }, "waves[1].opens: missing"},
+		"two weeks":        {func(s *survey.Survey) { s.Waves[2].Opens = "end+14d" }, `waves[2].opens: "end+14d" is not like "start", "end", "start-48h" or "end+336h"`},
+		"no sign":          {func(s *survey.Survey) { s.Waves[2].Opens = "end336h" }, `waves[2].opens: "end336h" is not like "start", "end", "start-48h" or "end+336h"`},
+		"tomorrow":         {func(s *survey.Survey) { s.Waves[2].Opens = "tomorrow" }, `waves[2].opens: "tomorrow" is not like "start", "end", "start-48h" or "end+336h"`},
 		"wave without a title": {
-			func(s *Survey) { s.Waves[1].Title = nil }, "waves[1].title: missing (fr, en or both)",
+			func(s *survey.Survey) { s.Waves[1].Title = nil }, "waves[1].title: missing (fr, en or both)",
 		},
-		"wave twice": {func(s *Survey) { s.Waves = append(s.Waves, s.Waves[2]) }, "waves[3].id: duplicate"},
-		"one wave":   {func(s *Survey) { *s = *asked(); s.Waves = every().Waves[:1] }, "waves: 1 of them, not 2 to 10"},
-		"silent wave": {func(s *Survey) {
-			s.Waves = append(s.Waves, Wave{"never", words("Never"), "end"})
+		"wave twice": {func(s *survey.Survey) { s.Waves = append(s.Waves, s.Waves[2]) }, "waves[3].id: duplicate"},
+		"one wave":   {func(s *survey.Survey) { *s = *asked(); s.Waves = every().Waves[:1] }, "waves: 1 of them, not 2 to 10"},
+		"silent wave": {func(s *survey.Survey) {
+			s.Waves = append(s.Waves, survey.Wave{ID: "never", Title: words("Never"), Opens: "end"})
 			s.Sections[0].Waves = []string{"before"}
 		}, "waves[3]: asks nothing"},
-		"no such wave": {func(s *Survey) { s.Sections[1].Waves = []string{"after", "soon"} }, `sections[1].waves[1]: no wave "soon"`},
-		"named twice":  {question(0, 0, func(q *Question) { q.Waves = []string{"before", "before"} }), "sections[0].questions[0].waves[1]: duplicate"},
-		"in no wave":   {question(1, 0, func(q *Question) { q.Waves, q.Stay = []string{"before"}, false }), `sections[1].questions[0].waves: none of them is one of the section's` + "\n" + `sections[2].show_if.question: "stayed" is not asked in wave "after"`},
+		"no such wave": {func(s *survey.Survey) { s.Sections[1].Waves = []string{"after", "soon"} }, `sections[1].waves[1]: no wave "soon"`},
+		"named twice":  {question(0, 0, func(q *survey.Question) { q.Waves = []string{"before", "before"} }), "sections[0].questions[0].waves[1]: duplicate"},
+		"in no wave":   {question(1, 0, func(q *survey.Question) { q.Waves, q.Stay = []string{"before"}, false }), `sections[1].questions[0].waves: none of them is one of the section's` + "\n" + `sections[2].show_if.question: "stayed" is not asked in wave "after"`},
 		"waves of a survey without": {
-			func(s *Survey) { *s = *asked(); s.Sections[0].Waves = []string{"before"} }, `sections[0].waves[0]: no wave "before"`,
+			func(s *survey.Survey) { *s = *asked(); s.Sections[0].Waves = []string{"before"} }, `sections[0].waves[0]: no wave "before"`,
 		},
 		"pair of another wave": {
-			func(s *Survey) {
+			func(s *survey.Survey) {
 				*s = *asked()
 				s.Waves = every().Waves
 				s.Sections[0].Questions[0].Waves = []string{"before"}
 			}, `sections[2].questions[0].pair: "before" is not asked in wave "after"` + "\n" + `sections[2].questions[0].pair: "before" is not asked in wave "later"`,
 		},
-		"condition on nothing":     {func(s *Survey) { s.Sections[2].ShowIf.Question = "" }, "sections[2].show_if.question: missing"},
-		"condition on none":        {func(s *Survey) { s.Sections[2].ShowIf.Question = "x" }, `sections[2].show_if.question: no question "x"`},
-		"condition without values": {func(s *Survey) { s.Sections[2].ShowIf.Is = nil }, "sections[2].show_if.is: missing"},
-		"condition on no value":    {func(s *Survey) { s.Sections[2].ShowIf.Is = []string{"no", "perhaps"} }, `sections[2].show_if.is[1]: "perhaps" is no value of "stayed"`},
-		"condition on a matrix":    {question(3, 1, func(q *Question) { q.ShowIf.Question = "pace" }), `sections[3].questions[1].show_if.question: "pace" is of kind matrix, which has no value to compare`},
-		"condition on a ranking":   {question(3, 1, func(q *Question) { q.ShowIf.Question = "best" }), `sections[3].questions[1].show_if.question: "best" is of kind ranking, which has no value to compare`},
-		"condition on a text": {func(s *Survey) {
-			s.Sections = append(s.Sections, Section{Waves: []string{"after"}, ShowIf: &Condition{"comment", []string{"x"}}, Questions: []Question{{ID: "q", Kind: YesNo, Label: words("Q")}}})
+		"condition on nothing":     {func(s *survey.Survey) { s.Sections[2].ShowIf.Question = "" }, "sections[2].show_if.question: missing"},
+		"condition on none":        {func(s *survey.Survey) { s.Sections[2].ShowIf.Question = "x" }, `sections[2].show_if.question: no question "x"`},
+		"condition without values": {func(s *survey.Survey) { s.Sections[2].ShowIf.Is = nil }, "sections[2].show_if.is: missing"},
+		"condition on no value":    {func(s *survey.Survey) { s.Sections[2].ShowIf.Is = []string{"no", "perhaps"} }, `sections[2].show_if.is[1]: "perhaps" is no value of "stayed"`},
+		"condition on a matrix":    {question(3, 1, func(q *survey.Question) { q.ShowIf.Question = "pace" }), `sections[3].questions[1].show_if.question: "pace" is of kind matrix, which has no value to compare`},
+		"condition on a ranking":   {question(3, 1, func(q *survey.Question) { q.ShowIf.Question = "best" }), `sections[3].questions[1].show_if.question: "best" is of kind ranking, which has no value to compare`},
+		"condition on a text": {func(s *survey.Survey) {
+			s.Sections = append(s.Sections, survey.Section{Waves: []string{"after"}, ShowIf: &survey.Condition{Question: "comment", Is: []string{"x"}}, Questions: []survey.Question{{ID: "q", Kind: survey.YesNo, Label: words("Q")}}})
 		}, `sections[4].show_if.question: "comment" is of kind text, which has no value to compare`},
-		"condition on the same page": {question(3, 1, func(q *Question) { q.ShowIf = &Condition{"recommend", []string{"0"}} }), `sections[3].questions[1].show_if.question: "recommend" is not in an earlier section`},
-		"condition on a later page":  {func(s *Survey) { s.Sections[1].ShowIf = &Condition{"recommend", []string{"0"}} }, `sections[1].show_if.question: "recommend" is not in an earlier section`},
-		"condition of another wave":  {question(3, 2, func(q *Question) { q.ShowIf = &Condition{"stayed", []string{No}} }), `sections[3].questions[2].show_if.question: "stayed" is not asked in wave "later"`},
-		"section's, of another wave": {func(s *Survey) { s.Sections[3].ShowIf = &Condition{"stayed", []string{No}} }, `sections[3].show_if.question: "stayed" is not asked in wave "later"`},
-		"condition in plain questions": {func(s *Survey) {
-			*s = Survey{ID: "s", Title: words("S"), Questions: []Question{{ID: "a", Kind: YesNo, Label: words("A")}, {ID: "b", Kind: YesNo, Label: words("B"), ShowIf: &Condition{"a", []string{Yes}}}}}
+		"condition on the same page": {question(3, 1, func(q *survey.Question) { q.ShowIf = &survey.Condition{Question: "recommend", Is: []string{"0"}} }), `sections[3].questions[1].show_if.question: "recommend" is not in an earlier section`},
+		"condition on a later page": {func(s *survey.Survey) {
+			s.Sections[1].ShowIf = &survey.Condition{Question: "recommend", Is: []string{"0"}}
+		}, `sections[1].show_if.question: "recommend" is not in an earlier section`},
+		"condition of another wave": {question(3, 2, func(q *survey.Question) { q.ShowIf = &survey.Condition{Question: "stayed", Is: []string{survey.No}} }), `sections[3].questions[2].show_if.question: "stayed" is not asked in wave "later"`},
+		"section's, of another wave": {func(s *survey.Survey) {
+			s.Sections[3].ShowIf = &survey.Condition{Question: "stayed", Is: []string{survey.No}}
+		}, `sections[3].show_if.question: "stayed" is not asked in wave "later"`},
+		"condition in plain questions": {func(s *survey.Survey) {
+			*s = survey.Survey{ID: "s", Title: words("S"), Questions: []survey.Question{{ID: "a", Kind: survey.YesNo, Label: words("A")}, {ID: "b", Kind: survey.YesNo, Label: words("B"), ShowIf: &survey.Condition{Question: "a", Is: []string{survey.Yes}}}}}
 		}, `questions[1].show_if.question: "a" is not in an earlier section`},
-		"no rows": {question(0, 1, func(q *Question) { q.Rows = nil }), "sections[0].questions[1].rows: 0 of them, not 1 to 20"},
-		"rows": {question(0, 1, func(q *Question) { q.Rows = []Line{{"a", nil}, {"a", words("A")}, {"B", words("B")}} }),
+		"no rows": {question(0, 1, func(q *survey.Question) { q.Rows = nil }), "sections[0].questions[1].rows: 0 of them, not 1 to 20"},
+		"rows": {question(0, 1, func(q *survey.Question) {
+			q.Rows = []survey.Line{{ID: "a", Label: nil}, {ID: "a", Label: words("A")}, {ID: "B", Label: words("B")}}
+		}),
 			"sections[0].questions[1].rows[0].label: missing (fr, en or both)\nsections[0].questions[1].rows[1].id: duplicate\n" + `sections[0].questions[1].rows[2].id: "B" is not 1 to 64 of a-z, 0-9, _ and -`},
-		"columns twice":      {question(0, 1, func(q *Question) { q.Choices = offer("a", "b") }), "sections[0].questions[1].choices: not together with min, max, low and high"},
-		"no columns":         {question(0, 1, func(q *Question) { q.Min, q.Max = 0, 0 }), "sections[0].questions[1]: neither choices nor min and max"},
-		"columns of a scale": {question(0, 1, func(q *Question) { q.Max = 11 }), "sections[0].questions[1].max: 11 is above 10"},
-		"one column":         {question(1, 2, func(q *Question) { q.Choices = q.Choices[:1] }), "sections[1].questions[2].choices: 1 of them, not 2 to 20\n" + `sections[3].questions[1].show_if.is[0]: "fast" is no value of "pace.talk"`},
-		"one to rank":        {question(1, 1, func(q *Question) { q.Choices = q.Choices[:1] }), "sections[1].questions[1].choices: 1 of them, not 2 to 20"},
-		"ranking at most":    {question(1, 1, func(q *Question) { q.MaxChoices = 2 }), "sections[1].questions[1].max_choices: not for kind ranking"},
-		"number without max": {question(1, 3, func(q *Question) { q.Max = 0 }), "sections[1].questions[3].max: missing"},
-		"number below 0":     {question(1, 3, func(q *Question) { q.Min = -5 }), "sections[1].questions[3].min: -5 is below 0"},
-		"number upside down": {question(1, 3, func(q *Question) { q.Max = 10 }), "sections[1].questions[3].max: 10 is not above min 10"},
-		"number too wide":    {question(1, 3, func(q *Question) { q.Max = 1011 }), "sections[1].questions[3].max: 1011 is more than 1000 above min 10"},
-		"unit of a scale":    {question(0, 0, func(q *Question) { q.Unit = words("years") }), "sections[0].questions[0].unit: not for kind scale"},
-		"a very long line":   {question(3, 1, func(q *Question) { q.MaxLength = 2001 }), "sections[3].questions[1].max_length: 2001 is not between 1 and 2000"},
-		"stay in numbers":    {question(3, 0, func(q *Question) { q.Stay = true }), "sections[3].questions[0].stay: not for kind nps\nsections[3].questions[0].stay: another question tells it already"},
-		"rows of a scale":    {question(0, 0, func(q *Question) { q.Rows = []Line{{"a", words("A")}} }), "sections[0].questions[0].rows: not for kind scale"},
+		"columns twice":      {question(0, 1, func(q *survey.Question) { q.Choices = offer("a", "b") }), "sections[0].questions[1].choices: not together with min, max, low and high"},
+		"no columns":         {question(0, 1, func(q *survey.Question) { q.Min, q.Max = 0, 0 }), "sections[0].questions[1]: neither choices nor min and max"},
+		"columns of a scale": {question(0, 1, func(q *survey.Question) { q.Max = 11 }), "sections[0].questions[1].max: 11 is above 10"},
+		"one column":         {question(1, 2, func(q *survey.Question) { q.Choices = q.Choices[:1] }), "sections[1].questions[2].choices: 1 of them, not 2 to 20\n" + `sections[3].questions[1].show_if.is[0]: "fast" is no value of "pace.talk"`},
+		"one to rank":        {question(1, 1, func(q *survey.Question) { q.Choices = q.Choices[:1] }), "sections[1].questions[1].choices: 1 of them, not 2 to 20"},
+		"ranking at most":    {question(1, 1, func(q *survey.Question) { q.MaxChoices = 2 }), "sections[1].questions[1].max_choices: not for kind ranking"},
+		"number without max": {question(1, 3, func(q *survey.Question) { q.Max = 0 }), "sections[1].questions[3].max: missing"},
+		"number below 0":     {question(1, 3, func(q *survey.Question) { q.Min = -5 }), "sections[1].questions[3].min: -5 is below 0"},
+		"number upside down": {question(1, 3, func(q *survey.Question) { q.Max = 10 }), "sections[1].questions[3].max: 10 is not above min 10"},
+		"number too wide":    {question(1, 3, func(q *survey.Question) { q.Max = 1011 }), "sections[1].questions[3].max: 1011 is more than 1000 above min 10"},
+		"unit of a scale":    {question(0, 0, func(q *survey.Question) { q.Unit = words("years") }), "sections[0].questions[0].unit: not for kind scale"},
+		"a very long line":   {question(3, 1, func(q *survey.Question) { q.MaxLength = 2001 }), "sections[3].questions[1].max_length: 2001 is not between 1 and 2000"},
+		"stay in numbers":    {question(3, 0, func(q *survey.Question) { q.Stay = true }), "sections[3].questions[0].stay: not for kind nps\nsections[3].questions[0].stay: another question tells it already"},
+		"rows of a scale":    {question(0, 0, func(q *survey.Question) { q.Rows = []survey.Line{{ID: "a", Label: words("A")}} }), "sections[0].questions[0].rows: not for kind scale"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -699,9 +707,9 @@ func FuzzParseJSONOfKinds(f *testing.F) {
 		if json.Unmarshal([]byte(body), &values) != nil {
 			return
 		}
-		answers, errs := ParseJSON(s, values)
+		answers, errs := survey.ParseJSON(s, values)
 		for name := range errs {
-			if name != Unnamed && !items.MatchString(name) {
+			if name != survey.Unnamed && !survey.Items.MatchString(name) {
 				t.Fatalf("the error names %q", name)
 			}
 		}
@@ -724,12 +732,12 @@ func FuzzParseFormOfKinds(f *testing.F) {
 		if err != nil {
 			return
 		}
-		answers, errs := ParseForm(s, form)
+		answers, errs := survey.ParseForm(s, form)
 		for name := range errs {
-			if name != Unnamed && !items.MatchString(name) {
+			if name != survey.Unnamed && !survey.Items.MatchString(name) {
 				t.Fatalf("the error names %q", name)
 			}
-			if errs[name].Code == NotAsked {
+			if errs[name].Code == survey.NotAsked {
 				t.Fatalf("a form is told of %q", name)
 			}
 		}
@@ -740,33 +748,33 @@ func FuzzParseFormOfKinds(f *testing.F) {
 }
 
 // checkKinds holds accepted answers against the survey that they are answers to.
-func checkKinds(t *testing.T, answers Answers) {
+func checkKinds(t *testing.T, answers survey.Answers) {
 	t.Helper()
 	s := every()
 	shown := map[string]bool{}
-	again := Answers{}
-	for _, wave := range s.waves() {
+	again := survey.Answers{}
+	for _, wave := range s.WaveIDs() {
 		asked := s.In(wave)
 		for _, page := range asked.Shown(answers) {
 			for _, q := range page.Items() {
 				shown[q.ID] = true
 			}
 		}
-		some, _ := ParseForm(asked, asked.Form(answers)) // a wave that is not answered lacks what it requires
+		some, _ := survey.ParseForm(asked, asked.Form(answers)) // a wave that is not answered lacks what it requires
 		maps.Copy(again, some)
 	}
 	for id, v := range answers {
 		if !shown[id] {
 			t.Fatalf("%s is not asked: %v", id, answers)
 		}
-		if q, _ := s.Question(id); q.isText() && !utf8.ValidString(v.String()) {
+		if q, _ := s.Question(id); q.IsText() && !utf8.ValidString(v.String()) {
 			t.Fatalf("%s is no text: %q", id, v)
 		}
 	}
 	if diff := cmp.Diff(answers, again); diff != "" {
 		t.Fatal(diff)
 	}
-	for _, key := range cells(s, "evry", Stayed, answers) {
+	for _, key := range cells(s, "evry", survey.Stayed, answers) {
 		if parts := strings.Split(key, "|"); len(parts) != 5 {
 			t.Fatalf("cell %q", key)
 		}

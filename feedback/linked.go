@@ -53,7 +53,7 @@ func (s *Store) prepareWave(ctx context.Context, sub Submission) (receipt string
 			}
 			return receipt, Entry{}, errRepeated
 		}
-		sub.Segment, sub.Answers = old.Segment, old.Answers.beside(sub.Wave).and(sub.Answers)
+		sub.Segment, sub.Answers = old.Segment, old.Answers.Beside(sub.Wave).And(sub.Answers)
 		return receipt, sub.after(hash, old, revision).joining(sub.Wave, joined), nil
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted):
 		return "", Entry{}, err
@@ -191,10 +191,10 @@ func (s *Store) add(ctx context.Context, e Entry) (Outcome, error) {
 			}
 			before := old.Answers
 			if e.Wave != "" {
-				before = before.beside(e.Wave)
+				before = before.Beside(e.Wave)
 			}
 			whole.Revision = revision + 1
-			whole.Row = newRow(e.Survey, before.and(e.Row.Answers), old.Segment, old.Stay, e.Row.Lang, old.At)
+			whole.Row = newRow(e.Survey, before.And(e.Row.Answers), old.Segment, old.Stay, e.Row.Lang, old.At)
 			whole.Row.inherit(old)
 			if e.Wave != "" {
 				whole = whole.joining(e.Wave, e.Row.Joined[e.Wave])

@@ -11,21 +11,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
 )
 
 // waves is a question asked before and after, as a survey with waves lists its items.
-func waves() *Survey {
-	q := func(wave, pair string) Question {
-		return Question{ID: "wish@" + wave, Kind: Scale, Min: 1, Max: 5, Label: words("Wish"), Pair: pair}
+func waves() *survey.Survey {
+	q := func(wave, pair string) survey.Question {
+		return survey.Question{ID: "wish@" + wave, Kind: survey.Scale, Min: 1, Max: 5, Label: words("Wish"), Pair: pair}
 	}
-	return &Survey{ID: "waves", Title: words("Waves"), Sections: []Section{{Questions: []Question{q("before", "")}}, {Questions: []Question{q("after", "wish@before")}}}}
+	return &survey.Survey{ID: "waves", Title: words("Waves"), Sections: []survey.Section{{Questions: []survey.Question{q("before", "")}}, {Questions: []survey.Question{q("after", "wish@before")}}}}
 }
 
 func wave(name string, wish int) Submission {
 	return Submission{
-		Session: "law", Survey: waves(), Segment: "evry", Lang: "fr", Wave: name, Answers: Answers{"wish@" + name: {fmt.Sprint(wish)}},
+		Session: "law", Survey: waves(), Segment: "evry", Lang: "fr", Wave: name, Answers: survey.Answers{"wish@" + name: {fmt.Sprint(wish)}},
 		Promise: Promise{Linked: true, MinimumGroup: k},
 	}
 }
@@ -83,24 +84,24 @@ func TestWavesAreLinkedByWhatThePersonKeeps(t *testing.T) {
 		later := wave("after", 4)
 		later.Token, later.Segment = strings.ToUpper(strings.ReplaceAll(token, "-", " ")), "elsewhere"
 		mustSubmit(t, s, later)
-		later.Answers = Answers{"wish@after": {"5"}}
+		later.Answers = survey.Answers{"wish@after": {"5"}}
 		mustSubmit(t, s, later)
 		row, err := s.Get(ctx, "law", token)
 		if err != nil || row.Segment != "evry" {
 			t.Fatalf("%+v %v", row, err)
 		}
-		if diff := cmp.Diff(Answers{"wish@before": {"2"}, "wish@after": {"5"}}, row.Answers); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"wish@before": {"2"}, "wish@after": {"5"}}, row.Answers); diff != "" {
 			t.Error(diff)
 		}
-		if err := s.Change(ctx, "law", token, waves(), Answers{"wish@before": {"1"}}, "fr"); err != nil {
+		if err := s.Change(ctx, "law", token, waves(), survey.Answers{"wish@before": {"1"}}, "fr"); err != nil {
 			t.Fatal(err)
 		}
 		row, err = s.Get(ctx, "law", token)
-		if diff := cmp.Diff(Answers{"wish@before": {"1"}, "wish@after": {"5"}}, row.Answers); diff != "" || err != nil {
+		if diff := cmp.Diff(survey.Answers{"wish@before": {"1"}, "wish@after": {"5"}}, row.Answers); diff != "" || err != nil {
 			t.Errorf("a change of one wave: %s %v", diff, err)
 		}
 		counts := mustTally(t, s, "law")
-		if counts["waves||||"] != 1 || counts["waves||wish@after|"+waves().Sections[1].Questions[0].pairShape()+"|up"] != 1 {
+		if counts["waves||||"] != 1 || counts["waves||wish@after|"+waves().Sections[1].Questions[0].PairShape()+"|up"] != 1 {
 			t.Errorf("%v", counts)
 		}
 		nobodys := wave("after", 3)
@@ -175,7 +176,7 @@ func TestJoiningOnce(t *testing.T) {
 		later := wave("after", 4)
 		later.Token, later.Key, later.Once = token, "api:0123456789abcdef", true
 		other := later
-		other.Answers = Answers{"wish@after": {"1"}}
+		other.Answers = survey.Answers{"wish@after": {"1"}}
 		away := newStore(t, nowhere, s.prefix)
 		for _, sub := range []Submission{later, other, later} {
 			_, e, err := away.Prepare(t.Context(), sub)
@@ -193,7 +194,7 @@ func TestJoiningOnce(t *testing.T) {
 			t.Errorf("others: %v", err)
 		}
 		row, err := s.Get(t.Context(), "law", token)
-		if diff := cmp.Diff(Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
+		if diff := cmp.Diff(survey.Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
 			t.Errorf("%s %v", diff, err)
 		}
 
@@ -322,10 +323,10 @@ func TestWavesWithTheStoreAway(t *testing.T) {
 			t.Errorf("the form again, with the store back: %s, not %s", again, code)
 		}
 		row, err := s.Get(t.Context(), "law", token)
-		if diff := cmp.Diff(Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
+		if diff := cmp.Diff(survey.Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
 			t.Errorf("%s %v", diff, err)
 		}
-		if diff := cmp.Diff(Answers{"rating": {"8"}, "agree": {Yes}}, said(t, s, "law", "k")); diff != "" {
+		if diff := cmp.Diff(survey.Answers{"rating": {"8"}, "agree": {survey.Yes}}, said(t, s, "law", "k")); diff != "" {
 			t.Error(diff)
 		}
 		verified(t, s)
@@ -345,12 +346,12 @@ func TestDefinitions(t *testing.T) {
 		s.UseJournal(j)
 		longer := asked()
 		longer.Sections[0].Questions[1].Max = 7
-		receipt := mustSubmit(t, s, submission(Answers{"rating": {"4"}}))
-		if err := s.Change(t.Context(), "law", receipt, longer, Answers{"rating": {"5"}}, "fr"); err != nil {
+		receipt := mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}}))
+		if err := s.Change(t.Context(), "law", receipt, longer, survey.Answers{"rating": {"5"}}, "fr"); err != nil {
 			t.Fatal(err)
 		}
 		for _, when := range []string{"at once", "after a restart"} {
-			for _, want := range []*Survey{asked(), longer} {
+			for _, want := range []*survey.Survey{asked(), longer} {
 				got, err := s.Definition(t.Context(), "law", want.Version())
 				if diff := cmp.Diff(want, got); diff != "" || err != nil {
 					t.Errorf("%s: %v %s", when, err, diff)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"jauge/feedback/survey"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -19,9 +21,9 @@ type Promise struct {
 // Level is the level of anonymity that is promised.
 func (p Promise) Level() string {
 	if p.Linked {
-		return Linked
+		return survey.Linked
 	}
-	return Anonymous
+	return survey.Anonymous
 }
 
 // Tighten returns what holds when both were promised.
@@ -53,7 +55,7 @@ func readPromise(cmd *redis.MapStringStringCmd) (p Promise, given bool, err erro
 	if len(fields) == 0 {
 		return p, false, nil
 	}
-	p = Promise{Linked: fields["level"] == Linked, Minors: fields["minors"] == "1"}
+	p = Promise{Linked: fields["level"] == survey.Linked, Minors: fields["minors"] == "1"}
 	p.MinimumGroup, _ = strconv.Atoi(fields["k"]) // written by apply.lua alone
 	return p, true, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
 
@@ -96,12 +97,12 @@ func (h *history) change(t *rapid.T) {
 }
 
 // answeredAgain is the reference for a change: a wave that is answered again has the new answers, the others the old ones.
-func answeredAgain(old, again Answers) Answers {
-	both := Answers{}
-	for _, wave := range every().waves() {
+func answeredAgain(old, again survey.Answers) survey.Answers {
+	both := survey.Answers{}
+	for _, wave := range every().WaveIDs() {
 		from := old
 		items := every().In(wave).All()
-		if slices.ContainsFunc(items, func(q Question) bool { return again[q.ID] != nil }) {
+		if slices.ContainsFunc(items, func(q survey.Question) bool { return again[q.ID] != nil }) {
 			from = again
 		}
 		for _, q := range items {
@@ -177,19 +178,19 @@ func (h *history) check(t *rapid.T) {
 }
 
 // drawAnswers draws what one person says, in one wave or in several, to questions of every kind.
-func drawAnswers(t *rapid.T) Answers {
+func drawAnswers(t *rapid.T) survey.Answers {
 	s := every()
-	waves := rapid.SliceOfNDistinct(rapid.SampledFrom(s.waves()), 1, 3, rapid.ID).Draw(t, "waves")
-	all := Answers{}
+	waves := rapid.SliceOfNDistinct(rapid.SampledFrom(s.WaveIDs()), 1, 3, rapid.ID).Draw(t, "waves")
+	all := survey.Answers{}
 	for _, wave := range waves {
 		asked := s.In(wave)
-		form := Answers{}
+		form := survey.Answers{}
 		for _, q := range asked.All() {
 			if v := drawValue(t, q); len(v) > 0 {
 				form[q.ID] = v
 			}
 		}
-		answers, errs := ParseForm(asked, asked.Form(form)) // without what is not shown
+		answers, errs := survey.ParseForm(asked, asked.Form(form)) // without what is not shown
 		if errs != nil {
 			t.Fatal(errs)
 		}
@@ -199,18 +200,18 @@ func drawAnswers(t *rapid.T) Answers {
 }
 
 // drawValue draws an answer to an item; a question that everybody is asked, and a required one, always have one.
-func drawValue(t *rapid.T, q Question) Value {
+func drawValue(t *rapid.T, q survey.Question) survey.Value {
 	picks := 1
 	switch {
 	case !q.Required && !strings.HasPrefix(q.ID, "interest") && rapid.Bool().Draw(t, "skip "+q.ID):
 		return nil
-	case q.isText():
-		return Value{"Merci"}
-	case q.Kind == Multiple || q.Kind == Ranking:
+	case q.IsText():
+		return survey.Value{"Merci"}
+	case q.Kind == survey.Multiple || q.Kind == survey.Ranking:
 		picks = len(q.Values())
 	}
-	v := Value(rapid.SliceOfNDistinct(rapid.SampledFrom(q.Values()), 1, picks, rapid.ID).Draw(t, q.ID))
-	v, err := q.read(v)
+	v := survey.Value(rapid.SliceOfNDistinct(rapid.SampledFrom(q.Values()), 1, picks, rapid.ID).Draw(t, q.ID))
+	v, err := q.Read(v)
 	if err != nil {
 		t.Fatal(err)
 	}

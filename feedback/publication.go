@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
 
@@ -107,7 +108,7 @@ func (c *change) move(before, now *gone) {
 
 // group is the group of people that a cell of theirs belongs to.
 func (g *gone) group(cell string) string {
-	return g.Segment + "|" + g.Stay + "|" + waveOf(parseCell(cell).question)
+	return g.Segment + "|" + g.Stay + "|" + survey.WaveOf(parseCell(cell).question)
 }
 
 // due lists the changes that may be shown together: each group that they touch has at least k of them. What moves no

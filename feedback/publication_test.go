@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
 )
@@ -26,7 +27,7 @@ type audience struct {
 func (a *audience) answer(segment string, rating int) string {
 	a.t.Helper()
 	receipt, err := a.s.Submit(context.Background(), Submission{
-		Session: "law", Survey: asked(), Segment: segment, Answers: Answers{"rating": {fmt.Sprint(rating)}}, Promise: Promise{MinimumGroup: k},
+		Session: "law", Survey: asked(), Segment: segment, Answers: survey.Answers{"rating": {fmt.Sprint(rating)}}, Promise: Promise{MinimumGroup: k},
 	})
 	if err != nil {
 		a.t.Fatal(err)
@@ -36,7 +37,7 @@ func (a *audience) answer(segment string, rating int) string {
 
 func (a *audience) change(receipt string, rating int) {
 	a.t.Helper()
-	if err := a.s.Change(context.Background(), "law", receipt, asked(), Answers{"rating": {fmt.Sprint(rating)}}, "fr"); err != nil {
+	if err := a.s.Change(context.Background(), "law", receipt, asked(), survey.Answers{"rating": {fmt.Sprint(rating)}}, "fr"); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -55,7 +56,7 @@ func figures(t testing.TB, s *Store) (string, int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scraped, err := s.Scrape(context.Background(), map[string]*Survey{"law": asked()}, k)
+	scraped, err := s.Scrape(context.Background(), map[string]*survey.Survey{"law": asked()}, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func TestWhatIsNoChange(t *testing.T) {
 			t.Errorf("%d wait", n)
 		}
 		for i := 1; i < k+1; i++ {
-			if err := s.Change(t.Context(), "law", receipts[i], asked(), Answers{"rating": {fmt.Sprint(i % 11)}}, "en"); err != nil {
+			if err := s.Change(t.Context(), "law", receipts[i], asked(), survey.Answers{"rating": {fmt.Sprint(i % 11)}}, "en"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -203,7 +204,7 @@ func TestAnAnswerThatMovesToAnotherSegment(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		a := &audience{t: t, s: s}
-		moving := submission(Answers{"rating": {"7"}})
+		moving := submission(survey.Answers{"rating": {"7"}})
 		moving.Key = "form:moving"
 		mustSubmit(t, s, moving)
 		for i := range 11 {

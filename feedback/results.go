@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"jauge/feedback/survey"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -67,7 +69,7 @@ type SegmentResult struct {
 // QuestionResult is what was answered to one question. With Suppressed every figure is nil.
 type QuestionResult struct {
 	ID         string         `json:"id"`
-	Kind       Kind           `json:"kind"`
+	Kind       survey.Kind    `json:"kind"`
 	N          *int           `json:"n"` // persons who answered it; of a consent, all who answered the survey, in its wave
 	Suppressed bool           `json:"suppressed"`
 	Choices    []ChoiceResult `json:"choices"` // every value of Question.Values, in order, of a number ranges; empty for a text
@@ -126,17 +128,17 @@ type NPSResult struct {
 
 // Results reads a session's figures; segments are the ids of its audiences, in the order wanted. Nothing about fewer than
 // minimumGroup people comes out, or fewer than was promised: see suppress.go, and publication.go for what two readings tell.
-func (s *Store) Results(ctx context.Context, session string, survey *Survey, segments []string, minimumGroup int) (Results, error) {
-	all, err := s.read(ctx, map[string]*Survey{session: survey}, minimumGroup)
+func (s *Store) Results(ctx context.Context, session string, asked *survey.Survey, segments []string, minimumGroup int) (Results, error) {
+	all, err := s.read(ctx, map[string]*survey.Survey{session: asked}, minimumGroup)
 	if err != nil {
 		return Results{}, err
 	}
-	return s.withTexts(ctx, all[session].results(session, survey, segments, minimumGroup), survey)
+	return s.withTexts(ctx, all[session].results(session, asked, segments, minimumGroup), asked)
 }
 
 // Scrape reads the figures of many sessions, without segments, in a pipeline: surveys by session id in, results by session
 // id out.
-func (s *Store) Scrape(ctx context.Context, surveys map[string]*Survey, minimumGroup int) (map[string]Results, error) {
+func (s *Store) Scrape(ctx context.Context, surveys map[string]*survey.Survey, minimumGroup int) (map[string]Results, error) {
 	read, err := s.read(ctx, surveys, minimumGroup)
 	if err != nil {
 		return nil, err
@@ -156,14 +158,14 @@ type reading struct {
 }
 
 // results derives the figures. Answers that were promised to be minors' stay so.
-func (r reading) results(session string, survey *Survey, segments []string, minimumGroup int) Results {
+func (r reading) results(session string, survey *survey.Survey, segments []string, minimumGroup int) Results {
 	results := r.shown.results(session, survey.For(r.promise.Minors), segments, max(minimumGroup, r.promise.MinimumGroup))
 	results.Respondents = r.respondents
 	return results
 }
 
 // read shows what is due in each session, and reads what is shown.
-func (s *Store) read(ctx context.Context, surveys map[string]*Survey, minimumGroup int) (map[string]reading, error) {
+func (s *Store) read(ctx context.Context, surveys map[string]*survey.Survey, minimumGroup int) (map[string]reading, error) {
 	type replies struct {
 		promise, shown   *redis.MapStringStringCmd
 		changed, deleted *redis.IntCmd

@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 
+	"jauge/feedback/survey"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -49,27 +51,27 @@ func golden(t *testing.T, path string, got []byte) {
 }
 
 // person answers as the worked examples have it: 17 of 28 say yes; 14 promoters, 8 passives, 6 detractors.
-func person(i int) Answers {
-	a := Answers{"rating": {fmt.Sprint(i % 11)}, "agree": {No}, "before": {fmt.Sprint(1 + i%3)}, "many": {"x"}}
+func person(i int) survey.Answers {
+	a := survey.Answers{"rating": {fmt.Sprint(i % 11)}, "agree": {survey.No}, "before": {fmt.Sprint(1 + i%3)}, "many": {"x"}}
 	if i < 17 {
-		a["agree"] = Value{Yes}
+		a["agree"] = survey.Value{survey.Yes}
 	}
 	switch {
 	case i < 14:
-		a["recommend"] = Value{fmt.Sprint(9 + i%2)}
+		a["recommend"] = survey.Value{fmt.Sprint(9 + i%2)}
 	case i < 22:
-		a["recommend"] = Value{fmt.Sprint(7 + i%2)}
+		a["recommend"] = survey.Value{fmt.Sprint(7 + i%2)}
 	default:
-		a["recommend"] = Value{fmt.Sprint(i - 22)}
+		a["recommend"] = survey.Value{fmt.Sprint(i - 22)}
 	}
 	if i%4 > 0 {
-		a["now"] = Value{fmt.Sprint(1 + i%5)}
+		a["now"] = survey.Value{fmt.Sprint(1 + i%5)}
 	}
 	if i%3 == 0 {
-		a["many"] = Value{"x", "z"}
+		a["many"] = survey.Value{"x", "z"}
 	}
 	if i < 6 {
-		a["comment"] = Value{"Merci"}
+		a["comment"] = survey.Value{"Merci"}
 	}
 	return a
 }
@@ -77,7 +79,7 @@ func person(i int) Answers {
 func TestScrapeIsResultsWithoutSegments(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		surveys := map[string]*Survey{"law": asked(), "empty": asked(), "pupils": asked().For(true)}
+		surveys := map[string]*survey.Survey{"law": asked(), "empty": asked(), "pupils": asked().For(true)}
 		for i := range 12 {
 			mustSubmit(t, s, Submission{Session: "law", Survey: asked(), Segment: "evry", Answers: person(i)})
 		}
@@ -123,34 +125,34 @@ func TestWithAttended(t *testing.T) {
 func TestStayers(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		survey := asks()
-		survey.Sections = append(survey.Sections, Section{Questions: []Question{{ID: "stayed", Kind: YesNo, Stay: true, Label: words("Stayed")}}})
+		asks := asks()
+		asks.Sections = append(asks.Sections, survey.Section{Questions: []survey.Question{{ID: "stayed", Kind: survey.YesNo, Stay: true, Label: words("Stayed")}}})
 		submit := func(stayed, before string, n int) {
 			for range n {
-				mustSubmit(t, s, Submission{Session: "law", Survey: survey, Answers: Answers{"before": {before}, "stayed": {stayed}}})
+				mustSubmit(t, s, Submission{Session: "law", Survey: asks, Answers: survey.Answers{"before": {before}, "stayed": {stayed}}})
 			}
 		}
-		submit(Yes, Yes, 9)
-		submit(Yes, No, 3)
-		submit(No, Yes, 3)
-		submit(No, No, 7)
-		r, err := s.Results(t.Context(), "law", survey, nil, k)
+		submit(survey.Yes, survey.Yes, 9)
+		submit(survey.Yes, survey.No, 3)
+		submit(survey.No, survey.Yes, 3)
+		submit(survey.No, survey.No, 7)
+		r, err := s.Results(t.Context(), "law", asks, nil, k)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r = r.WithAttended(40, 30)
-		if r.Stay[0].ID != Stayed || *r.Stay[0].Respondents != 12 || r.Stay[1].ID != Left || *r.Stay[1].Respondents != 10 {
+		if r.Stay[0].ID != survey.Stayed || *r.Stay[0].Respondents != 12 || r.Stay[1].ID != survey.Left || *r.Stay[1].Respondents != 10 {
 			t.Errorf("%+v", r.Stay)
 		}
-		want := []Comparison{{Question: "before", A: Stayed, B: Left, Difference: difference(9, 12, 3, 10)}}
+		want := []Comparison{{Question: "before", A: survey.Stayed, B: survey.Left, Difference: difference(9, 12, 3, 10)}}
 		if diff := cmp.Diff(want, r.Compared); diff != "" {
 			t.Error(diff)
 		}
 		if n := r.NonResponse; n.Respondents != (Rate{wilson(12, 22), 22}) || n.Attended != (Rate{wilson(30, 40), 40}) {
 			t.Errorf("%+v", n)
 		}
-		submit(No, Yes, k-1) // they wait
-		if again, err := s.Results(t.Context(), "law", survey, nil, k); err != nil || !cmp.Equal(again.Stay, r.Stay) {
+		submit(survey.No, survey.Yes, k-1) // they wait
+		if again, err := s.Results(t.Context(), "law", asks, nil, k); err != nil || !cmp.Equal(again.Stay, r.Stay) {
 			t.Errorf("%+v, %v", again.Stay, err)
 		}
 	})
@@ -160,17 +162,17 @@ func TestStayers(t *testing.T) {
 func TestFewLeavers(t *testing.T) {
 	t.Parallel()
 	tallied := tally{}
-	survey := asks()
+	asks := asks()
 	for i := range 14 {
-		stay := Stayed
+		stay := survey.Stayed
 		if i < k-1 {
-			stay = Left
+			stay = survey.Left
 		}
-		for _, key := range cells(survey, "", stay, Answers{"before": {[]string{Yes, No}[i%2]}}) {
+		for _, key := range cells(asks, "", stay, survey.Answers{"before": {[]string{survey.Yes, survey.No}[i%2]}}) {
 			tallied[key]++
 		}
 	}
-	r := tallied.results("law", survey, nil, k).WithAttended(20, 10)
+	r := tallied.results("law", asks, nil, k).WithAttended(20, 10)
 	if !r.Stay[0].Suppressed || !r.Stay[1].Suppressed || r.Stay[0].Questions[0].N != nil || len(r.Compared) > 0 || r.NonResponse != nil {
 		t.Errorf("%+v, %+v, %+v", r.Stay, r.Compared, r.NonResponse)
 	}
@@ -188,7 +190,7 @@ func TestAChangedScaleStartsAnew(t *testing.T) {
 		other := asked()
 		other.ID = "other"
 		for name, test := range map[string]struct {
-			survey      *Survey
+			survey      *survey.Survey
 			respondents int
 		}{"longer": {longer, 12}, "other": {other, 0}} {
 			r, err := s.Results(t.Context(), "law", test.survey, nil, k)

@@ -6,20 +6,22 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"jauge/feedback/survey"
 )
 
 // Row is one answer as it is kept. It has no attendee and no exact time, so that who answered and what was answered
 // stay apart.
 type Row struct {
-	Survey  string    `json:"survey"`
-	Version string    `json:"version"`
-	Segment string    `json:"segment,omitempty"`
-	Stay    string    `json:"stay,omitempty"` // Stayed, Left or empty: not known
-	Lang    string    `json:"lang,omitempty"`
-	At      time.Time `json:"at"`             // of the first submission, UTC, truncated to the hour
-	Form    string    `json:"form,omitempty"` // under three words: what named the submission, hashed, as others may draw the same
-	Answers Answers   `json:"answers"`
-	Cells   []string  `json:"cells"` // the tallies that it counts in
+	Survey  string         `json:"survey"`
+	Version string         `json:"version"`
+	Segment string         `json:"segment,omitempty"`
+	Stay    string         `json:"stay,omitempty"` // Stayed, Left or empty: not known
+	Lang    string         `json:"lang,omitempty"`
+	At      time.Time      `json:"at"`             // of the first submission, UTC, truncated to the hour
+	Form    string         `json:"form,omitempty"` // under three words: what named the submission, hashed, as others may draw the same
+	Answers survey.Answers `json:"answers"`
+	Cells   []string       `json:"cells"` // the tallies that it counts in
 
 	// Sent is a keyed hash of what was first submitted, if that was to happen once; see Submission.Once.
 	Sent string `json:"sent,omitempty"`
@@ -64,7 +66,7 @@ func versionShape(version string) string { return "version:" + version }
 
 // cells lists the keys of the tallies that answers count in: for the whole session, for the segment, and for those who
 // stayed or left.
-func cells(s *Survey, segment, stay string, answers Answers) []string {
+func cells(s *survey.Survey, segment, stay string, answers survey.Answers) []string {
 	groups := []string{""}
 	if segment != "" {
 		groups = append(groups, segment)
@@ -82,23 +84,23 @@ func cells(s *Survey, segment, stay string, answers Answers) []string {
 }
 
 // countedCells lists the cells that answers count in, without their groups.
-func countedCells(s *Survey, answers Answers) []cell {
+func countedCells(s *survey.Survey, answers survey.Answers) []cell {
 	counted := []cell{{}}
 	for _, q := range s.All() {
 		v, ok := answers[q.ID]
 		if !ok {
 			continue
 		}
-		counted = append(counted, cell{question: q.ID, shape: q.shape()})
-		for _, value := range q.counted(v) {
-			counted = append(counted, cell{question: q.ID, shape: q.shape(), value: value})
+		counted = append(counted, cell{question: q.ID, shape: q.Shape()})
+		for _, value := range q.Counted(v) {
+			counted = append(counted, cell{question: q.ID, shape: q.Shape(), value: value})
 		}
 		if before, ok := answers[q.Pair]; ok {
-			counted = append(counted, cell{question: q.ID, shape: q.pairShape(), value: q.moved(before, v)})
+			counted = append(counted, cell{question: q.ID, shape: q.PairShape(), value: q.Moved(before, v)})
 		}
 	}
 	for _, wave := range s.Waves {
-		if slices.ContainsFunc(slices.Collect(maps.Keys(answers)), func(id string) bool { return waveOf(id) == wave.ID }) {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(answers)), func(id string) bool { return survey.WaveOf(id) == wave.ID }) {
 			counted = append(counted, cell{question: "@" + wave.ID, shape: waveShape})
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"jauge/feedback/survey"
 )
 
 // People write names and numbers into text answers although they are asked not to. What can be recognised is taken out
@@ -29,10 +31,10 @@ const wordsAtOnce = 1000
 
 // redact returns answers as they may be kept. While the store is away names stay in until the text is read: an answer
 // must not be lost for that.
-func (s *Store) redact(ctx context.Context, session string, survey *Survey, answers Answers) Answers {
+func (s *Store) redact(ctx context.Context, session string, whole *survey.Survey, answers survey.Answers) survey.Answers {
 	var asked, texts []string
-	for _, q := range survey.All() {
-		if said, ok := answers[q.ID]; ok && q.isText() {
+	for _, q := range whole.All() {
+		if said, ok := answers[q.ID]; ok && q.IsText() {
 			asked, texts = append(asked, q.ID), append(texts, redactContacts(said.String()))
 		}
 	}
@@ -48,7 +50,7 @@ func (s *Store) redact(ctx context.Context, session string, survey *Survey, answ
 	})
 	kept := maps.Clone(answers)
 	for i, id := range asked {
-		kept[id] = Value{texts[i]}
+		kept[id] = survey.Value{texts[i]}
 	}
 	return kept
 }
@@ -115,7 +117,7 @@ func wordsOf(text string) []nameable {
 	for _, at := range wordPattern.FindAllStringIndex(text, -1) {
 		w := nameable{span: span{at[0], at[1]}}
 		for _, part := range strings.FieldsFunc(text[at[0]:at[1]], func(r rune) bool { return unicode.Is(unicode.Pd, r) }) {
-			if part = fold(part); utf8.RuneCountInString(part) > 1 && !slices.Contains(particles, part) {
+			if part = survey.Fold(part); utf8.RuneCountInString(part) > 1 && !slices.Contains(particles, part) {
 				w.parts = append(w.parts, part)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
 
@@ -141,12 +142,12 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 		s := newStore(t, rdb, prefix)
 		s.UseNames(named("li"))
 		const said, want = "a@b.co 612345678 Li", "[…]"
-		sub := submission(Answers{"rating": {"4"}, "comment": {said}})
+		sub := submission(survey.Answers{"rating": {"4"}, "comment": {said}})
 		receipts := map[string]string{"submitted": mustSubmit(t, s, sub)}
 		sub.Key = "form:1"
 		receipts["submitted with a key"] = mustSubmit(t, s, sub)
-		receipts["changed"] = mustSubmit(t, s, submission(Answers{"rating": {"4"}}))
-		if err := s.Change(t.Context(), "law", receipts["changed"], asked(), Answers{"comment": {said}}, "fr"); err != nil {
+		receipts["changed"] = mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}}))
+		if err := s.Change(t.Context(), "law", receipts["changed"], asked(), survey.Answers{"comment": {said}}, "fr"); err != nil {
 			t.Fatal(err)
 		}
 		d := Delivery{Source: "tally", Room: "law", Key: "1", At: evening, Values: map[string]any{"rating": 4, "comment": said}}
@@ -184,7 +185,7 @@ func TestNamesAreAway(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		s.UseNames(func(context.Context, string, []string) (map[string]bool, error) { return nil, errors.New("away") })
-		receipt := mustSubmit(t, s, submission(Answers{"comment": {"Anne, a@b.fr"}}))
+		receipt := mustSubmit(t, s, submission(survey.Answers{"comment": {"Anne, a@b.fr"}}))
 		row, err := s.Get(t.Context(), "law", receipt)
 		if err != nil || row.Answers["comment"].String() != "Anne, […]" {
 			t.Errorf("%q, %v", row.Answers["comment"], err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
 
@@ -118,11 +119,11 @@ func (s *Store) tallyKey(session string) string { return s.key(session, "tally")
 // Submission is one person's answers to a session's survey.
 type Submission struct {
 	Session string
-	Survey  *Survey // as For returned it
-	Segment string  // the audience within the session; empty: none
+	Survey  *survey.Survey // as For returned it
+	Segment string         // the audience within the session; empty: none
 	Lang    string
-	Answers Answers   // as a parser returned them
-	At      time.Time // zero: now; kept to the hour only
+	Answers survey.Answers // as a parser returned them
+	At      time.Time      // zero: now; kept to the hour only
 
 	// Key names this submission, so that a repetition is an edit and not a second answer; empty: none. It begins with its
 	// origin ("form:", "typeform-main:"), and what follows is hard to guess, because it opens the answer.
@@ -156,11 +157,11 @@ type Entry struct {
 	Promise     *Promise `json:"promise,omitempty"` // of a submission
 
 	// The answers join those that are there, in the place of what was said in the same wave; Survey is what they answer.
-	Add    bool    `json:"add,omitempty"`
-	Wave   string  `json:"wave,omitempty"`
-	Survey *Survey `json:"survey,omitempty"`
+	Add    bool           `json:"add,omitempty"`
+	Wave   string         `json:"wave,omitempty"`
+	Survey *survey.Survey `json:"survey,omitempty"`
 
-	asked *Survey // what Row answers; nil after a restart: the journal keeps it once, by its version
+	asked *survey.Survey // what Row answers; nil after a restart: the journal keeps it once, by its version
 }
 
 // Outcome says what became of an entry.
@@ -182,7 +183,7 @@ func (s *Store) Prepare(ctx context.Context, sub Submission) (receipt string, e 
 	if len(sub.Answers) == 0 {
 		return "", Entry{}, ErrEmpty
 	}
-	if sub.Segment != "" && !ids.MatchString(sub.Segment) {
+	if sub.Segment != "" && !survey.Ids.MatchString(sub.Segment) {
 		return "", Entry{}, ErrSegment
 	}
 	if sub.At.IsZero() {
@@ -264,7 +265,7 @@ func (sub Submission) after(hash string, old Row, revision int) Entry {
 
 // PrepareChange builds the entry that replaces the answers under a receipt, those of the waves that are answered now;
 // segment, stay and time remain. It returns ErrNotFound, ErrDeleted, ErrEmpty, ErrUnlinked, or the store's error.
-func (s *Store) PrepareChange(ctx context.Context, session, receipt string, survey *Survey, answers Answers, lang string) (Entry, error) {
+func (s *Store) PrepareChange(ctx context.Context, session, receipt string, survey *survey.Survey, answers survey.Answers, lang string) (Entry, error) {
 	if len(answers) == 0 {
 		return Entry{}, ErrEmpty
 	}
@@ -280,7 +281,7 @@ func (s *Store) PrepareChange(ctx context.Context, session, receipt string, surv
 	if given && !promise.Linked && slices.ContainsFunc(survey.Answered(answers), func(wave string) bool { return !slices.Contains(survey.Answered(old.Answers), wave) }) {
 		return Entry{}, ErrUnlinked
 	}
-	row := newRow(survey, s.redact(ctx, session, survey, survey.merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
+	row := newRow(survey, s.redact(ctx, session, survey, survey.Merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
 	row.inherit(old)
 	return Entry{Session: session, ReceiptHash: hash, Revision: revision + 1, Row: row, asked: survey}, nil
 }
@@ -359,7 +360,7 @@ func (s *Store) Submit(ctx context.Context, sub Submission) (receipt string, err
 }
 
 // Change is PrepareChange and Apply, through the journal. It also returns ErrConflict.
-func (s *Store) Change(ctx context.Context, session, receipt string, survey *Survey, answers Answers, lang string) error {
+func (s *Store) Change(ctx context.Context, session, receipt string, survey *survey.Survey, answers survey.Answers, lang string) error {
 	return s.write(ctx, func() (Entry, error) { return s.PrepareChange(ctx, session, receipt, survey, answers, lang) })
 }
 
@@ -470,8 +471,8 @@ func (s *Store) load(ctx context.Context, session, hash string) (Row, int, error
 }
 
 // newRow is an answer as it is kept. What the survey asks of the stay comes before what is known of it otherwise.
-func newRow(survey *Survey, answers Answers, segment, stay, lang string, at time.Time) *Row {
-	stay = cmp.Or(survey.stay(answers), stay)
+func newRow(survey *survey.Survey, answers survey.Answers, segment, stay, lang string, at time.Time) *Row {
+	stay = cmp.Or(survey.Stay(answers), stay)
 	return &Row{
 		Survey: survey.ID, Version: survey.Version(), Segment: segment, Stay: stay, Lang: lang,
 		At: at.UTC().Truncate(time.Hour), Answers: answers, Cells: cells(survey, segment, stay, answers),

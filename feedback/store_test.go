@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
 
@@ -36,7 +37,7 @@ func each(t *testing.T, f func(t *testing.T, s *Store)) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) { f(t, newStore(t, rdb, prefix)) })
 }
 
-func submission(answers Answers) Submission {
+func submission(answers survey.Answers) Submission {
 	return Submission{Session: "law", Survey: asked(), Segment: "evry", Lang: "fr", Answers: answers}
 }
 
@@ -68,7 +69,7 @@ func TestNewRefusesShortSecret(t *testing.T) {
 func TestSubmitAndGet(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		answers := Answers{"rating": {"4"}, "before": {"2"}, "now": {"4"}, "many": {"x", "z"}, "comment": {"Merci"}}
+		answers := survey.Answers{"rating": {"4"}, "before": {"2"}, "now": {"4"}, "many": {"x", "z"}, "comment": {"Merci"}}
 		receipt := mustSubmit(t, s, submission(answers))
 		if !regexp.MustCompile(`^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$`).MatchString(receipt) {
 			t.Errorf("receipt %q", receipt)
@@ -117,9 +118,9 @@ func TestReceiptAsPeopleTypeIt(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		ctx, ok := t.Context(), Answers{"rating": {"4"}}
+		ctx, ok := t.Context(), survey.Answers{"rating": {"4"}}
 		receipt := mustSubmit(t, s, submission(ok))
-		_, empty := s.Submit(ctx, submission(Answers{}))
+		_, empty := s.Submit(ctx, submission(survey.Answers{}))
 		bad := submission(ok)
 		bad.Segment = "a|b"
 		_, segment := s.Submit(ctx, bad)
@@ -154,7 +155,7 @@ func TestRefusals(t *testing.T) {
 func TestNothingInClear(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		sub := submission(Answers{"rating": {"4"}})
+		sub := submission(survey.Answers{"rating": {"4"}})
 		sub.Key = "form:8f2c61"
 		receipt := mustSubmit(t, s, sub)
 		_, e, err := s.Prepare(t.Context(), sub)
@@ -184,9 +185,9 @@ func TestNothingInClear(t *testing.T) {
 func TestChangeMovesTallies(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		receipt := mustSubmit(t, s, submission(Answers{"rating": {"4"}, "before": {"2"}, "now": {"4"}}))
+		receipt := mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}, "before": {"2"}, "now": {"4"}}))
 		before := mustTally(t, s, "law")
-		if err := s.Change(t.Context(), "law", receipt, asked(), Answers{"rating": {"5"}, "before": {"4"}, "now": {"2"}}, "en"); err != nil {
+		if err := s.Change(t.Context(), "law", receipt, asked(), survey.Answers{"rating": {"5"}, "before": {"4"}, "now": {"2"}}, "en"); err != nil {
 			t.Fatal(err)
 		}
 		after := mustTally(t, s, "law")
@@ -213,13 +214,13 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		receipt, first, err := s.Prepare(ctx, submission(Answers{"rating": {"1"}}))
+		receipt, first, err := s.Prepare(ctx, submission(survey.Answers{"rating": {"1"}}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		second, rival, third := first, first, first
-		rival.Revision, rival.Row = 2, newRow(asked(), Answers{"rating": {"9"}}, "evry", "", "fr", evening)
-		second.Revision, second.Row = 2, newRow(asked(), Answers{"rating": {"2"}}, "evry", "", "fr", evening)
+		rival.Revision, rival.Row = 2, newRow(asked(), survey.Answers{"rating": {"9"}}, "evry", "", "fr", evening)
+		second.Revision, second.Row = 2, newRow(asked(), survey.Answers{"rating": {"2"}}, "evry", "", "fr", evening)
 		third.Revision, third.Row = 3, nil
 		steps := []struct {
 			entry  Entry
@@ -242,7 +243,7 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 			}
 			want := tally{}
 			if step.rating != "" {
-				for _, key := range cells(asked(), "evry", "", Answers{"rating": {step.rating}}) {
+				for _, key := range cells(asked(), "evry", "", survey.Answers{"rating": {step.rating}}) {
 					want[key]++
 				}
 			}
@@ -259,14 +260,14 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 func TestKeyMakesARepetitionAnEdit(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		sub := submission(Answers{"rating": {"1"}})
+		sub := submission(survey.Answers{"rating": {"1"}})
 		sub.Key = "typeform-main:r-1"
 		receipt := mustSubmit(t, s, sub)
 		if again := mustSubmit(t, s, sub); again != receipt {
 			t.Errorf("receipts %s and %s", receipt, again)
 		}
 		sub.At = evening.Add(24 * time.Hour)
-		sub.Answers = Answers{"rating": {"2"}}
+		sub.Answers = survey.Answers{"rating": {"2"}}
 		if again := mustSubmit(t, s, sub); again != receipt {
 			t.Errorf("receipts %s and %s", receipt, again)
 		}
@@ -298,11 +299,11 @@ func TestPrepareWithTheStoreAway(t *testing.T) {
 		gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
 		defer gone.Close()
 		away := newStore(t, gone, s.prefix)
-		sub := submission(Answers{"rating": {"2"}})
+		sub := submission(survey.Answers{"rating": {"2"}})
 		plain, e1, err1 := away.Prepare(t.Context(), sub)
 		sub.Key = "form:8f2c61"
 		mustSubmit(t, s, sub)
-		sub.Answers = Answers{"rating": {"3"}}
+		sub.Answers = survey.Answers{"rating": {"3"}}
 		keyed, e2, err2 := away.Prepare(t.Context(), sub)
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
@@ -344,7 +345,7 @@ func TestRecountFindsAndRepairs(t *testing.T) {
 		if drifts, err := s.Recount(ctx, "nothing", true); err != nil || drifts != nil {
 			t.Errorf("an empty session: %v, %v", drifts, err)
 		}
-		mustSubmit(t, s, submission(Answers{"rating": {"4"}}))
+		mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}}))
 		s.rdb.HIncrBy(ctx, s.tallyKey("law"), "asked||rating|scale0-10|4", 2)
 		s.rdb.HSet(ctx, s.tallyKey("law"), "asked||rating|scale0-10|9", 1)
 		s.rdb.HDel(ctx, s.tallyKey("law"), "asked|evry|||")
@@ -369,19 +370,19 @@ func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		shared := submission(Answers{"rating": {"0"}})
+		shared := submission(survey.Answers{"rating": {"0"}})
 		shared.Key = "form:shared"
 		receipt := mustSubmit(t, s, shared)
 		var wg sync.WaitGroup
 		for i := range 16 {
 			wg.Go(func() {
-				rating := Answers{"rating": {fmt.Sprint(i % 11)}, "before": {"3"}, "now": {fmt.Sprint(1 + i%5)}}
+				rating := survey.Answers{"rating": {fmt.Sprint(i % 11)}, "before": {"3"}, "now": {fmt.Sprint(1 + i%5)}}
 				mine, err := s.Submit(ctx, submission(rating))
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if err := s.Change(ctx, "law", mine, asked(), Answers{"rating": {"7"}}, "fr"); err != nil {
+				if err := s.Change(ctx, "law", mine, asked(), survey.Answers{"rating": {"7"}}, "fr"); err != nil {
 					t.Error(err)
 				}
 				if err := s.Change(ctx, "law", receipt, asked(), rating, "fr"); err != nil && !errors.Is(err, ErrConflict) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"jauge/feedback/survey"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -13,10 +15,10 @@ import (
 const k = 5
 
 // asks is a survey of one question and its pair, on two pages.
-func asks() *Survey {
-	return &Survey{ID: "s", Title: words("S"), Sections: []Section{
-		{Questions: []Question{{ID: "before", Kind: YesNo, Label: words("Before")}}},
-		{Questions: []Question{{ID: "now", Kind: YesNo, Label: words("Now"), Pair: "before"}}},
+func asks() *survey.Survey {
+	return &survey.Survey{ID: "s", Title: words("S"), Sections: []survey.Section{
+		{Questions: []survey.Question{{ID: "before", Kind: survey.YesNo, Label: words("Before")}}},
+		{Questions: []survey.Question{{ID: "now", Kind: survey.YesNo, Label: words("Now"), Pair: "before"}}},
 	}}
 }
 
@@ -24,12 +26,12 @@ func asks() *Survey {
 // answered "before" only.
 type room map[string]string
 
-func (r room) tally(s *Survey) tally {
+func (r room) tally(s *survey.Survey) tally {
 	t := tally{}
 	for segment, people := range r {
 		for _, person := range people {
-			answers := Answers{"now": {map[bool]string{true: Yes, false: No}[strings.ContainsRune("yY", person)]}}
-			answers["before"] = Value{map[bool]string{true: Yes, false: No}[strings.ContainsRune("YN", person)]}
+			answers := survey.Answers{"now": {map[bool]string{true: survey.Yes, false: survey.No}[strings.ContainsRune("yY", person)]}}
+			answers["before"] = survey.Value{map[bool]string{true: survey.Yes, false: survey.No}[strings.ContainsRune("YN", person)]}
 			if person == '-' {
 				delete(answers, "now")
 			}
@@ -168,27 +170,27 @@ func TestNothingBySubtraction(t *testing.T) {
 // The same of the kinds whose figures are made of more than is shown: ranges of numbers, first ranks, ticks among all.
 func TestNothingBySubtractionOfKinds(t *testing.T) {
 	t.Parallel()
-	survey := &Survey{ID: "s", Title: words("S"), Questions: []Question{
-		{ID: "age", Kind: Number, Min: 0, Max: 29, Label: words("Age")},
-		{ID: "best", Kind: Ranking, Choices: offer("a", "b"), Label: words("Best")},
-		{ID: "agree", Kind: Consent, Label: words("Agree")},
+	asks := &survey.Survey{ID: "s", Title: words("S"), Questions: []survey.Question{
+		{ID: "age", Kind: survey.Number, Min: 0, Max: 29, Label: words("Age")},
+		{ID: "best", Kind: survey.Ranking, Choices: offer("a", "b"), Label: words("Best")},
+		{ID: "agree", Kind: survey.Consent, Label: words("Agree")},
 	}}
 	rapid.Check(t, func(t *rapid.T) {
 		counted, segments := tally{}, []string{"a", "b", "c"}
 		for _, segment := range append(segments, "") {
 			for range rapid.IntRange(0, 14).Draw(t, "people of "+segment) {
-				answers := Answers{"age": {fmt.Sprint(rapid.IntRange(0, 29).Draw(t, "age"))}}
-				for id, values := range map[string][]Value{"best": {nil, {"a"}, {"b", "a"}}, "agree": {nil, {Yes}}} {
+				answers := survey.Answers{"age": {fmt.Sprint(rapid.IntRange(0, 29).Draw(t, "age"))}}
+				for id, values := range map[string][]survey.Value{"best": {nil, {"a"}, {"b", "a"}}, "agree": {nil, {survey.Yes}}} {
 					if v := rapid.SampledFrom(values).Draw(t, id); v != nil {
 						answers[id] = v
 					}
 				}
-				for _, key := range cells(survey, segment, "", answers) {
+				for _, key := range cells(asks, segment, "", answers) {
 					counted[key]++
 				}
 			}
 		}
-		results := counted.results("law", survey, segments, k)
+		results := counted.results("law", asks, segments, k)
 		for i := range results.Questions {
 			parts := make([]QuestionResult, len(segments))
 			for j, s := range results.Segments {

@@ -10,35 +10,36 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
+	"jauge/feedback/survey"
 	"jauge/internal/text"
 )
 
 func words(s string) text.Text { return text.Text{"en": s} }
 
 // asked returns a survey on three pages, see every for all that there is.
-func asked() *Survey {
-	return &Survey{ID: "asked", Title: words("Asked"), Sections: []Section{
-		{Questions: []Question{
-			{ID: "before", Kind: Scale, Min: 1, Max: 5, Label: words("Before")},
-			{ID: "rating", Kind: Scale, Min: 0, Max: 10, Label: words("Rating"), Required: true},
+func asked() *survey.Survey {
+	return &survey.Survey{ID: "asked", Title: words("Asked"), Sections: []survey.Section{
+		{Questions: []survey.Question{
+			{ID: "before", Kind: survey.Scale, Min: 1, Max: 5, Label: words("Before")},
+			{ID: "rating", Kind: survey.Scale, Min: 0, Max: 10, Label: words("Rating"), Required: true},
 		}},
-		{ID: "picks", Questions: []Question{
-			{ID: "one", Kind: Single, Label: words("One"), Choices: offer("a", "b", "c")},
-			{ID: "many", Kind: Multiple, Label: words("Many"), Choices: offer("x", "y", "z"), MaxChoices: 2},
-			{ID: "agree", Kind: YesNo, Label: words("Agree")},
+		{ID: "picks", Questions: []survey.Question{
+			{ID: "one", Kind: survey.Single, Label: words("One"), Choices: offer("a", "b", "c")},
+			{ID: "many", Kind: survey.Multiple, Label: words("Many"), Choices: offer("x", "y", "z"), MaxChoices: 2},
+			{ID: "agree", Kind: survey.YesNo, Label: words("Agree")},
 		}},
-		{Questions: []Question{
-			{ID: "now", Kind: Scale, Min: 1, Max: 5, Label: words("Now"), Pair: "before"},
-			{ID: "recommend", Kind: NPS, Label: words("Recommend")},
-			{ID: "comment", Kind: FreeText, Label: words("Comment"), MaxLength: 20},
+		{Questions: []survey.Question{
+			{ID: "now", Kind: survey.Scale, Min: 1, Max: 5, Label: words("Now"), Pair: "before"},
+			{ID: "recommend", Kind: survey.NPS, Label: words("Recommend")},
+			{ID: "comment", Kind: survey.FreeText, Label: words("Comment"), MaxLength: 20},
 		}},
 	}}
 }
 
-func offer(values ...string) []Choice {
-	choices := make([]Choice, len(values))
+func offer(values ...string) []survey.Choice {
+	choices := make([]survey.Choice, len(values))
 	for i, v := range values {
-		choices[i] = Choice{Value: v, Label: words(v)}
+		choices[i] = survey.Choice{Value: v, Label: words(v)}
 	}
 	return choices
 }
@@ -59,10 +60,10 @@ func TestSurveyPages(t *testing.T) {
 	if _, ok := s.Page("2"); ok {
 		t.Error("there is a page 2 beside picks")
 	}
-	if q, ok := s.Question("agree"); !ok || q.Kind != YesNo {
+	if q, ok := s.Question("agree"); !ok || q.Kind != survey.YesNo {
 		t.Errorf("question agree is %+v, %t", q, ok)
 	}
-	flat := &Survey{Questions: s.Sections[0].Questions}
+	flat := &survey.Survey{Questions: s.Sections[0].Questions}
 	if pages := flat.Pages(); len(pages) != 1 || pages[0].ID != "1" || len(pages[0].Questions) != 2 {
 		t.Errorf("plain questions make the pages %+v", pages)
 	}
@@ -71,10 +72,10 @@ func TestSurveyPages(t *testing.T) {
 func TestSurveyFor(t *testing.T) {
 	t.Parallel()
 	s := asked()
-	s.Sections = append(s.Sections, Section{ID: "words", Questions: []Question{{ID: "more", Kind: FreeText, Label: words("More")}}})
+	s.Sections = append(s.Sections, survey.Section{ID: "words", Questions: []survey.Question{{ID: "more", Kind: survey.FreeText, Label: words("More")}}})
 	minors := s.For(true)
 	for _, q := range minors.All() {
-		if q.Kind == FreeText {
+		if q.Kind == survey.FreeText {
 			t.Errorf("minors are asked the text %s", q.ID)
 		}
 	}
@@ -87,7 +88,7 @@ func TestSurveyFor(t *testing.T) {
 	if diff := cmp.Diff(9, len(s.For(false).All())); diff != "" {
 		t.Error(diff)
 	}
-	flat := &Survey{Questions: s.Sections[2].Questions}
+	flat := &survey.Survey{Questions: s.Sections[2].Questions}
 	if got := len(flat.For(true).All()); got != 2 {
 		t.Errorf("of three plain questions with one text, minors are asked %d", got)
 	}
@@ -99,11 +100,11 @@ func TestSurveyVersion(t *testing.T) {
 	if len(version) != 8 {
 		t.Errorf("version %q is not 8 digits", version)
 	}
-	keeps := map[string]func(*Survey){
-		"title":      func(s *Survey) { s.Title["fr"] = "Demandé" },
-		"intro":      func(s *Survey) { s.Intro = words("Hello") },
-		"source":     func(s *Survey) { s.Source = "A book" },
-		"section id": func(s *Survey) { s.Sections[0].ID = "1" },
+	keeps := map[string]func(*survey.Survey){
+		"title":      func(s *survey.Survey) { s.Title["fr"] = "Demandé" },
+		"intro":      func(s *survey.Survey) { s.Intro = words("Hello") },
+		"source":     func(s *survey.Survey) { s.Source = "A book" },
+		"section id": func(s *survey.Survey) { s.Sections[0].ID = "1" },
 	}
 	for name, change := range keeps {
 		s := asked()
@@ -112,21 +113,23 @@ func TestSurveyVersion(t *testing.T) {
 			t.Errorf("%s: the version changes", name)
 		}
 	}
-	moves := map[string]func(*Survey){
-		"wording":     func(s *Survey) { s.Sections[0].Questions[0].Label = words("Earlier") },
-		"translation": func(s *Survey) { s.Sections[0].Questions[0].Label["fr"] = "Avant" },
-		"help":        func(s *Survey) { s.Sections[0].Questions[0].Help = words("Think back") },
-		"choice text": func(s *Survey) { s.Sections[1].Questions[0].Choices[0].Label["fr"] = "un" },
-		"condition":   func(s *Survey) { s.Sections[1].ShowIf = &Condition{"rating", []string{"1"}} },
-		"waves":       func(s *Survey) { s.Waves = []Wave{{ID: "a"}, {ID: "b"}} },
-		"id":          func(s *Survey) { s.Sections[0].Questions[0].ID = "earlier" },
-		"range":       func(s *Survey) { s.Sections[0].Questions[0].Max = 7 },
-		"kind":        func(s *Survey) { s.Sections[2].Questions[1].Kind = YesNo },
-		"choice":      func(s *Survey) { s.Sections[1].Questions[0].Choices = offer("a", "b") },
-		"pair":        func(s *Survey) { s.Sections[2].Questions[0].Pair = "" },
-		"required":    func(s *Survey) { s.Sections[0].Questions[1].Required = false },
-		"max length":  func(s *Survey) { s.Sections[2].Questions[2].MaxLength = 30 },
-		"one page":    func(s *Survey) { s.Questions, s.Sections = s.All(), nil },
+	moves := map[string]func(*survey.Survey){
+		"wording":     func(s *survey.Survey) { s.Sections[0].Questions[0].Label = words("Earlier") },
+		"translation": func(s *survey.Survey) { s.Sections[0].Questions[0].Label["fr"] = "Avant" },
+		"help":        func(s *survey.Survey) { s.Sections[0].Questions[0].Help = words("Think back") },
+		"choice text": func(s *survey.Survey) { s.Sections[1].Questions[0].Choices[0].Label["fr"] = "un" },
+		"condition": func(s *survey.Survey) {
+			s.Sections[1].ShowIf = &survey.Condition{Question: "rating", Is: []string{"1"}}
+		},
+		"waves":      func(s *survey.Survey) { s.Waves = []survey.Wave{{ID: "a"}, {ID: "b"}} },
+		"id":         func(s *survey.Survey) { s.Sections[0].Questions[0].ID = "earlier" },
+		"range":      func(s *survey.Survey) { s.Sections[0].Questions[0].Max = 7 },
+		"kind":       func(s *survey.Survey) { s.Sections[2].Questions[1].Kind = survey.YesNo },
+		"choice":     func(s *survey.Survey) { s.Sections[1].Questions[0].Choices = offer("a", "b") },
+		"pair":       func(s *survey.Survey) { s.Sections[2].Questions[0].Pair = "" },
+		"required":   func(s *survey.Survey) { s.Sections[0].Questions[1].Required = false },
+		"max length": func(s *survey.Survey) { s.Sections[2].Questions[2].MaxLength = 30 },
+		"one page":   func(s *survey.Survey) { s.Questions, s.Sections = s.All(), nil },
 	}
 	for name, change := range moves {
 		s := asked()
@@ -139,42 +142,45 @@ func TestSurveyVersion(t *testing.T) {
 
 func TestSurveyValidate(t *testing.T) {
 	t.Parallel()
-	question := func(q Question) func(*Survey) {
-		return func(s *Survey) {
+	question := func(q survey.Question) func(*survey.Survey) {
+		return func(s *survey.Survey) {
 			q.Label = words("Q")
-			s.Sections[1].Questions = []Question{q}
+			s.Sections[1].Questions = []survey.Question{q}
 		}
 	}
 	tests := map[string]struct {
-		change func(*Survey)
+		change func(*survey.Survey)
 		want   []string
 	}{
-		"right":   {func(*Survey) {}, nil},
-		"no id":   {func(s *Survey) { s.ID = "" }, []string{"id: missing"}},
-		"id":      {func(s *Survey) { s.ID = "Été" }, []string{`id: "Été" is not 1 to 64 of a-z, 0-9, _ and -`}},
-		"title":   {func(s *Survey) { s.Title = text.Text{"fr": ""} }, []string{"title: missing (fr, en or both)"}},
-		"german":  {func(s *Survey) { s.Intro = text.Text{"de": "Gut"} }, []string{`intro: language "de" is none of ["fr" "en"]`}},
-		"minutes": {func(s *Survey) { s.Minutes = -1 }, []string{"minutes: negative"}},
-		"both":    {func(s *Survey) { s.Questions = s.All() }, []string{"sections: not together with questions"}},
-		"neither": {func(s *Survey) { s.Sections = nil }, []string{"questions: missing"}},
+		"right":   {func(*survey.Survey) {}, nil},
+		"no id":   {func(s *survey.Survey) { s.ID = "" }, []string{"id: missing"}},
+		"id":      {func(s *survey.Survey) { s.ID = "Été" }, []string{`id: "Été" is not 1 to 64 of a-z, 0-9, _ and -`}},
+		"title":   {func(s *survey.Survey) { s.Title = text.Text{"fr": ""} }, []string{"title: missing (fr, en or both)"}},
+		"german":  {func(s *survey.Survey) { s.Intro = text.Text{"de": "Gut"} }, []string{`intro: language "de" is none of ["fr" "en"]`}},
+		"minutes": {func(s *survey.Survey) { s.Minutes = -1 }, []string{"minutes: negative"}},
+		"both":    {func(s *survey.Survey) { s.Questions = s.All() }, []string{"sections: not together with questions"}},
+		"neither": {func(s *survey.Survey) { s.Sections = nil }, []string{"questions: missing"}},
 		"plain": {
-			func(s *Survey) { s.Questions, s.Sections = s.Sections[1].Questions, nil; s.Questions[2].Label = nil },
+			func(s *survey.Survey) {
+				s.Questions, s.Sections = s.Sections[1].Questions, nil
+				s.Questions[2].Label = nil
+			},
 			[]string{"questions[2].label: missing (fr, en or both)"},
 		},
-		"empty section":     {func(s *Survey) { s.Sections[1].Questions = nil }, []string{"sections[1].questions: missing"}},
-		"section id":        {func(s *Survey) { s.Sections[1].ID = "1" }, []string{"sections[1].id: duplicate"}},
-		"section id badly":  {func(s *Survey) { s.Sections[1].ID = "a b" }, []string{`sections[1].id: "a b" is not 1 to 64 of a-z, 0-9, _ and -`}},
-		"duplicate":         {func(s *Survey) { s.Sections[1].Questions[2].ID = "rating" }, []string{"sections[1].questions[2].id: duplicate"}},
-		"no question id":    {func(s *Survey) { s.Sections[1].Questions[2].ID = "" }, []string{"sections[1].questions[2].id: missing"}},
-		"kind":              {question(Question{ID: "q", Kind: "stars"}), []string{`sections[1].questions[0].kind: "stars" is none of ["scale" "nps" "choice" "choices" "ranking" "matrix" "yesno" "number" "short" "text" "consent"]`}},
-		"scale upside down": {question(Question{ID: "q", Kind: Scale, Min: 5, Max: 1}), []string{"sections[1].questions[0].max: 1 is not above min 5"}},
+		"empty section":     {func(s *survey.Survey) { s.Sections[1].Questions = nil }, []string{"sections[1].questions: missing"}},
+		"section id":        {func(s *survey.Survey) { s.Sections[1].ID = "1" }, []string{"sections[1].id: duplicate"}},
+		"section id badly":  {func(s *survey.Survey) { s.Sections[1].ID = "a b" }, []string{`sections[1].id: "a b" is not 1 to 64 of a-z, 0-9, _ and -`}},
+		"duplicate":         {func(s *survey.Survey) { s.Sections[1].Questions[2].ID = "rating" }, []string{"sections[1].questions[2].id: duplicate"}},
+		"no question id":    {func(s *survey.Survey) { s.Sections[1].Questions[2].ID = "" }, []string{"sections[1].questions[2].id: missing"}},
+		"kind":              {question(survey.Question{ID: "q", Kind: "stars"}), []string{`sections[1].questions[0].kind: "stars" is none of ["scale" "nps" "choice" "choices" "ranking" "matrix" "yesno" "number" "short" "text" "consent"]`}},
+		"scale upside down": {question(survey.Question{ID: "q", Kind: survey.Scale, Min: 5, Max: 1}), []string{"sections[1].questions[0].max: 1 is not above min 5"}},
 		"scale too long": {
-			question(Question{ID: "q", Kind: Scale, Min: -1, Max: 11}),
+			question(survey.Question{ID: "q", Kind: survey.Scale, Min: -1, Max: 11}),
 			[]string{"sections[1].questions[0].min: -1 is below 0", "sections[1].questions[0].max: 11 is above 10"},
 		},
-		"one choice": {question(Question{ID: "q", Kind: Single, Choices: offer("a")}), []string{"sections[1].questions[0].choices: 1 of them, not 2 to 20"}},
+		"one choice": {question(survey.Question{ID: "q", Kind: survey.Single, Choices: offer("a")}), []string{"sections[1].questions[0].choices: 1 of them, not 2 to 20"}},
 		"choices": {
-			question(Question{ID: "q", Kind: Multiple, MaxChoices: 4, Choices: []Choice{{Value: "a"}, {Value: "a", Label: words("A")}, {Value: "B c", Label: words("B")}}}),
+			question(survey.Question{ID: "q", Kind: survey.Multiple, MaxChoices: 4, Choices: []survey.Choice{{Value: "a"}, {Value: "a", Label: words("A")}, {Value: "B c", Label: words("B")}}}),
 			[]string{
 				"sections[1].questions[0].max_choices: 4 is not between 1 and 3",
 				"sections[1].questions[0].choices[0].label: missing (fr, en or both)",
@@ -182,9 +188,9 @@ func TestSurveyValidate(t *testing.T) {
 				`sections[1].questions[0].choices[2].value: "B c" is not 1 to 64 of a-z, 0-9, _ and -`,
 			},
 		},
-		"text too long": {question(Question{ID: "q", Kind: FreeText, MaxLength: 2001}), []string{"sections[1].questions[0].max_length: 2001 is not between 1 and 2000"}},
+		"text too long": {question(survey.Question{ID: "q", Kind: survey.FreeText, MaxLength: 2001}), []string{"sections[1].questions[0].max_length: 2001 is not between 1 and 2000"}},
 		"fields of another kind": {
-			question(Question{ID: "q", Kind: YesNo, Min: 1, Max: 5, Low: words("l"), High: words("h"), Choices: offer("a", "b"), MaxChoices: 1, MaxLength: 9}),
+			question(survey.Question{ID: "q", Kind: survey.YesNo, Min: 1, Max: 5, Low: words("l"), High: words("h"), Choices: offer("a", "b"), MaxChoices: 1, MaxLength: 9}),
 			[]string{
 				"sections[1].questions[0].min: not for kind yesno", "sections[1].questions[0].max: not for kind yesno",
 				"sections[1].questions[0].low: not for kind yesno", "sections[1].questions[0].high: not for kind yesno",
@@ -192,21 +198,21 @@ func TestSurveyValidate(t *testing.T) {
 				"sections[1].questions[0].max_length: not for kind yesno",
 			},
 		},
-		"pair of nothing": {func(s *Survey) { s.Sections[2].Questions[0].Pair = "then" }, []string{`sections[2].questions[0].pair: no question "then"`}},
-		"pair of another": {func(s *Survey) { s.Sections[2].Questions[0].Pair = "rating" }, []string{`sections[2].questions[0].pair: "rating" is not of the same kind and range`}},
+		"pair of nothing": {func(s *survey.Survey) { s.Sections[2].Questions[0].Pair = "then" }, []string{`sections[2].questions[0].pair: no question "then"`}},
+		"pair of another": {func(s *survey.Survey) { s.Sections[2].Questions[0].Pair = "rating" }, []string{`sections[2].questions[0].pair: "rating" is not of the same kind and range`}},
 		"pair side by side": {
-			func(s *Survey) {
+			func(s *survey.Survey) {
 				s.Questions = append(s.Sections[0].Questions, s.Sections[2].Questions...)
 				s.Sections = nil
 			},
 			[]string{`questions[2].pair: "before" is in the same section`},
 		},
 		"pair twice": {
-			question(Question{ID: "q", Kind: Scale, Min: 1, Max: 5, Pair: "before"}),
+			question(survey.Question{ID: "q", Kind: survey.Scale, Min: 1, Max: 5, Pair: "before"}),
 			[]string{`sections[2].questions[0].pair: "before" is paired already`},
 		},
 		"pair of a choice": {
-			question(Question{ID: "q", Kind: Single, Choices: offer("a", "b"), Pair: "before"}),
+			question(survey.Question{ID: "q", Kind: survey.Single, Choices: offer("a", "b"), Pair: "before"}),
 			[]string{"sections[1].questions[0].pair: not for kind choice", `sections[1].questions[0].pair: "before" is not of the same kind and range`, `sections[2].questions[0].pair: "before" is paired already`},
 		},
 	}
@@ -229,18 +235,18 @@ func TestSurveyValidate(t *testing.T) {
 // Every ready survey decodes strictly, from YAML and (what the API takes) from JSON, and is right.
 func TestBank(t *testing.T) {
 	t.Parallel()
-	files, err := fs.Glob(Bank, "bank/*.yaml")
+	files, err := fs.Glob(survey.Bank, "bank/*.yaml")
 	if err != nil || len(files) < 4 {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
 		t.Run(path.Base(file), func(t *testing.T) {
 			t.Parallel()
-			b, err := Bank.ReadFile(file)
+			b, err := survey.Bank.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var s, again Survey
+			var s, again survey.Survey
 			if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&s); err != nil {
 				t.Fatal(err)
 			}

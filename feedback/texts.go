@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"jauge/feedback/survey"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -62,20 +64,20 @@ func (s *Store) moderatedKey(session string) string {
 }
 
 // answerTo is what a row says to a question, if that counts in the question's figures: it may have been asked otherwise.
-func (row Row) answerTo(survey *Survey, q Question) (Value, bool) {
+func (row Row) answerTo(survey *survey.Survey, q survey.Question) (survey.Value, bool) {
 	v, ok := row.Answers[q.ID]
-	return v, ok && slices.Contains(row.Cells, cell{survey: survey.ID, question: q.ID, shape: q.shape()}.key())
+	return v, ok && slices.Contains(row.Cells, cell{survey: survey.ID, question: q.ID, shape: q.Shape()}.key())
 }
 
 // Texts lists the text answers of a session by question, those of questions that fewer than minimumGroup people have
 // answered left out. The survey is as For returned it.
-func (s *Store) Texts(ctx context.Context, session string, survey *Survey, minimumGroup int) ([]Text, error) {
+func (s *Store) Texts(ctx context.Context, session string, asked *survey.Survey, minimumGroup int) ([]Text, error) {
 	promise, _, err := s.Promise(ctx, session)
 	if err != nil {
 		return nil, err
 	}
-	survey, minimumGroup = survey.For(promise.Minors), max(minimumGroup, promise.MinimumGroup)
-	if !slices.ContainsFunc(survey.All(), Question.isText) {
+	asked, minimumGroup = asked.For(promise.Minors), max(minimumGroup, promise.MinimumGroup)
+	if !slices.ContainsFunc(asked.All(), survey.Question.IsText) {
 		return nil, nil
 	}
 	decisions, err := s.rdb.HGetAll(ctx, s.moderatedKey(session)).Result()
@@ -91,11 +93,11 @@ func (s *Store) Texts(ctx context.Context, session string, survey *Survey, minim
 		return nil, fmt.Errorf("feedback: read answers: %w", err)
 	}
 	var all []Text
-	for _, q := range survey.All() {
-		if !q.isText() {
+	for _, q := range asked.All() {
+		if !q.IsText() {
 			continue
 		}
-		texts, err := s.textsOf(session, survey, q, rows, now)
+		texts, err := s.textsOf(session, asked, q, rows, now)
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +113,7 @@ func (s *Store) Texts(ctx context.Context, session string, survey *Survey, minim
 
 // textsOf lists what was written to a question and still stands: words that were changed are gone at once, and those that
 // took their place come with the next answers that are shown.
-func (s *Store) textsOf(session string, survey *Survey, q Question, rows map[string]Row, now map[string]string) ([]Text, error) {
+func (s *Store) textsOf(session string, survey *survey.Survey, q survey.Question, rows map[string]Row, now map[string]string) ([]Text, error) {
 	var texts []Text
 	for hash, row := range rows {
 		said, ok := row.answerTo(survey, q)
@@ -152,14 +154,14 @@ func (s *Store) readable(ctx context.Context, session string, texts []Text) ([]T
 }
 
 // withTexts adds the approved texts to the questions that are shown. It reads the answers that hold them, and no others.
-func (s *Store) withTexts(ctx context.Context, r Results, survey *Survey) (Results, error) {
+func (s *Store) withTexts(ctx context.Context, r Results, survey *survey.Survey) (Results, error) {
 	texts, err := s.approvedTexts(ctx, r, survey)
 	if err != nil {
 		return Results{}, err
 	}
 	for i, result := range r.Questions {
 		q, _ := survey.Question(result.ID)
-		if !q.isText() || result.Suppressed {
+		if !q.IsText() || result.Suppressed {
 			continue
 		}
 		r.Questions[i].Texts = []string{}
@@ -173,8 +175,8 @@ func (s *Store) withTexts(ctx context.Context, r Results, survey *Survey) (Resul
 }
 
 // approvedTexts lists the approved texts that still stand, by id.
-func (s *Store) approvedTexts(ctx context.Context, r Results, survey *Survey) ([]Text, error) {
-	if !slices.ContainsFunc(survey.All(), Question.isText) {
+func (s *Store) approvedTexts(ctx context.Context, r Results, asked *survey.Survey) ([]Text, error) {
+	if !slices.ContainsFunc(asked.All(), survey.Question.IsText) {
 		return nil, nil
 	}
 	decisions, err := s.rdb.HGetAll(ctx, s.moderatedKey(r.Session)).Result()
@@ -194,11 +196,11 @@ func (s *Store) approvedTexts(ctx context.Context, r Results, survey *Survey) ([
 		}
 	}
 	var approved []Text
-	for _, q := range survey.All() {
-		if !q.isText() {
+	for _, q := range asked.All() {
+		if !q.IsText() {
 			continue
 		}
-		texts, err := s.textsOf(r.Session, survey, q, rows, now)
+		texts, err := s.textsOf(r.Session, asked, q, rows, now)
 		if err != nil {
 			return nil, err
 		}
@@ -285,7 +287,7 @@ func (s *Store) applyModeration(ctx context.Context, m moderation) error {
 
 // Moderate decides about one of the texts that Texts lists, through the journal, and returns it as it stands then. It
 // returns ErrNoText, ErrDecision, or the store's error.
-func (s *Store) Moderate(ctx context.Context, session string, survey *Survey, minimumGroup int, id string, decision Decision) (Text, error) {
+func (s *Store) Moderate(ctx context.Context, session string, survey *survey.Survey, minimumGroup int, id string, decision Decision) (Text, error) {
 	if decision != Approve && decision != Hide {
 		return Text{}, ErrDecision
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
 )
@@ -19,7 +20,7 @@ func comments(t *testing.T, s *Store, n int) []string {
 	t.Helper()
 	receipts := make([]string, n)
 	for i := range n {
-		receipts[i] = mustSubmit(t, s, submission(Answers{"rating": {"4"}, "comment": {fmt.Sprintf("mot %d", i)}}))
+		receipts[i] = mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}, "comment": {fmt.Sprintf("mot %d", i)}}))
 	}
 	return receipts
 }
@@ -54,7 +55,7 @@ func shownTexts(t *testing.T, s *Store) []string {
 		t.Fatal(err)
 	}
 	for _, q := range slices.Concat(r.Questions, r.Segments[0].Questions) {
-		if q.Texts != nil && q.Kind != FreeText {
+		if q.Texts != nil && q.Kind != survey.FreeText {
 			t.Errorf("%s has texts", q.ID)
 		}
 	}
@@ -73,7 +74,7 @@ func TestTextsWaitForTheirDecision(t *testing.T) {
 		if texts := mustTexts(t, s); len(texts) > 0 || shownTexts(t, s) != nil {
 			t.Errorf("fewer than the minimum group: %v, %v", texts, shownTexts(t, s))
 		}
-		mustSubmit(t, s, submission(Answers{"comment": {"le dernier"}}))
+		mustSubmit(t, s, submission(survey.Answers{"comment": {"le dernier"}}))
 		texts := mustTexts(t, s)
 		if got := shownTexts(t, s); len(texts) != k || got == nil || len(got) > 0 {
 			t.Errorf("%v, of which %v are shown", texts, got)
@@ -114,7 +115,7 @@ func TestAnEditedTextWaitsAgain(t *testing.T) {
 		}
 		change := func(i int, to string) {
 			t.Helper()
-			if err := s.Change(t.Context(), "law", receipts[i], asked(), Answers{"rating": {"5"}, "comment": {to}}, "fr"); err != nil {
+			if err := s.Change(t.Context(), "law", receipts[i], asked(), survey.Answers{"rating": {"5"}, "comment": {to}}, "fr"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -151,7 +152,7 @@ func TestModerationRefuses(t *testing.T) {
 		id := mustTexts(t, s)["mot 0"].ID
 		for name, test := range map[string]struct {
 			id       string
-			survey   *Survey
+			survey   *survey.Survey
 			k        int
 			decision Decision
 			want     error
@@ -176,11 +177,11 @@ func TestTextsOfAnotherSurvey(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		for range k {
-			mustSubmit(t, s, submission(Answers{"one": {"a"}}))
+			mustSubmit(t, s, submission(survey.Answers{"one": {"a"}}))
 		}
 		comments(t, s, k)
 		changed, other := asked(), asked()
-		changed.Sections[1].Questions[0].Kind = FreeText
+		changed.Sections[1].Questions[0].Kind = survey.FreeText
 		other.ID = "other"
 		texts, err := s.Texts(t.Context(), "law", changed, k)
 		if err != nil || len(texts) != k || slices.ContainsFunc(texts, func(t Text) bool { return t.Question == "one" }) {
@@ -197,7 +198,7 @@ func TestNamesSeenLater(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		comments(t, s, k)
-		mustSubmit(t, s, submission(Answers{"comment": {"Merci Anne"}}))
+		mustSubmit(t, s, submission(survey.Answers{"comment": {"Merci Anne"}}))
 		mustModerate(t, s, mustTexts(t, s)["Merci Anne"].ID, Approve)
 		s.UseNames(named("anne"))
 		if got := shownTexts(t, s); !slices.Equal(got, []string{"Merci […]"}) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
 
@@ -19,7 +20,7 @@ func (s *Store) versionsKey(session string) string { return s.key(session, "vers
 
 // Definition returns the survey as it was when it had a version (Row.Version): what was asked, as For returned it.
 // ErrNotFound: nobody has answered that one.
-func (s *Store) Definition(ctx context.Context, session, version string) (*Survey, error) {
+func (s *Store) Definition(ctx context.Context, session, version string) (*survey.Survey, error) {
 	text, err := s.rdb.HGet(ctx, s.versionsKey(session), version).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, ErrNotFound
@@ -27,7 +28,7 @@ func (s *Store) Definition(ctx context.Context, session, version string) (*Surve
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read a definition: %w", err)
 	}
-	survey := &Survey{}
+	survey := &survey.Survey{}
 	if err := json.Unmarshal([]byte(text), survey); err != nil {
 		return nil, fmt.Errorf("feedback: decode a definition: %w", err)
 	}

@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"jauge/feedback/survey"
 )
 
 // view is one reading of a session's tallies, on its way to what is shown.
 type view struct {
 	tally  tally
-	survey *Survey
-	all    []Question
+	survey *survey.Survey
+	all    []survey.Question
 
 	conditions map[string][]string // by item: those that it depends on
 
@@ -27,13 +29,13 @@ type part struct {
 }
 
 // results derives everything that is shown from the tallies of one session.
-func (t tally) results(session string, survey *Survey, segments []string, k int) Results {
-	v := view{tally: t, survey: survey, all: survey.All(), conditions: survey.conditions(), k: k}
+func (t tally) results(session string, asked *survey.Survey, segments []string, k int) Results {
+	v := view{tally: t, survey: asked, all: asked.All(), conditions: asked.Conditions(), k: k}
 	audiences := v.among(v.everySegment(segments))
 	r := Results{
-		Session: session, Survey: survey.ID, Version: survey.Version(), Versions: v.versions(), Waves: v.waves(), Respondents: v.respondents("").n,
+		Session: session, Survey: asked.ID, Version: asked.Version(), Versions: v.versions(), Waves: v.waves(), Respondents: v.respondents("").n,
 		Questions: audiences[0].Questions, Pairs: audiences[0].Pairs, Segments: make([]SegmentResult, len(segments)),
-		Stay: v.among([]string{":" + Stayed, ":" + Left})[1:],
+		Stay: v.among([]string{":" + survey.Stayed, ":" + survey.Left})[1:],
 	}
 	for i, id := range segments {
 		r.Segments[i] = audiences[1+slices.IndexFunc(audiences[1:], func(a SegmentResult) bool { return a.ID == id })]
@@ -80,13 +82,13 @@ func (v view) among(names []string) []SegmentResult {
 }
 
 // addQuestion appends a question's figures, and those of its pair, to each group's.
-func (v view) addQuestion(results []SegmentResult, q Question) {
+func (v view) addQuestion(results []SegmentResult, q survey.Question) {
 	hide := v.hidden(results, q)
 	for i, p := range v.parts(func(segment string) group { return v.question(segment, q) }) {
 		p.show = p.show && !hide[i]
 		results[i].Questions = append(results[i].Questions, questionResult(q, p))
 	}
-	at := slices.IndexFunc(v.all, func(before Question) bool { return before.ID == q.Pair })
+	at := slices.IndexFunc(v.all, func(before survey.Question) bool { return before.ID == q.Pair })
 	if at < 0 {
 		return
 	}
@@ -99,10 +101,10 @@ func (v view) addQuestion(results []SegmentResult, q Question) {
 
 // hidden says of which groups a question must not be shown because one that it depends on is not: how many were asked
 // would tell what was answered there. Of one group it could be worked out from the others.
-func (v view) hidden(results []SegmentResult, q Question) []bool {
+func (v view) hidden(results []SegmentResult, q survey.Question) []bool {
 	hide := make([]bool, len(results))
 	for _, id := range v.conditions[q.ID] {
-		at := slices.IndexFunc(v.all, func(before Question) bool { return before.ID == id })
+		at := slices.IndexFunc(v.all, func(before survey.Question) bool { return before.ID == id })
 		from := len(hide)
 		if slices.ContainsFunc(results[1:], func(r SegmentResult) bool { return !r.Suppressed && r.Questions[at].Suppressed }) {
 			from = 1
@@ -136,8 +138,8 @@ func (v view) compare(groups []SegmentResult) []Comparison {
 
 // favourable counts those who said yes, or one of a scale's two highest values; false: hidden, not of such a
 // question, or of the one that makes the groups.
-func favourable(q Question, r QuestionResult) (x, n int, ok bool) {
-	top := map[Kind]int{YesNo: 1, Scale: 2}[q.Kind]
+func favourable(q survey.Question, r QuestionResult) (x, n int, ok bool) {
+	top := map[survey.Kind]int{survey.YesNo: 1, survey.Scale: 2}[q.Kind]
 	if r.Suppressed || top == 0 || q.Stay {
 		return 0, 0, false
 	}
@@ -212,26 +214,26 @@ func (v view) waves() []WaveResult {
 }
 
 // question reads what a group answered to an item.
-func (v view) question(segment string, q Question) group {
-	c := cell{survey: v.survey.ID, segment: segment, question: q.ID, shape: q.shape()}
+func (v view) question(segment string, q survey.Question) group {
+	c := cell{survey: v.survey.ID, segment: segment, question: q.ID, shape: q.Shape()}
 	g := group{n: v.tally[c.key()], picks: v.picks(c, q.Values())}
 	switch q.Kind {
-	case Consent: // those who did not tick the box have said something, too
-		g.n = v.asked(segment, waveOf(q.ID)).n
-	case Number:
+	case survey.Consent: // those who did not tick the box have said something, too
+		g.n = v.asked(segment, survey.WaveOf(q.ID)).n
+	case survey.Number:
 		g.detail = g.picks
-		g.picks = make([]int, len(q.bins()))
+		g.picks = make([]int, len(q.Bins()))
 		for i, n := range g.detail {
-			g.picks[i/q.binWidth()] += n
+			g.picks[i/q.BinWidth()] += n
 		}
-	case Ranking:
+	case survey.Ranking:
 		g.picks, g.detail = v.ranks(c, q)
 	}
 	return g
 }
 
 // ranks reads how many ranked each choice first, and the sum of the ranks that each was given, in halves.
-func (v view) ranks(c cell, q Question) (firsts, sums []int) {
+func (v view) ranks(c cell, q survey.Question) (firsts, sums []int) {
 	offered := q.Values()
 	firsts, sums = make([]int, len(offered)), make([]int, len(offered))
 	for i, choice := range offered {
@@ -247,9 +249,9 @@ func (v view) ranks(c cell, q Question) (firsts, sums []int) {
 	return firsts, sums
 }
 
-func (v view) pair(segment string, q Question) group {
-	c := cell{survey: v.survey.ID, segment: segment, question: q.ID, shape: q.pairShape()}
-	picks := v.picks(c, []string{up, same, down})
+func (v view) pair(segment string, q survey.Question) group {
+	c := cell{survey: v.survey.ID, segment: segment, question: q.ID, shape: q.PairShape()}
+	picks := v.picks(c, []string{survey.Up, survey.Same, survey.Down})
 	return group{n: sum(picks), picks: picks}
 }
 
@@ -277,17 +279,17 @@ func median(low int, byValue []int) *float64 {
 	return &m
 }
 
-func questionResult(q Question, p part) QuestionResult {
+func questionResult(q survey.Question, p part) QuestionResult {
 	r := QuestionResult{ID: q.ID, Kind: q.Kind, Suppressed: !p.show, Choices: []ChoiceResult{}}
 	shown := q.Values()
-	if q.Kind == Number {
-		shown = q.bins()
+	if q.Kind == survey.Number {
+		shown = q.Bins()
 	}
 	for i, value := range shown {
 		c := ChoiceResult{Value: value}
 		if p.show {
 			c.Count, c.Share = &p.picks[i], share(p.picks[i], p.n)
-			if q.Kind == Ranking {
+			if q.Kind == survey.Ranking {
 				rank := float64(p.detail[i]) / 2 / float64(p.n)
 				c.MeanRank = &rank
 			}
@@ -299,17 +301,17 @@ func questionResult(q Question, p part) QuestionResult {
 	}
 	r.N = &p.n
 	switch q.Kind {
-	case Scale:
+	case survey.Scale:
 		r.Mean, r.TopTwo = meanOf(q.Min, p.picks), share(sum(p.picks[len(p.picks)-2:]), p.n)
-	case NPS:
+	case survey.NPS:
 		r.NPS = npsOf(p.picks)
-	case Number:
+	case survey.Number:
 		r.Mean, r.Median = meanOf(q.Min, p.detail), median(q.Min, p.detail)
 	}
 	return r
 }
 
-func pairResult(q Question, p part, either int) PairResult {
+func pairResult(q survey.Question, p part, either int) PairResult {
 	r := PairResult{Before: q.Pair, Now: q.ID, Suppressed: !p.show}
 	if !p.show {
 		return r

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/attend"
 	"jauge/handlers/lookup"
 )
@@ -115,8 +115,8 @@ func TestSurveyPagesCarryAnswers(t *testing.T) {
 
 func TestSurveyEmpty(t *testing.T) {
 	t.Parallel()
-	optional := &feedback.Survey{ID: "vocation", Title: vocation().Title, Questions: vocation().Sections[1].Questions[1:]}
-	s := one(t, func(d *Deps) { d.Surveys = map[string]*feedback.Survey{"vocation": optional} })
+	optional := &survey.Survey{ID: "vocation", Title: vocation().Title, Questions: vocation().Sections[1].Questions[1:]}
+	s := one(t, func(d *Deps) { d.Surveys = map[string]*survey.Survey{"vocation": optional} })
 	w := s.do(call{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "do": {"next"}}})
 	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "Aucune réponse n&#39;a été donnée") {
 		t.Errorf("%d %s", w.Code, w.Body)

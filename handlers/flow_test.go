@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/attend"
 	"jauge/internal/redistest"
 )
@@ -301,7 +301,7 @@ func TestFormWhileTheStoreIsAway(t *testing.T) {
 	t.Cleanup(server.Stop)
 	rdb, line := server.Line()
 	t.Cleanup(func() { _ = rdb.Close() })
-	s := newSite(t, rdb, "away:", func(d *Deps) { d.Surveys = map[string]*feedback.Survey{"vocation": threePages()} })
+	s := newSite(t, rdb, "away:", func(d *Deps) { d.Surveys = map[string]*survey.Survey{"vocation": threePages()} })
 	b := s.visit("/feedback/metier")
 	b.send("q.before", "2")
 	b.shows("Page 2 sur 3")
@@ -321,12 +321,12 @@ func TestFormWhileTheStoreIsAway(t *testing.T) {
 }
 
 // threePages is the vocation survey with its last question on a page of its own.
-func threePages() *feedback.Survey {
-	survey := vocation()
-	last := survey.Sections[1]
-	survey.Sections[1].Questions = last.Questions[:3]
-	survey.Sections = append(survey.Sections, feedback.Section{Questions: last.Questions[3:]})
-	return survey
+func threePages() *survey.Survey {
+	asks := vocation()
+	last := asks.Sections[1]
+	asks.Sections[1].Questions = last.Questions[:3]
+	asks.Sections = append(asks.Sections, survey.Section{Questions: last.Questions[3:]})
+	return asks
 }
 
 // On a shared device there is a blank form for each person, and no way back to the one before.

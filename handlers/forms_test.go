@@ -14,6 +14,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/api"
 	"jauge/handlers/lookup"
 	"jauge/internal/redistest"
@@ -243,7 +244,7 @@ func TestTypeform(t *testing.T) {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 		got := decode[api.Aside](t, s.get("/api/v1/aside"))
-		want := map[string]feedback.Code{"aime": feedback.NoChoice, "tel": feedback.Unknown}
+		want := map[string]survey.Code{"aime": survey.NoChoice, "tel": survey.Unknown}
 		if len(got.Events) != 1 || cmp.Diff(want, got.Events[0].References) != "" || got.Events[0].Reason != string(feedback.Partly) {
 			t.Errorf("aside %+v", got.Events)
 		}

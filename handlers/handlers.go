@@ -23,6 +23,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/api"
 	"jauge/handlers/attend"
 	"jauge/handlers/door"
@@ -54,7 +55,7 @@ type Deps struct {
 	Programme  *programme.Catalogue
 	Attendance *attendance.Store
 	Feedback   *feedback.Store
-	Surveys    map[string]*feedback.Survey // by id
+	Surveys    map[string]*survey.Survey   // by id
 	Series     []programme.Series          // optional
 	Sources    map[string]platforms.Source // by name; who may post to /webhooks/{name}
 

@@ -9,46 +9,46 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/attend"
 	"jauge/internal/text"
 )
 
 // kinds is a survey of two waves with what vocation has not: every other kind, conditions, and a text in one language.
-func kinds() *feedback.Survey {
+func kinds() *survey.Survey {
 	both := func(fr, en string) text.Text { return text.Text{"fr": fr, "en": en} }
-	offer := func(values ...string) []feedback.Choice {
-		choices := make([]feedback.Choice, len(values))
+	offer := func(values ...string) []survey.Choice {
+		choices := make([]survey.Choice, len(values))
 		for i, v := range values {
-			choices[i] = feedback.Choice{Value: v, Label: both("Le "+v, "The "+v)}
+			choices[i] = survey.Choice{Value: v, Label: both("Le "+v, "The "+v)}
 		}
 		return choices
 	}
-	return &feedback.Survey{
+	return &survey.Survey{
 		ID: "vocation", Title: both("Tout", "All"), Notice: both("Le lycée ne lit pas vos réponses.", "Your school does not read your answers."),
-		Waves: []feedback.Wave{{ID: "before", Title: both("Avant la rencontre", "Before the meeting")}, {ID: "after", Title: both("Après la rencontre", "After the meeting"), Opens: "end"}},
-		Sections: []feedback.Section{
-			{ID: "you", Questions: []feedback.Question{
-				{ID: "age", Kind: feedback.Number, Min: 10, Max: 99, Unit: both("ans", "years old"), Label: both("Votre âge", "Your age"), Required: true, Waves: []string{"before"}},
-				{ID: "views", Kind: feedback.Matrix, Min: 1, Max: 4, Low: both("non", "no"), High: both("oui", "yes"), Label: both("Qu'en pensez-vous ?", "What do you think?"),
-					Rows: []feedback.Line{{ID: "place", Label: both("J'y ai ma place", "I have a place in it")}, {ID: "use", Label: text.Text{"fr": "C'est utile"}}}},
-				{ID: "town", Kind: feedback.ShortText, Label: both("Votre ville", "Your town"), MaxLength: 20, Waves: []string{"before"}},
+		Waves: []survey.Wave{{ID: "before", Title: both("Avant la rencontre", "Before the meeting")}, {ID: "after", Title: both("Après la rencontre", "After the meeting"), Opens: "end"}},
+		Sections: []survey.Section{
+			{ID: "you", Questions: []survey.Question{
+				{ID: "age", Kind: survey.Number, Min: 10, Max: 99, Unit: both("ans", "years old"), Label: both("Votre âge", "Your age"), Required: true, Waves: []string{"before"}},
+				{ID: "views", Kind: survey.Matrix, Min: 1, Max: 4, Low: both("non", "no"), High: both("oui", "yes"), Label: both("Qu'en pensez-vous ?", "What do you think?"),
+					Rows: []survey.Line{{ID: "place", Label: both("J'y ai ma place", "I have a place in it")}, {ID: "use", Label: text.Text{"fr": "C'est utile"}}}},
+				{ID: "town", Kind: survey.ShortText, Label: both("Votre ville", "Your town"), MaxLength: 20, Waves: []string{"before"}},
 			}},
-			{ID: "meeting", Waves: []string{"after"}, Questions: []feedback.Question{
-				{ID: "stayed", Kind: feedback.YesNo, Stay: true, Label: both("Êtes-vous resté ?", "Did you stay?")},
-				{ID: "best", Kind: feedback.Ranking, Label: both("Vos préférences", "What you liked"), Choices: offer("film", "quiz", "talk")},
+			{ID: "meeting", Waves: []string{"after"}, Questions: []survey.Question{
+				{ID: "stayed", Kind: survey.YesNo, Stay: true, Label: both("Êtes-vous resté ?", "Did you stay?")},
+				{ID: "best", Kind: survey.Ranking, Label: both("Vos préférences", "What you liked"), Choices: offer("film", "quiz", "talk")},
 			}},
-			{ID: "left", Waves: []string{"after"}, ShowIf: &feedback.Condition{Question: "stayed", Is: []string{feedback.No}}, Questions: []feedback.Question{
-				{ID: "when", Kind: feedback.Single, Label: both("Quand êtes-vous parti ?", "When did you leave?"), Choices: offer("début", "milieu")},
+			{ID: "left", Waves: []string{"after"}, ShowIf: &survey.Condition{Question: "stayed", Is: []string{survey.No}}, Questions: []survey.Question{
+				{ID: "when", Kind: survey.Single, Label: both("Quand êtes-vous parti ?", "When did you leave?"), Choices: offer("début", "milieu")},
 			}},
-			{ID: "end", Questions: []feedback.Question{
-				{ID: "agree", Kind: feedback.Consent, Required: true, Label: both("J'accepte d'être cité", "I agree to be quoted"), Help: both("Sans votre nom.", "Without your name.")},
+			{ID: "end", Questions: []survey.Question{
+				{ID: "agree", Kind: survey.Consent, Required: true, Label: both("J'accepte d'être cité", "I agree to be quoted"), Help: both("Sans votre nom.", "Without your name.")},
 			}},
 		},
 	}
 }
 
-func withKinds(d *Deps) { d.Surveys = map[string]*feedback.Survey{"vocation": kinds()} }
+func withKinds(d *Deps) { d.Surveys = map[string]*survey.Survey{"vocation": kinds()} }
 
 // after moves a service to the time of the second wave.
 func after(s *site) *site {

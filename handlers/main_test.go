@@ -27,6 +27,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 	"jauge/internal/text"
 	"jauge/platforms"
@@ -119,7 +120,7 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 			Patience: redistest.Patience,
 		}),
 		Feedback: answers,
-		Surveys:  map[string]*feedback.Survey{"vocation": vocation()},
+		Surveys:  map[string]*survey.Survey{"vocation": vocation()},
 		Series:   []programme.Series{{ID: "cycle", Title: text.Text{"fr": "Conversations", "en": "Conversations"}}},
 		Sources: map[string]platforms.Source{
 			"zoom":     {Name: "zoom", Platform: "zoom", Secrets: []string{zoomSecret}},
@@ -189,27 +190,27 @@ func planned() []programme.Session {
 	}
 }
 
-func vocation() *feedback.Survey {
+func vocation() *survey.Survey {
 	both := func(fr, en string) text.Text { return text.Text{"fr": fr, "en": en} }
-	ends := func(q feedback.Question) feedback.Question {
+	ends := func(q survey.Question) survey.Question {
 		q.Low, q.High = both("pas du tout", "not at all"), both("beaucoup", "very much")
 		return q
 	}
-	return &feedback.Survey{
+	return &survey.Survey{
 		ID: "vocation", Title: both("Vocation", "Vocation"), Intro: both("Merci d'être venus.", "Thank you for coming."), Minutes: 3,
-		Sections: []feedback.Section{
-			{Title: both("Avant", "Before"), Questions: []feedback.Question{
-				ends(feedback.Question{ID: "before", Kind: feedback.Scale, Min: 1, Max: 5, Required: true, Label: both("Avant, cela vous tentait ?", "Before, did it tempt you?")}),
-				{ID: "known", Kind: feedback.YesNo, Label: both("En connaissiez-vous un ?", "Did you know one?")},
+		Sections: []survey.Section{
+			{Title: both("Avant", "Before"), Questions: []survey.Question{
+				ends(survey.Question{ID: "before", Kind: survey.Scale, Min: 1, Max: 5, Required: true, Label: both("Avant, cela vous tentait ?", "Before, did it tempt you?")}),
+				{ID: "known", Kind: survey.YesNo, Label: both("En connaissiez-vous un ?", "Did you know one?")},
 			}},
-			{Title: both("Maintenant", "Now"), Questions: []feedback.Question{
-				ends(feedback.Question{ID: "now", Kind: feedback.Scale, Min: 1, Max: 5, Required: true, Pair: "before", Label: both("Et maintenant ?", "And now?")}),
-				{ID: "recommend", Kind: feedback.NPS, Label: both("La conseilleriez-vous ?", "Would you recommend it?")},
-				{ID: "liked", Kind: feedback.Multiple, MaxChoices: 2, Label: both("Qu'avez-vous aimé ?", "What did you like?"), Choices: []feedback.Choice{
+			{Title: both("Maintenant", "Now"), Questions: []survey.Question{
+				ends(survey.Question{ID: "now", Kind: survey.Scale, Min: 1, Max: 5, Required: true, Pair: "before", Label: both("Et maintenant ?", "And now?")}),
+				{ID: "recommend", Kind: survey.NPS, Label: both("La conseilleriez-vous ?", "Would you recommend it?")},
+				{ID: "liked", Kind: survey.Multiple, MaxChoices: 2, Label: both("Qu'avez-vous aimé ?", "What did you like?"), Choices: []survey.Choice{
 					{Value: "talk", Label: both("Le récit", "The story")}, {Value: "questions", Label: both("Les questions", "The questions")},
 					{Value: "format", Label: both("Le format", "The format")},
 				}},
-				{ID: "words", Kind: feedback.FreeText, MaxLength: 80, Help: both("Une phrase suffit.", "One sentence is enough."), Label: both("Un mot ?", "A word?")},
+				{ID: "words", Kind: survey.FreeText, MaxLength: 80, Help: both("Une phrase suffit.", "One sentence is enough."), Label: both("Un mot ?", "A word?")},
 			}},
 		},
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
 
@@ -36,8 +36,8 @@ func TestNoFigureContradictsAnother(t *testing.T) {
 			redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 				s := newSite(t, rdb, prefix, func(d *Deps) {
 					d.MinimumGroup = 1
-					d.Surveys["vocation"] = &feedback.Survey{ID: "vocation", Questions: []feedback.Question{
-						{ID: "stayed", Kind: feedback.YesNo, Stay: true, Label: d.Surveys["vocation"].Title},
+					d.Surveys["vocation"] = &survey.Survey{ID: "vocation", Questions: []survey.Question{
+						{ID: "stayed", Kind: survey.YesNo, Stay: true, Label: d.Surveys["vocation"].Title},
 					}}
 				})
 				event := func(kind attendance.Kind, who string, after time.Duration) {

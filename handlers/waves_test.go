@@ -12,24 +12,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/attend"
 	"jauge/handlers/page"
 	"jauge/internal/text"
 )
 
 // thrice is asked before, after and two weeks after the session; each time on two pages.
-func thrice() *feedback.Survey {
+func thrice() *survey.Survey {
 	both := func(fr, en string) text.Text { return text.Text{"fr": fr, "en": en} }
-	return &feedback.Survey{
+	return &survey.Survey{
 		ID: "vocation", Title: both("Trois fois", "Three times"),
-		Waves: []feedback.Wave{
+		Waves: []survey.Wave{
 			{ID: "before", Title: both("Avant", "Before")}, {ID: "after", Title: both("Après", "After"), Opens: "end"},
 			{ID: "later", Title: both("Plus tard", "Later"), Opens: "end+336h"},
 		},
-		Sections: []feedback.Section{
-			{Questions: []feedback.Question{{ID: "wish", Kind: feedback.Scale, Min: 1, Max: 5, Required: true, Label: both("Cela vous tente", "It appeals to you")}}},
-			{Questions: []feedback.Question{{ID: "plan", Kind: feedback.YesNo, Label: both("Y pensez-vous ?", "Do you think of it?")}}},
+		Sections: []survey.Section{
+			{Questions: []survey.Question{{ID: "wish", Kind: survey.Scale, Min: 1, Max: 5, Required: true, Label: both("Cela vous tente", "It appeals to you")}}},
+			{Questions: []survey.Question{{ID: "plan", Kind: survey.YesNo, Label: both("Y pensez-vous ?", "Do you think of it?")}}},
 		},
 	}
 }

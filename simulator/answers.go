@@ -4,14 +4,14 @@ import (
 	"math/rand/v2"
 	"strconv"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 )
 
 // Answers invents what one person says in a survey, as a program posts it in JSON: item id → value. Most like what they
 // saw, and what a "now" question asks has mostly risen since "before". What the survey does not show to somebody who says
 // so much is left out.
-func Answers(r *rand.Rand, survey *feedback.Survey, lang string) map[string]any {
-	items := survey.All()
+func Answers(r *rand.Rand, asks *survey.Survey, lang string) map[string]any {
+	items := asks.All()
 	before := map[string]bool{}
 	for _, q := range items {
 		before[q.Pair] = true
@@ -25,9 +25,9 @@ func Answers(r *rand.Rand, survey *feedback.Survey, lang string) map[string]any 
 			said[q.ID] = value
 		}
 	}
-	_, mistakes := feedback.ParseJSON(survey, decoded(said))
+	_, mistakes := survey.ParseJSON(asks, decoded(said))
 	for id, mistake := range mistakes {
-		if mistake.Code == feedback.NotAsked {
+		if mistake.Code == survey.NotAsked {
 			delete(said, id)
 		}
 	}
@@ -35,21 +35,21 @@ func Answers(r *rand.Rand, survey *feedback.Survey, lang string) map[string]any 
 }
 
 // answer invents what one person says to an item; nil: nothing.
-func answer(r *rand.Rand, q feedback.Question, isBefore bool, then any, lang string) any {
+func answer(r *rand.Rand, q survey.Question, isBefore bool, then any, lang string) any {
 	switch q.Kind {
-	case feedback.Scale, feedback.NPS, feedback.Number:
+	case survey.Scale, survey.NPS, survey.Number:
 		return number(r, q, isBefore, then)
-	case feedback.YesNo:
+	case survey.YesNo:
 		return r.IntN(10) < 6
-	case feedback.Consent:
+	case survey.Consent:
 		if q.Required || r.IntN(10) < 8 {
 			return true
 		}
-	case feedback.Single:
+	case survey.Single:
 		return q.Choices[r.IntN(len(q.Choices))].Value
-	case feedback.Multiple, feedback.Ranking:
+	case survey.Multiple, survey.Ranking:
 		return several(r, q)
-	case feedback.ShortText, feedback.FreeText:
+	case survey.ShortText, survey.FreeText:
 		if q.Required || r.IntN(5) == 0 {
 			return short(remark(r, lang), q.Limit())
 		}
@@ -75,7 +75,7 @@ func decoded(said map[string]any) map[string]any {
 
 // number draws from a scale: low to middling for what was before, one up as a rule for its "now", and high else. Other
 // numbers are drawn about the middle.
-func number(r *rand.Rand, q feedback.Question, isBefore bool, then any) int {
+func number(r *rand.Rand, q survey.Question, isBefore bool, then any) int {
 	values := q.Values() // the numbers from low to high
 	low, _ := strconv.Atoi(values[0])
 	high := low + len(values) - 1
@@ -88,14 +88,14 @@ func number(r *rand.Rand, q feedback.Question, isBefore bool, then any) int {
 	switch {
 	case isBefore:
 		center = 0.4
-	case q.Kind == feedback.Number:
+	case q.Kind == survey.Number:
 		center = 0.5
 	}
 	return min(max(low+int(span*center+r.NormFloat64()*span/5+0.5), low), high)
 }
 
 // several picks one choice or more, as many as allowed, in any order.
-func several(r *rand.Rand, q feedback.Question) []string {
+func several(r *rand.Rand, q survey.Question) []string {
 	most := len(q.Choices)
 	if q.MaxChoices > 0 {
 		most = min(most, q.MaxChoices)

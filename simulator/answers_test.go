@@ -5,34 +5,34 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/text"
 )
 
-func survey() *feedback.Survey {
+func questionnaire() *survey.Survey {
 	label := text.Text{"fr": "?"}
-	choices := []feedback.Choice{
+	choices := []survey.Choice{
 		{Value: "a", Label: text.Text{"fr": "Le droit", "en": "Law"}}, {Value: "b", Label: text.Text{"fr": "L'histoire", "en": "History"}}, {Value: "c", Label: text.Text{"fr": "Autre"}},
 	}
-	return &feedback.Survey{ID: "s", Title: label, Sections: []feedback.Section{
-		{Questions: []feedback.Question{
-			{ID: "before", Kind: feedback.Scale, Min: 1, Max: 5, Label: label, Low: label, High: label},
-			{ID: "one", Kind: feedback.Single, Choices: choices, Label: label, Required: true},
+	return &survey.Survey{ID: "s", Title: label, Sections: []survey.Section{
+		{Questions: []survey.Question{
+			{ID: "before", Kind: survey.Scale, Min: 1, Max: 5, Label: label, Low: label, High: label},
+			{ID: "one", Kind: survey.Single, Choices: choices, Label: label, Required: true},
 		}},
-		{Questions: []feedback.Question{
-			{ID: "now", Kind: feedback.Scale, Min: 1, Max: 5, Pair: "before", Label: label, Low: label, High: label},
-			{ID: "some", Kind: feedback.Multiple, Choices: choices, MaxChoices: 2, Label: label},
-			{ID: "yes", Kind: feedback.YesNo, Label: label},
-			{ID: "nps", Kind: feedback.NPS, Label: label},
-			{ID: "text", Kind: feedback.FreeText, Label: label, MaxLength: 30},
-			{ID: "order", Kind: feedback.Ranking, Choices: choices, Label: label},
-			{ID: "grid", Kind: feedback.Matrix, Choices: choices, Label: label, Rows: []feedback.Line{{ID: "r1", Label: label}, {ID: "r2", Label: label}}},
-			{ID: "age", Kind: feedback.Number, Min: 10, Max: 99, Label: label},
-			{ID: "agree", Kind: feedback.Consent, Required: true, Label: label},
+		{Questions: []survey.Question{
+			{ID: "now", Kind: survey.Scale, Min: 1, Max: 5, Pair: "before", Label: label, Low: label, High: label},
+			{ID: "some", Kind: survey.Multiple, Choices: choices, MaxChoices: 2, Label: label},
+			{ID: "yes", Kind: survey.YesNo, Label: label},
+			{ID: "nps", Kind: survey.NPS, Label: label},
+			{ID: "text", Kind: survey.FreeText, Label: label, MaxLength: 30},
+			{ID: "order", Kind: survey.Ranking, Choices: choices, Label: label},
+			{ID: "grid", Kind: survey.Matrix, Choices: choices, Label: label, Rows: []survey.Line{{ID: "r1", Label: label}, {ID: "r2", Label: label}}},
+			{ID: "age", Kind: survey.Number, Min: 10, Max: 99, Label: label},
+			{ID: "agree", Kind: survey.Consent, Required: true, Label: label},
 		}},
-		{ShowIf: &feedback.Condition{Question: "yes", Is: []string{feedback.Yes}}, Questions: []feedback.Question{
-			{ID: "why", Kind: feedback.ShortText, MaxLength: 10, Label: label},
-			{ID: "when", Kind: feedback.Single, Choices: choices, Label: label},
+		{ShowIf: &survey.Condition{Question: "yes", Is: []string{survey.Yes}}, Questions: []survey.Question{
+			{ID: "why", Kind: survey.ShortText, MaxLength: 10, Label: label},
+			{ID: "when", Kind: survey.Single, Choices: choices, Label: label},
 		}},
 	}}
 }
@@ -40,7 +40,7 @@ func survey() *feedback.Survey {
 // Every invented answer is one that the survey takes, required questions are answered, and interest rises.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	s := survey()
+	s := questionnaire()
 	if problems := s.Validate(); problems.Err() != nil {
 		t.Fatal(problems)
 	}
@@ -57,7 +57,7 @@ func TestAnswers(t *testing.T) {
 		if err := json.Unmarshal(body, &values); err != nil {
 			t.Fatal(err)
 		}
-		if _, mistakes := feedback.ParseJSON(s, values); len(mistakes) > 0 {
+		if _, mistakes := survey.ParseJSON(s, values); len(mistakes) > 0 {
 			t.Fatalf("%s: %v", body, mistakes)
 		}
 		for id := range values {
@@ -83,7 +83,7 @@ func TestAnswers(t *testing.T) {
 	}
 	for _, q := range s.All() {
 		n := answered[q.ID]
-		if q.Required && n != 500 || q.Kind == feedback.FreeText && (n < 50 || n > 150) || !q.Required && (n == 0 || n == 500) {
+		if q.Required && n != 500 || q.Kind == survey.FreeText && (n < 50 || n > 150) || !q.Required && (n == 0 || n == 500) {
 			t.Errorf("%s was answered %d times", q.ID, n)
 		}
 	}
@@ -92,9 +92,9 @@ func TestAnswers(t *testing.T) {
 // Of a survey with waves, whoever is asked in one answers that one.
 func TestAnswersInAWave(t *testing.T) {
 	t.Parallel()
-	s := survey()
+	s := questionnaire()
 	label := text.Text{"fr": "?"}
-	s.Waves = []feedback.Wave{{ID: "first", Title: label}, {ID: "second", Title: label, Opens: "end"}}
+	s.Waves = []survey.Wave{{ID: "first", Title: label}, {ID: "second", Title: label, Opens: "end"}}
 	said := Answers(rand.New(rand.NewPCG(1, 1)), s.In("second"), "fr")
 	if said["agree@second"] != true || said["agree@first"] != nil || said["agree"] != nil {
 		t.Errorf("%v", said)

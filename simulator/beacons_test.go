@@ -33,7 +33,7 @@ func TestBeaconsAreHeard(t *testing.T) {
 						session, source = withForm(session, platform)
 					}
 					p, err := New(session, []platforms.Source{source}, Options{
-						Attendees: 10, Seed: 1, Start: planned, Speed: speed, Beacons: 5, Faults: LightFaults(), Survey: survey(),
+						Attendees: 10, Seed: 1, Start: planned, Speed: speed, Beacons: 5, Faults: LightFaults(), Survey: questionnaire(),
 					})
 					if err != nil {
 						t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/platforms"
 )
 
@@ -101,7 +101,7 @@ func (s *stage) reference(question string) (ref string, asked bool) {
 }
 
 // word is the form tool's way to write one answer. Typeform alone has a type for yes and no.
-func (s *stage) word(q feedback.Question, value any, lang string) any {
+func (s *stage) word(q survey.Question, value any, lang string) any {
 	switch v := value.(type) {
 	case int:
 		return json.Number(strconv.Itoa(v))
@@ -124,8 +124,8 @@ func (s *stage) word(q feedback.Question, value any, lang string) any {
 }
 
 // label is what people read for a value; a text is its own.
-func label(q feedback.Question, value, lang string) string {
-	i := slices.IndexFunc(q.Choices, func(c feedback.Choice) bool { return c.Value == value })
+func label(q survey.Question, value, lang string) string {
+	i := slices.IndexFunc(q.Choices, func(c survey.Choice) bool { return c.Value == value })
 	if i < 0 {
 		return value
 	}

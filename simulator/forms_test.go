@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/platforms"
 	"jauge/programme"
 )
@@ -28,9 +28,9 @@ func withForm(session programme.Session, tool string) (programme.Session, platfo
 
 // submissions does with a form's deliveries what the service does, in the survey's terms: by key, as last submitted. It
 // returns how many requests were refused, and how many told of a submission half-way.
-func submissions(t *testing.T, p *Performance, session programme.Session) (last map[string]feedback.Answers, refused, halves int) {
+func submissions(t *testing.T, p *Performance, session programme.Session) (last map[string]survey.Answers, refused, halves int) {
 	t.Helper()
-	last = map[string]feedback.Answers{}
+	last = map[string]survey.Answers{}
 	at := map[string]time.Time{}
 	for i, d := range p.Deliveries {
 		dialect, r := platforms.Dialects[d.Source.Platform], d.Request(d.At)
@@ -46,7 +46,7 @@ func submissions(t *testing.T, p *Performance, session programme.Session) (last 
 			t.Fatalf("delivery %d, forged %t: %v", i, d.Forged, err)
 		}
 		for _, a := range got.Answers {
-			answers, lost := feedback.Translate(survey(), session.Questions, a.Values)
+			answers, lost := survey.Translate(questionnaire(), session.Questions, a.Values)
 			if len(lost) > 0 || len(answers["text"]) > 0 || a.Room != "form-1" || a.Segment != "pupils" && a.Segment != "students" {
 				t.Fatalf("%+v is not what the survey asks: %v", a, lost)
 			}
@@ -69,7 +69,7 @@ func TestFormsAreFilledIn(t *testing.T) {
 			t.Parallel()
 			session, source := withForm(programme.Session{ID: "talk", StartsAt: planned, EndsAt: planned.Add(time.Hour)}, tool)
 			for _, speed := range []float64{1, 47.3, 1200} {
-				o := Options{Attendees: 200, Seed: 5, Start: planned, Speed: speed, Survey: survey()}
+				o := Options{Attendees: 200, Seed: 5, Start: planned, Speed: speed, Survey: questionnaire()}
 				play := func() *Performance {
 					p, err := New(session, []platforms.Source{source}, o)
 					if err != nil {
@@ -110,7 +110,7 @@ func TestFormBesideAttendance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Survey = survey()
+		o.Survey = questionnaire()
 		both, err := New(session, []platforms.Source{form, source}, o)
 		if err != nil {
 			t.Fatal(err)
@@ -140,7 +140,7 @@ func TestWords(t *testing.T) {
 	said := map[string]any{"before": 4, "one": "a", "some": []string{"b", "c"}, "yes": true, "text": "Merci.", "nps": 10}
 	for tool, yes := range map[string]any{"typeform": true, "tally": "Yes", "formbricks": "Yes"} {
 		session, source := withForm(programme.Session{}, tool)
-		s := stage{Options: Options{Survey: survey()}, session: session, source: &source}
+		s := stage{Options: Options{Survey: questionnaire()}, session: session, source: &source}
 		want := map[string]any{
 			"before": json.Number("4"), "ref-one": "Law", "ref-some": []any{"History", "Autre"}, "yes": yes, "nps": json.Number("10"),
 		}

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/platforms"
 	"jauge/programme"
 )
@@ -32,7 +32,7 @@ type Options struct {
 	Faults    Faults    // none by default; beacons have none
 	Beacons   int       // persons whose pages send beacons, beside those who come
 
-	Survey *feedback.Survey // what is asked, as For returned it; nil: nothing, and no form is played
+	Survey *survey.Survey // what is asked, as For returned it; nil: nothing, and no form is played
 }
 
 // Performance is everything that is posted about one session, and what is true of it.
@@ -81,7 +81,7 @@ func Lead(session programme.Session) time.Duration {
 
 // Cast chooses who posts about a session: the source of its first room whose platform tells about attendance, then that of
 // its first room that is a form, if anything is asked there. Nobody: the session cannot be played.
-func Cast(session programme.Session, sources []platforms.Source, survey *feedback.Survey) []platforms.Source {
+func Cast(session programme.Session, sources []platforms.Source, survey *survey.Survey) []platforms.Source {
 	var cast []platforms.Source
 	for _, plays := range []func(platforms.Source) bool{tells, func(s platforms.Source) bool { return survey != nil && isForm(s) }} {
 		for _, room := range session.Rooms {

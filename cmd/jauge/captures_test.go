@@ -19,7 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
 
@@ -106,7 +106,7 @@ func inProcess(t *testing.T, rdb redis.UniversalClient, prefix, config string) (
 	clock := &atomic.Int64{}
 	now := func() time.Time { return time.UnixMilli(clock.Load()) }
 	c.OrganiserToken, c.SecretKey = token, key
-	s := &stores{rdb: rdb, guard: newGuard(prefix, []byte(key)), key: []byte(key), surveys: map[string]*feedback.Survey{}}
+	s := &stores{rdb: rdb, guard: newGuard(prefix, []byte(key)), key: []byte(key), surveys: map[string]*survey.Survey{}}
 	if err := s.build(c, prefix, now); err != nil {
 		t.Fatal(err)
 	}

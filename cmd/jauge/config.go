@@ -20,7 +20,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"jauge/examples"
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/problem"
 	"jauge/platforms"
 	"jauge/programme"
@@ -42,11 +42,11 @@ type Config struct {
 	Sources  []Source            `yaml:"sources"`
 	Series   []programme.Series  `yaml:"series"`
 	Sessions []programme.Session `yaml:"sessions"`
-	Surveys  []feedback.Survey   `yaml:"surveys"`
+	Surveys  []survey.Survey     `yaml:"surveys"`
 	Include  Patterns            `yaml:"include"` // files of one survey each, relative to this file
 
-	ready  []feedback.Survey // the bank: those of Surveys come before them
-	origin string            // the file's name, for messages; empty: the built-in example programme
+	ready  []survey.Survey // the bank: those of Surveys come before them
+	origin string          // the file's name, for messages; empty: the built-in example programme
 }
 
 // Log is what the service writes of itself to standard error, and how.
@@ -186,7 +186,7 @@ func (c *Config) include(files fs.FS, name string) (ps problem.Problems) {
 				ps = append(ps, problem.Problem{Path: at, Message: fmt.Sprintf("cannot read %s: %s", match, reason(err))})
 				continue
 			}
-			var survey feedback.Survey
+			var survey survey.Survey
 			ps = append(ps, decodeYAML(text, &survey).Under(match)...)
 			c.Surveys = append(c.Surveys, survey)
 		}
@@ -372,7 +372,7 @@ func (c *Config) validateSessions() (ps problem.Problems) {
 		if s.Survey != "" && c.survey(s.Survey) == nil {
 			add(at+".survey", fmt.Sprintf("no survey has the id %q", s.Survey))
 		} else {
-			ps = append(ps, feedback.CheckQuestions(c.asks(s), s.Questions).Under(at)...)
+			ps = append(ps, survey.CheckQuestions(c.asks(s), s.Questions).Under(at)...)
 		}
 		for k, room := range s.Rooms {
 			if room.Source != "" && !slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Name == room.Source }) {
@@ -384,7 +384,7 @@ func (c *Config) validateSessions() (ps problem.Problems) {
 }
 
 // asks is what a session may ask; nil: nothing.
-func (c *Config) asks(session programme.Session) *feedback.Survey {
+func (c *Config) asks(session programme.Session) *survey.Survey {
 	survey := c.survey(session.Survey)
 	if survey == nil {
 		return nil
@@ -393,12 +393,12 @@ func (c *Config) asks(session programme.Session) *feedback.Survey {
 }
 
 // survey finds a survey by its id: the configuration's before a ready one; nil: there is none.
-func (c *Config) survey(id string) *feedback.Survey { return c.surveys()[id] }
+func (c *Config) survey(id string) *survey.Survey { return c.surveys()[id] }
 
 // surveys are all that a session may ask, by id.
-func (c *Config) surveys() map[string]*feedback.Survey {
-	all := map[string]*feedback.Survey{}
-	for _, surveys := range [][]feedback.Survey{c.ready, c.Surveys} {
+func (c *Config) surveys() map[string]*survey.Survey {
+	all := map[string]*survey.Survey{}
+	for _, surveys := range [][]survey.Survey{c.ready, c.Surveys} {
 		for i := range surveys {
 			all[surveys[i].ID] = &surveys[i]
 		}

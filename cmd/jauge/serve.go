@@ -19,6 +19,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers"
 	"jauge/handlers/door"
 	"jauge/handlers/hooks"
@@ -184,7 +185,7 @@ type answersScrape struct {
 
 // Scrape implements metrics.Feedback.
 func (a answersScrape) Scrape(ctx context.Context, sessions []programme.Session) ([]feedback.Results, error) {
-	surveys := map[string]*feedback.Survey{}
+	surveys := map[string]*survey.Survey{}
 	for _, session := range sessions {
 		if survey := a.surveys[session.Survey]; survey != nil {
 			surveys[session.ID] = survey.For(session.Minors)

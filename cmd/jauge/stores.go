@@ -17,6 +17,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/embedded"
 	"jauge/internal/journal"
 	"jauge/platforms"
@@ -34,7 +35,7 @@ type stores struct {
 	feedback   *feedback.Store
 	voided     *voided
 	key        []byte
-	surveys    map[string]*feedback.Survey
+	surveys    map[string]*survey.Survey
 	configured atomic.Bool // the file's sessions are in the store
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/problem"
 )
 
@@ -27,7 +27,7 @@ configuration includes: a survey of the configuration takes the place of the rea
 // Run lists the ready surveys, or prints one.
 func (cmd surveysCmd) Run(out output) error {
 	if cmd.ID != "" {
-		text, err := feedback.Bank.ReadFile("bank/" + cmd.ID + ".yaml")
+		text, err := survey.Bank.ReadFile("bank/" + cmd.ID + ".yaml")
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 			return problem.Problems{{Path: cmd.ID, Message: "no ready survey has this id: jauge surveys lists them"}}
 		}
@@ -49,14 +49,14 @@ func (cmd surveysCmd) Run(out output) error {
 }
 
 // bank reads the ready surveys, by id.
-func bank() ([]feedback.Survey, error) {
-	files, err := fs.Glob(feedback.Bank, "bank/*.yaml")
+func bank() ([]survey.Survey, error) {
+	files, err := fs.Glob(survey.Bank, "bank/*.yaml")
 	if err != nil {
 		return nil, err
 	}
-	surveys := make([]feedback.Survey, len(files))
+	surveys := make([]survey.Survey, len(files))
 	for i, file := range files {
-		text, err := feedback.Bank.ReadFile(file)
+		text, err := survey.Bank.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
@@ -69,6 +69,6 @@ func bank() ([]feedback.Survey, error) {
 			return nil, ps.Under(file)
 		}
 	}
-	slices.SortFunc(surveys, func(a, b feedback.Survey) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(surveys, func(a, b survey.Survey) int { return strings.Compare(a.ID, b.ID) })
 	return surveys, nil
 }

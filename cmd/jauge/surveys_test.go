@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/internal/text"
 )
 
@@ -84,7 +84,7 @@ func TestSurveysCommand(t *testing.T) {
 	if code := run([]string{"surveys", "vocation"}, output{&out, &wrong}); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &wrong)
 	}
-	var survey feedback.Survey
+	var survey survey.Survey
 	if ps := decodeYAML(out.Bytes(), &survey); len(ps) > 0 || survey.ID != "vocation" {
 		t.Errorf("%s %v", survey.ID, ps)
 	}

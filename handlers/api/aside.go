@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 )
@@ -25,14 +25,14 @@ const maxAsideItems = 500
 
 // AsideItem is one event, or one person's answers.
 type AsideItem struct {
-	Source     string                   `json:"source"`
-	Room       string                   `json:"room"`
-	Alias      *string                  `json:"alias"`
-	Kind       string                   `json:"kind"`
-	Reason     string                   `json:"reason"`
-	At         time.Time                `json:"at"` // of answers to the hour
-	ReceivedAt time.Time                `json:"received_at"`
-	References map[string]feedback.Code `json:"references"` // null: not answers
+	Source     string                 `json:"source"`
+	Room       string                 `json:"room"`
+	Alias      *string                `json:"alias"`
+	Kind       string                 `json:"kind"`
+	Reason     string                 `json:"reason"`
+	At         time.Time              `json:"at"` // of answers to the hour
+	ReceivedAt time.Time              `json:"received_at"`
+	References map[string]survey.Code `json:"references"` // null: not answers
 }
 
 // aside reads what is kept aside: all of it in groups, and one by one the first, in the order of their arrival.

@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 	"jauge/internal/problem"
@@ -131,7 +131,7 @@ func (h *Handlers) references(session programme.Session) problem.Problems {
 			unknown(fmt.Sprintf("rooms[%d].source", i))
 		}
 	}
-	return append(problems, feedback.CheckQuestions(h.Sessions.Survey(session), session.Questions)...)
+	return append(problems, survey.CheckQuestions(h.Sessions.Survey(session), session.Questions)...)
 }
 
 // EndSession handles POST /api/v1/sessions/{id}/end.

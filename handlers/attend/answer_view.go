@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/page"
 )
 
@@ -38,14 +39,14 @@ type answerRow struct {
 }
 
 // plain writes answers as a program would send them: numbers as numbers, several choices and rankings as a list.
-func plain(survey *feedback.Survey, answers feedback.Answers) map[string]any {
+func plain(asks *survey.Survey, answers survey.Answers) map[string]any {
 	values := make(map[string]any, len(answers))
 	for id, value := range answers {
-		q, _ := survey.Question(id)
+		q, _ := asks.Question(id)
 		switch q.Kind {
-		case feedback.Scale, feedback.NPS, feedback.Number:
+		case survey.Scale, survey.NPS, survey.Number:
 			values[id] = json.Number(value.String())
-		case feedback.Multiple, feedback.Ranking:
+		case survey.Multiple, survey.Ranking:
 			values[id] = value
 		default:
 			values[id] = value.String()
@@ -55,7 +56,7 @@ func plain(survey *feedback.Survey, answers feedback.Answers) map[string]any {
 }
 
 // answersIn puts what was said into words, wave by wave, in the survey's order.
-func answersIn(l *page.Lang, survey *feedback.Survey, answers feedback.Answers) ([]answerWave, error) {
+func answersIn(l *page.Lang, survey *survey.Survey, answers survey.Answers) ([]answerWave, error) {
 	waves := []string{""}
 	if len(survey.Waves) > 0 {
 		waves = nil
@@ -84,7 +85,7 @@ func answersIn(l *page.Lang, survey *feedback.Survey, answers feedback.Answers) 
 }
 
 // answerTo puts what was said to one question into words.
-func answerTo(l *page.Lang, q feedback.Question, said feedback.Value) (answerRow, error) {
+func answerTo(l *page.Lang, q survey.Question, said survey.Value) (answerRow, error) {
 	row := answerRow{Of: l.Say(q.Of), Question: l.Say(q.Label)}
 	for i, value := range said {
 		words, err := page.Choice(l, q, value)
@@ -92,12 +93,12 @@ func answerTo(l *page.Lang, q feedback.Question, said feedback.Value) (answerRow
 			return row, err
 		}
 		switch q.Kind {
-		case feedback.Ranking:
+		case survey.Ranking:
 			words.Text = strconv.Itoa(i+1) + ". " + words.Text
-		case feedback.Consent:
+		case survey.Consent:
 			words.Lang = ""
 			words.Text, err = l.T("choice.yes")
-		case feedback.Number:
+		case survey.Number:
 			if unit := l.Say(q.Unit); unit.Text != "" {
 				words = page.Phrase{Text: value + "\u00a0" + unit.Text, Lang: unit.Lang}
 			}
@@ -125,7 +126,7 @@ func (y layout) next(l *page.Lang, a asked, row feedback.Row, receipt string) (*
 		return nil, nil
 	}
 	last := answered[len(answered)-1]
-	i := slices.IndexFunc(a.Whole.Waves, func(w feedback.Wave) bool { return w.ID == last }) + 1
+	i := slices.IndexFunc(a.Whole.Waves, func(w survey.Wave) bool { return w.ID == last }) + 1
 	if i == len(a.Whole.Waves) {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 )
 
@@ -53,7 +54,7 @@ func (h *Surveys) answerPage(c *gin.Context) error {
 
 // answered returns the survey as it was when somebody answered it, so that an old answer stands beside the words that it
 // was given to.
-func (h *Surveys) answered(c *gin.Context, a asked, row feedback.Row) (*feedback.Survey, error) {
+func (h *Surveys) answered(c *gin.Context, a asked, row feedback.Row) (*survey.Survey, error) {
 	if row.Survey == a.Whole.ID && row.Version == a.Whole.Version() {
 		return a.Whole, nil
 	}
@@ -87,11 +88,11 @@ func (h *Surveys) changeAnswer(c *gin.Context) error {
 	case "change":
 		return h.beginChange(c, f)
 	}
-	return h.step(c, f, func(f form, answers feedback.Answers) error { return h.changeForm(c, f, answers) })
+	return h.step(c, f, func(f form, answers survey.Answers) error { return h.changeForm(c, f, answers) })
 }
 
 // changeForm changes an answer to what its form says, and leads to the page that says so.
-func (h *Surveys) changeForm(c *gin.Context, f form, answers feedback.Answers) error {
+func (h *Surveys) changeForm(c *gin.Context, f form, answers survey.Answers) error {
 	if err := h.submissions.change(c, f.asked, f.receipt, answers, h.Pages.Lang(c).Tag); err != nil {
 		return err
 	}

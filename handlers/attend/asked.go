@@ -7,7 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 	"jauge/programme"
@@ -16,7 +16,7 @@ import (
 // asked is what a request about a survey is about.
 type asked struct {
 	lookup.Asked
-	survey *feedback.Survey // what is asked now: see in
+	survey *survey.Survey // what is asked now: see in
 	wave   string
 }
 

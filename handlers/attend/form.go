@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/page"
 )
 
@@ -33,7 +34,7 @@ func (f form) kiosk() bool { return f.said.Get("kiosk") != "" }
 
 // page is the number of the page that the form is at, from 0.
 func (f form) page() int {
-	return max(0, slices.IndexFunc(f.pages(), func(p feedback.Section) bool { return p.ID == f.said.Get("page") }))
+	return max(0, slices.IndexFunc(f.pages(), func(p survey.Section) bool { return p.ID == f.said.Get("page") }))
 }
 
 // sending says whether its last page was sent.
@@ -109,8 +110,8 @@ func (f form) at(i int) form {
 }
 
 // pages are those that a person is asked who said so much. There is always one.
-func (f form) pages() []feedback.Section {
-	answers, _ := feedback.ParseForm(f.survey, f.said)
+func (f form) pages() []survey.Section {
+	answers, _ := survey.ParseForm(f.survey, f.said)
 	if pages := f.survey.Shown(answers); len(pages) > 0 {
 		return pages
 	}
@@ -119,7 +120,7 @@ func (f form) pages() []feedback.Section {
 
 // carried lists the hidden fields of a page: what the others hold, where this one is, and what names the submission. What
 // was said to questions that are not shown now is among them: who goes back once more finds it again.
-func (f form) carried(at feedback.Section, lang string) []field {
+func (f form) carried(at survey.Section, lang string) []field {
 	fields := []field{{"page", at.ID}}
 	if lang != "" {
 		fields = append(fields, field{"lang", lang})
@@ -134,7 +135,7 @@ func (f form) carried(at feedback.Section, lang string) []field {
 	}
 	here := at.Items()
 	for _, q := range f.survey.All() {
-		if slices.ContainsFunc(here, func(shown feedback.Question) bool { return shown.ID == q.ID }) {
+		if slices.ContainsFunc(here, func(shown survey.Question) bool { return shown.ID == q.ID }) {
 			continue
 		}
 		for _, name := range q.Fields() {
@@ -154,7 +155,7 @@ func (f form) takesCode() bool {
 // level is what is promised of a person's answers. Those of a shared device are not linked.
 func (f form) level() string {
 	if f.kiosk() {
-		return feedback.Anonymous
+		return survey.Anonymous
 	}
 	return f.Promise.Level()
 }

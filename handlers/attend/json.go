@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 )
@@ -70,7 +71,7 @@ func invalidCode(c *gin.Context, wrong string) error {
 }
 
 // readAnswers reads and checks a program's answers. Without answers and without an error, the 422 has been written.
-func (h *Surveys) readAnswers(c *gin.Context, a asked) (Submission, feedback.Answers, error) {
+func (h *Surveys) readAnswers(c *gin.Context, a asked) (Submission, survey.Answers, error) {
 	var body Submission
 	fields := map[string]string{}
 	var f *door.Failure
@@ -82,14 +83,14 @@ func (h *Surveys) readAnswers(c *gin.Context, a asked) (Submission, feedback.Ans
 	case err != nil:
 		return body, nil, err
 	}
-	var answers feedback.Answers
-	survey := a.survey
+	var answers survey.Answers
+	asks := a.survey
 	if body.Wave != "" {
-		survey = a.Whole.In(body.Wave)
+		asks = a.Whole.In(body.Wave)
 	}
-	if survey == nil {
+	if asks == nil {
 		fields["wave"] = "this survey has no such wave"
-	} else if parsed, mistakes := feedback.ParseJSON(survey, body.Answers); len(fields) == 0 {
+	} else if parsed, mistakes := survey.ParseJSON(asks, body.Answers); len(fields) == 0 {
 		answers = parsed
 		maps.Copy(fields, mistakes.Reasons())
 	}

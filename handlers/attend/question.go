@@ -6,13 +6,13 @@ import (
 	"strconv"
 	"strings"
 
-	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/page"
 )
 
 // questionView is one question with what was said to it so far.
 type questionView struct {
-	feedback.Question
+	survey.Question
 	Label, Help, Low, High, Unit page.Phrase
 
 	Options []option       // to pick from
@@ -66,14 +66,14 @@ func (q questionView) mistakes() []mistake {
 }
 
 // questionOf lays out a question; each kind has its own inputs.
-func questionOf(l *page.Lang, q feedback.Question, said url.Values, mistakes feedback.FieldErrors) (questionView, error) {
+func questionOf(l *page.Lang, q survey.Question, said url.Values, mistakes survey.FieldErrors) (questionView, error) {
 	v := questionView{
 		Question: q, Label: l.Say(q.Label), Help: l.Say(q.Help), Low: l.Say(q.Low), High: l.Say(q.High), Unit: l.Say(q.Unit),
 		Said: said.Get(q.Field()), Target: "q-" + q.ID,
 	}
 	var err error
 	switch q.Kind {
-	case feedback.Matrix:
+	case survey.Matrix:
 		for _, item := range q.Items() {
 			row, err := questionOf(l, item, said, mistakes)
 			if err != nil {
@@ -83,9 +83,9 @@ func questionOf(l *page.Lang, q feedback.Question, said url.Values, mistakes fee
 			v.Rows = append(v.Rows, row)
 		}
 		return v, nil
-	case feedback.Ranking:
+	case survey.Ranking:
 		v.rank(l, said)
-	case feedback.Number, feedback.ShortText, feedback.FreeText:
+	case survey.Number, survey.ShortText, survey.FreeText:
 	default:
 		if v.Options, err = optionsOf(l, q, said); err != nil {
 			return v, err
@@ -102,11 +102,11 @@ func questionOf(l *page.Lang, q feedback.Question, said url.Values, mistakes fee
 }
 
 // optionsOf are the boxes and buttons of a question.
-func optionsOf(l *page.Lang, q feedback.Question, said url.Values) ([]option, error) {
+func optionsOf(l *page.Lang, q survey.Question, said url.Values) ([]option, error) {
 	var options []option
 	values := q.Values()
-	if q.Kind == feedback.YesNo { // low before high for figures, yes before no for people
-		values = []string{feedback.Yes, feedback.No}
+	if q.Kind == survey.YesNo { // low before high for figures, yes before no for people
+		values = []string{survey.Yes, survey.No}
 	}
 	for i, value := range values {
 		label, err := page.Choice(l, q, value)
@@ -134,27 +134,27 @@ func (q *questionView) rank(l *page.Lang, said url.Values) {
 }
 
 // hintOf says what an answer may be, where the inputs do not.
-func hintOf(l *page.Lang, q feedback.Question) (string, error) {
+func hintOf(l *page.Lang, q survey.Question) (string, error) {
 	switch {
-	case q.Kind == feedback.Number:
+	case q.Kind == survey.Number:
 		return l.T("survey.between", "Min", q.Min, "Max", q.Max)
-	case q.Kind == feedback.Ranking:
+	case q.Kind == survey.Ranking:
 		return l.T("survey.ranks")
 	case q.MaxChoices > 0:
 		return l.Count("survey.at_most", q.MaxChoices)
-	case q.Kind == feedback.FreeText || q.Kind == feedback.ShortText:
+	case q.Kind == survey.FreeText || q.Kind == survey.ShortText:
 		return l.T("survey.words")
 	}
 	return "", nil
 }
 
 // mistakeOf says what is wrong with an answer, in the words that go with the kind of question.
-func mistakeOf(l *page.Lang, q feedback.Question, wrong feedback.FieldError) (string, error) {
+func mistakeOf(l *page.Lang, q survey.Question, wrong survey.FieldError) (string, error) {
 	id := "mistake." + string(wrong.Code)
 	switch kind := string(q.Kind); {
-	case wrong.Code == feedback.Required && slices.Contains([]string{"ranking", "number", "short", "text", "consent"}, kind):
+	case wrong.Code == survey.Required && slices.Contains([]string{"ranking", "number", "short", "text", "consent"}, kind):
 		id += "_" + kind
-	case wrong.Code == feedback.Range && q.Kind == feedback.Number: // which may be a year: no separators
+	case wrong.Code == survey.Range && q.Kind == survey.Number: // which may be a year: no separators
 		return l.T(id+"_number", "Min", wrong.Min, "Max", wrong.Max)
 	}
 	return l.T(id, "Min", l.Number(wrong.Min), "Max", l.Number(wrong.Max))

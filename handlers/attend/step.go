@@ -9,18 +9,19 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/handlers/page"
 )
 
 // step takes one submitted page: back to the one before, on to the next, or, after the last one, finish.
-func (h *Surveys) step(c *gin.Context, f form, finish func(form, feedback.Answers) error) error {
+func (h *Surveys) step(c *gin.Context, f form, finish func(form, survey.Answers) error) error {
 	pages, at := f.pages(), f.page()
 	f = f.at(at)
 	if f.said.Get("do") == "back" {
 		return h.turn(c, f, max(0, at-1))
 	}
-	if _, mistakes := feedback.ParseForm(f.survey, f.said, pages[at].ID); len(mistakes) > 0 || f.wrong != "" && at == 0 {
+	if _, mistakes := survey.ParseForm(f.survey, f.said, pages[at].ID); len(mistakes) > 0 || f.wrong != "" && at == 0 {
 		return h.invalid(c, f, remarks{mistakes: mistakes})
 	}
 	if f.wrong != "" {
@@ -29,10 +30,10 @@ func (h *Surveys) step(c *gin.Context, f form, finish func(form, feedback.Answer
 	if at < len(pages)-1 {
 		return h.turn(c, f, at+1)
 	}
-	answers, mistakes := feedback.ParseForm(f.survey, f.said)
+	answers, mistakes := survey.ParseForm(f.survey, f.said)
 	if len(mistakes) > 0 { // of an earlier page: the fields it carries were changed on the way
-		first := slices.IndexFunc(pages, func(p feedback.Section) bool {
-			return slices.ContainsFunc(p.Items(), func(q feedback.Question) bool { _, wrong := mistakes[q.ID]; return wrong })
+		first := slices.IndexFunc(pages, func(p survey.Section) bool {
+			return slices.ContainsFunc(p.Items(), func(q survey.Question) bool { _, wrong := mistakes[q.ID]; return wrong })
 		})
 		return h.invalid(c, f.at(max(0, first)), remarks{mistakes: mistakes})
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 )
 
@@ -70,7 +71,7 @@ func (s submissions) bring(c *gin.Context, session, code string) (row feedback.R
 }
 
 // change replaces the answers under a receipt.
-func (s submissions) change(c *gin.Context, a asked, receipt string, answers feedback.Answers, lang string) error {
+func (s submissions) change(c *gin.Context, a asked, receipt string, answers survey.Answers, lang string) error {
 	err := s.feedback.Change(c.Request.Context(), a.Session.ID, receipt, a.Whole, answers, lang)
 	s.count(door.SubmissionChanged, err)
 	return err

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 	"jauge/handlers/page"
@@ -51,7 +52,7 @@ func (h *Surveys) Submit(c *gin.Context) error {
 	if f, err = h.checkCode(c, f); err != nil {
 		return err
 	}
-	return h.step(c, f, func(f form, answers feedback.Answers) error {
+	return h.step(c, f, func(f form, answers survey.Answers) error {
 		if f.receipt != "" { // it was sent before
 			return h.changeForm(c, f, answers)
 		}
@@ -135,7 +136,7 @@ func (h *Surveys) recallSent(c *gin.Context, f form) (form, error) {
 }
 
 // sendForm submits a form's answers, and leads to the page that says so.
-func (h *Surveys) sendForm(c *gin.Context, f form, answers feedback.Answers) error {
+func (h *Surveys) sendForm(c *gin.Context, f form, answers survey.Answers) error {
 	ctx := c.Request.Context()
 	receipt, err := h.submissions.send(c, feedback.Submission{
 		Session: f.Session.ID, Survey: f.Whole, Segment: f.said.Get("segment"), Lang: h.Pages.Lang(c).Tag,

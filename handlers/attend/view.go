@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/page"
 )
 
@@ -63,7 +64,7 @@ type layout struct {
 
 // remarks are what a form's page says about it; the texts are ids of messages.
 type remarks struct {
-	mistakes feedback.FieldErrors
+	mistakes survey.FieldErrors
 	note     string // what there is to know about the form
 	notice   string // why nothing was kept
 }
@@ -79,7 +80,7 @@ func (y layout) render(c *gin.Context, status int, f form, r remarks) error {
 }
 
 // survey lays out the page that the form is at.
-func (y layout) survey(c *gin.Context, f form, mistakes feedback.FieldErrors) (surveyView, error) {
+func (y layout) survey(c *gin.Context, f form, mistakes survey.FieldErrors) (surveyView, error) {
 	l := y.pages.Lang(c)
 	pages, at := f.pages(), f.page()
 	title := l.Say(f.Session.Title)
@@ -160,7 +161,7 @@ const draftDays = int(feedback.DraftFor / (24 * time.Hour))
 
 // opens says when a wave opens, in words; empty: it has, or that is not known.
 func (y layout) opens(l *page.Lang, a asked, wave string) (string, error) {
-	i := slices.IndexFunc(a.Whole.Waves, func(w feedback.Wave) bool { return w.ID == wave })
+	i := slices.IndexFunc(a.Whole.Waves, func(w survey.Wave) bool { return w.ID == wave })
 	if i < 1 {
 		return "", nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/platforms"
 	"jauge/programme"
@@ -52,9 +53,9 @@ func (h *Handlers) delivered(source string, a platforms.Answers) feedback.Delive
 		case err != nil || !known:
 			return "", err
 		case completed:
-			return feedback.Stayed, nil
+			return survey.Stayed, nil
 		}
-		return feedback.Left, nil
+		return survey.Left, nil
 	}
 	return d
 }
@@ -82,7 +83,7 @@ func (h *Handlers) countAnswers(source string, r feedback.Received) {
 
 // Programme tells feedback what people answer in a room, and what they are promised, by the sessions of a catalogue, the surveys
 // and the minimum group of the configuration.
-func Programme(sessions *programme.Catalogue, surveys map[string]*feedback.Survey, minimumGroup int) feedback.Programme {
+func Programme(sessions *programme.Catalogue, surveys map[string]*survey.Survey, minimumGroup int) feedback.Programme {
 	claim := func(ctx context.Context, source, room string, at time.Time) (feedback.Target, error) {
 		session, ok, err := sessions.Find(ctx, programme.Seen{Room: programme.Room{Source: source, ID: room}, At: at})
 		if err != nil || !ok {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/programme"
 )
@@ -12,7 +13,7 @@ import (
 // Asked is what a session asks, and what it promises to those who answer.
 type Asked struct {
 	Session programme.Session
-	Whole   *feedback.Survey // with all its waves, without what must not be asked under the promise
+	Whole   *survey.Survey   // with all its waves, without what must not be asked under the promise
 	Promise feedback.Promise // what holds for the answers: what was promised to those before, or more
 }
 
@@ -35,7 +36,7 @@ func (s *Sessions) Asked(ctx context.Context, id string) (Asked, error) {
 
 // Promised is what holds for a session's answers: what was promised to those who gave some, or more. With the store away,
 // the configuration has to do: what was promised is kept when the answer comes to the store.
-func (s *Sessions) Promised(ctx context.Context, session programme.Session, survey *feedback.Survey) feedback.Promise {
+func (s *Sessions) Promised(ctx context.Context, session programme.Session, survey *survey.Survey) feedback.Promise {
 	promise := feedback.Promise{Linked: survey.Linked(), MinimumGroup: s.MinimumGroup, Minors: session.Minors}
 	if before, given, err := s.Feedback.Promise(ctx, session.ID); err == nil && given {
 		promise = promise.Tighten(before)
@@ -45,7 +46,7 @@ func (s *Sessions) Promised(ctx context.Context, session programme.Session, surv
 }
 
 // Survey returns what a session may ask, or nil if it asks nothing.
-func (s *Sessions) Survey(session programme.Session) *feedback.Survey {
+func (s *Sessions) Survey(session programme.Session) *survey.Survey {
 	survey := s.Surveys[session.Survey]
 	if survey == nil {
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/programme"
 )
@@ -21,7 +22,7 @@ type Sessions struct {
 	Programme    *programme.Catalogue
 	Attendance   *attendance.Store
 	Feedback     *feedback.Store
-	Surveys      map[string]*feedback.Survey // by id
+	Surveys      map[string]*survey.Survey // by id
 	Configured   []programme.Series
 	MinimumGroup int // no figure about fewer respondents than this
 	Now          func() time.Time

@@ -6,6 +6,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/programme"
 )
 
@@ -43,7 +44,7 @@ func (s *Sessions) Live(ctx context.Context, id string) (Status, error) {
 
 // withAnswers adds what was answered, read in one pipeline.
 func (s *Sessions) withAnswers(ctx context.Context, sessions []attendance.Status) ([]Status, error) {
-	surveys := map[string]*feedback.Survey{}
+	surveys := map[string]*survey.Survey{}
 	for _, st := range sessions {
 		if survey := s.Survey(st.Session); survey != nil {
 			surveys[st.Session.ID] = survey

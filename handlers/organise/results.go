@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/page"
 	"jauge/programme"
 )
@@ -146,7 +147,7 @@ func groupTitles(l *page.Lang, session programme.Session) (map[string]string, er
 	for _, segment := range session.Segments {
 		titles[segment.ID] = segment.Title.In(l.Tag)
 	}
-	for stay, message := range map[string]string{feedback.Stayed: "results.stayed", feedback.Left: "results.left"} {
+	for stay, message := range map[string]string{survey.Stayed: "results.stayed", survey.Left: "results.left"} {
 		title, err := l.T(message)
 		if err != nil {
 			return nil, err
@@ -157,7 +158,7 @@ func groupTitles(l *page.Lang, session programme.Session) (map[string]string, er
 }
 
 // resultViews lays out the questions. Groups that nothing is shown of are left out.
-func resultViews(l *page.Lang, survey *feedback.Survey, results feedback.Results, titles map[string]string) ([]resultView, error) {
+func resultViews(l *page.Lang, survey *survey.Survey, results feedback.Results, titles map[string]string) ([]resultView, error) {
 	var views []resultView
 	wave := ""
 	for i, r := range results.Questions {
@@ -204,8 +205,8 @@ func comparisons(l *page.Lang, results feedback.Results, question string, titles
 	return views, nil
 }
 
-func resultOf(l *page.Lang, q feedback.Question, r feedback.QuestionResult) (resultView, error) {
-	v := resultView{Label: labelOf(l, q), Suppressed: r.Suppressed, Texts: r.Texts, Ranked: q.Kind == feedback.Ranking}
+func resultOf(l *page.Lang, q survey.Question, r feedback.QuestionResult) (resultView, error) {
+	v := resultView{Label: labelOf(l, q), Suppressed: r.Suppressed, Texts: r.Texts, Ranked: q.Kind == survey.Ranking}
 	if r.Suppressed {
 		return v, nil
 	}
@@ -230,7 +231,7 @@ func resultOf(l *page.Lang, q feedback.Question, r feedback.QuestionResult) (res
 }
 
 // headline sums up a question in one figure with its interval; empty when it is hidden, or has none.
-func headline(l *page.Lang, q feedback.Question, r feedback.QuestionResult) (string, error) {
+func headline(l *page.Lang, q survey.Question, r feedback.QuestionResult) (string, error) {
 	switch {
 	case r.Suppressed:
 		return "", nil
@@ -243,9 +244,9 @@ func headline(l *page.Lang, q feedback.Question, r feedback.QuestionResult) (str
 			return "", err
 		}
 		return l.T("results.scale", "Mean", l.Decimal(*r.Mean, 1), "Max", l.Number(q.Max), "Share", share)
-	case q.Kind == feedback.Number:
+	case q.Kind == survey.Number:
 		return l.T("results.number", "Mean", l.Decimal(*r.Mean, 1), "Median", l.Decimal(*r.Median, 1), "Unit", q.Unit.In(l.Tag))
-	case q.Kind == feedback.YesNo || q.Kind == feedback.Consent:
+	case q.Kind == survey.YesNo || q.Kind == survey.Consent:
 		share, err := interval(l, *r.Choices[len(r.Choices)-1].Share)
 		if err != nil {
 			return "", err
@@ -261,14 +262,14 @@ func interval(l *page.Lang, s feedback.Share) (string, error) {
 }
 
 // labelOf is an item's label, that of a matrix's row with the matrix's before it.
-func labelOf(l *page.Lang, q feedback.Question) string {
+func labelOf(l *page.Lang, q survey.Question) string {
 	if of := q.Of.In(l.Tag); of != "" {
 		return of + " – " + q.Label.In(l.Tag)
 	}
 	return q.Label.In(l.Tag)
 }
 
-func changeOf(l *page.Lang, survey *feedback.Survey, p feedback.PairResult) changeView {
+func changeOf(l *page.Lang, survey *survey.Survey, p feedback.PairResult) changeView {
 	before, _ := survey.Question(p.Before)
 	now, _ := survey.Question(p.Now)
 	v := changeView{Before: labelOf(l, before), Now: labelOf(l, now), Suppressed: p.Suppressed}

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
+	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 	"jauge/handlers/page"
@@ -82,7 +83,7 @@ func countTexts(texts []feedback.Text, state feedback.TextState) int {
 }
 
 // textGroups parts texts, which are sorted by question, into groups.
-func textGroups(l *page.Lang, survey *feedback.Survey, texts []feedback.Text) []textGroup {
+func textGroups(l *page.Lang, survey *survey.Survey, texts []feedback.Text) []textGroup {
 	var groups []textGroup
 	last := ""
 	for _, t := range texts {

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"jauge/feedback/survey"
+
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
-
-	"jauge/feedback"
 )
 
 // start is the moment of the tests.
@@ -156,9 +156,9 @@ func TestErrorsHaveTexts(t *testing.T) {
 	if found < 20 {
 		t.Errorf("only %d failures were found", found)
 	}
-	for _, c := range []feedback.Code{
-		feedback.Required, feedback.Unknown, feedback.Type, feedback.Range, feedback.NoChoice, feedback.Repeated, feedback.TooMany,
-		feedback.TooLong, feedback.Unclean,
+	for _, c := range []survey.Code{
+		survey.Required, survey.Unknown, survey.Type, survey.Range, survey.NoChoice, survey.Repeated, survey.TooMany,
+		survey.TooLong, survey.Unclean,
 	} {
 		if known["mistake."+string(c)] == "" {
 			t.Errorf("no text for the mistake %s", c)

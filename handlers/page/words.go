@@ -1,9 +1,9 @@
 package page
 
-import "jauge/feedback"
+import "jauge/feedback/survey"
 
 // Wave is the title of a survey's wave.
-func Wave(l *Lang, survey *feedback.Survey, id string) Phrase {
+func Wave(l *Lang, survey *survey.Survey, id string) Phrase {
 	for _, w := range survey.Waves {
 		if w.ID == id {
 			return l.Say(w.Title)
@@ -13,12 +13,12 @@ func Wave(l *Lang, survey *feedback.Survey, id string) Phrase {
 }
 
 // Choice is the wording of one value of a question.
-func Choice(l *Lang, q feedback.Question, value string) (Phrase, error) {
+func Choice(l *Lang, q survey.Question, value string) (Phrase, error) {
 	switch q.Kind {
-	case feedback.YesNo:
+	case survey.YesNo:
 		word, err := l.T("choice." + value)
 		return Phrase{Text: word}, err
-	case feedback.Consent:
+	case survey.Consent:
 		return l.Say(q.Label), nil
 	}
 	for _, choice := range q.Choices {

@@ -1,4 +1,9 @@
-package feedback
+// Package survey is the questionnaire: what is asked, and what is a valid answer to it. It is pure: it knows no store, no clock and no HTTP.
+//
+// The story in files: survey.go (a survey, its sections and questions), kinds.go (the kinds of questions), waves.go (a survey that is
+// asked several times), validate.go (the mistakes of a definition) and bank.go (ready surveys); answers.go and parse.go (what people
+// say, and what is wrong with it), foreign.go (the same in the words of form tools), counted.go (the values that an answer counts as).
+package survey
 
 import (
 	"crypto/sha256"
@@ -116,7 +121,7 @@ func (s *Survey) Page(id string) (Section, bool) {
 // All returns every item of every wave, in order: the rows of a matrix in its place, ids as In has them.
 func (s *Survey) All() []Question {
 	var all []Question
-	for _, wave := range s.waves() {
+	for _, wave := range s.WaveIDs() {
 		for _, p := range s.In(wave).Pages() {
 			all = append(all, p.Items()...)
 		}
@@ -125,9 +130,9 @@ func (s *Survey) All() []Question {
 }
 
 // conditions lists the items that each item's being asked depends on.
-func (s *Survey) conditions() map[string][]string {
+func (s *Survey) Conditions() map[string][]string {
 	on := map[string][]string{}
-	for _, wave := range s.waves() {
+	for _, wave := range s.WaveIDs() {
 		for _, p := range s.In(wave).Pages() {
 			for _, q := range p.Items() {
 				for _, c := range []*Condition{p.ShowIf, q.ShowIf} {
@@ -227,7 +232,7 @@ func (s *Survey) For(minors bool) *Survey {
 	if !minors {
 		return s
 	}
-	return s.only(func(_ Section, q Question) bool { return !q.isText() })
+	return s.only(func(_ Section, q Question) bool { return !q.IsText() })
 }
 
 // only returns the survey with the questions that are kept, and without the sections that this leaves empty. The others
@@ -259,7 +264,7 @@ func (s *Survey) Version() string {
 }
 
 // Field is the name of the question's input in an HTML form ("q." and the id), apart from the form's own fields.
-func (q Question) Field() string { return fieldPrefix + q.ID }
+func (q Question) Field() string { return FieldPrefix + q.ID }
 
 // Fields lists the names of all inputs of an item: of a ranking one for each choice, which takes its rank.
 func (q Question) Fields() []string {
@@ -273,7 +278,7 @@ func (q Question) Fields() []string {
 	return fields
 }
 
-const fieldPrefix = "q."
+const FieldPrefix = "q."
 
 // Values lists every value that can be picked, in order: the numbers of a scale, nps or number, the choices, no and yes,
 // yes alone. Nil for a text and for a matrix.
@@ -313,7 +318,7 @@ func (q Question) bounds() (low, high int) {
 
 // shape tells apart questions whose answers cannot be added up: answers given before a scale was changed from five
 // points to ten, or before another choice was offered, stay out of the figures of the new one.
-func (q Question) shape() string {
+func (q Question) Shape() string {
 	switch q.Kind {
 	case Scale, Number:
 		return fmt.Sprintf("%s%d-%d", q.Kind, q.Min, q.Max)
@@ -325,7 +330,7 @@ func (q Question) shape() string {
 }
 
 // isText says whether people answer a question in their own words.
-func (q Question) isText() bool { return q.Kind == FreeText || q.Kind == ShortText }
+func (q Question) IsText() bool { return q.Kind == FreeText || q.Kind == ShortText }
 
 // Limit is the greatest length of a text answer, in characters.
 func (q Question) Limit() int {
@@ -339,7 +344,7 @@ func (q Question) Limit() int {
 }
 
 // asks says whether an item stands in the section.
-func (p Section) asks(item string) bool {
+func (p Section) Asks(item string) bool {
 	return slices.ContainsFunc(p.Items(), func(q Question) bool { return q.ID == item })
 }
 

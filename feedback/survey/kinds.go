@@ -1,4 +1,4 @@
-package feedback
+package survey
 
 import "regexp"
 
@@ -20,7 +20,7 @@ const (
 	Consent   Kind = "consent" // "yes", or nothing: a box to tick
 )
 
-var kinds = []Kind{Scale, NPS, Single, Multiple, Ranking, Matrix, YesNo, Number, ShortText, FreeText, Consent}
+var Kinds = []Kind{Scale, NPS, Single, Multiple, Ranking, Matrix, YesNo, Number, ShortText, FreeText, Consent}
 
 // The two values of a yes-no question.
 const (
@@ -31,8 +31,8 @@ const (
 var (
 	// ids are what questions, choice values, surveys, sections, waves and segments are called: short, and safe in keys,
 	// labels and addresses.
-	ids = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+	Ids = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
 	// items are what the questions of a survey are called once it is laid out: "question", "matrix.row", either "@wave".
-	items = regexp.MustCompile(`^[a-z0-9_-]{1,64}(\.[a-z0-9_-]{1,64})?(@[a-z0-9_-]{1,64})?$`)
+	Items = regexp.MustCompile(`^[a-z0-9_-]{1,64}(\.[a-z0-9_-]{1,64})?(@[a-z0-9_-]{1,64})?$`)
 )

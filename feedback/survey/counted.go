@@ -1,4 +1,4 @@
-package feedback
+package survey
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ const (
 )
 
 // stay says what the survey's own question about it tells, the last wave's before an earlier one's.
-func (s *Survey) stay(answers Answers) string {
+func (s *Survey) Stay(answers Answers) string {
 	stay := ""
 	for _, q := range s.All() {
 		if v := answers[q.ID]; q.Stay && len(v) > 0 {
@@ -25,7 +25,7 @@ func (s *Survey) stay(answers Answers) string {
 
 // counted lists the values under which an answer counts: those that were picked, of a text none, and of a ranking each
 // choice with its rank, "a:1".
-func (q Question) counted(v Value) []string {
+func (q Question) Counted(v Value) []string {
 	switch q.Kind {
 	case ShortText, FreeText:
 		return nil
@@ -51,38 +51,38 @@ func (q Question) ranks(v Value) []string {
 }
 
 // moved compares a question's answer with that to its "before" question, by their places among the values.
-func (q Question) moved(before, now Value) string {
+func (q Question) Moved(before, now Value) string {
 	values := q.Values()
 	switch b, n := slices.Index(values, before.String()), slices.Index(values, now.String()); {
 	case n > b:
-		return up
+		return Up
 	case n < b:
-		return down
+		return Down
 	}
-	return same
+	return Same
 }
 
 // The values of a pair's cells.
 const (
-	up   = "up"
-	same = "same"
-	down = "down"
+	Up   = "up"
+	Same = "same"
+	Down = "down"
 )
 
 // pairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
-func (q Question) pairShape() string { return "pair:" + q.Pair + ":" + q.shape() }
+func (q Question) PairShape() string { return "pair:" + q.Pair + ":" + q.Shape() }
 
 // maxBins is how many ranges the answers to a number are shown in.
 const maxBins = 10
 
 // binWidth is how many numbers are in each range.
-func (q Question) binWidth() int { return (q.Max - q.Min + maxBins) / maxBins }
+func (q Question) BinWidth() int { return (q.Max - q.Min + maxBins) / maxBins }
 
 // bins are the ranges of a number, from the lowest: "10-19", the last one up to the highest number.
-func (q Question) bins() []string {
+func (q Question) Bins() []string {
 	var bins []string
-	for low := q.Min; low <= q.Max; low += q.binWidth() {
-		high := min(low+q.binWidth()-1, q.Max)
+	for low := q.Min; low <= q.Max; low += q.BinWidth() {
+		high := min(low+q.BinWidth()-1, q.Max)
 		if low == high {
 			bins = append(bins, strconv.Itoa(low))
 			continue

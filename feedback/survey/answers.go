@@ -1,4 +1,4 @@
-package feedback
+package survey
 
 import (
 	"cmp"
@@ -30,7 +30,7 @@ type Answers map[string]Value
 func (s *Survey) Form(a Answers) url.Values {
 	form := url.Values{}
 	for _, q := range s.All() {
-		v, err := q.read(a[q.ID])
+		v, err := q.Read(a[q.ID])
 		if err != nil || len(v) == 0 {
 			continue
 		}
@@ -129,7 +129,7 @@ func (e FieldErrors) Reasons() map[string]string {
 
 // unknown notes a question that the survey does not have, by its name if that is harmless to repeat.
 func (e FieldErrors) unknown(name string) {
-	if !items.MatchString(name) {
+	if !Items.MatchString(name) {
 		name = Unnamed
 	}
 	e[name] = FieldError{Code: Unknown}
@@ -145,7 +145,7 @@ func (s *Survey) answer(raw func(Question) ([]string, *FieldError), errs FieldEr
 		said, err := raw(q)
 		var v Value
 		if err == nil {
-			v, err = q.read(said)
+			v, err = q.Read(said)
 		}
 		if err != nil {
 			wrong[q.ID] = *err
@@ -175,7 +175,7 @@ func (s *Survey) answer(raw func(Question) ([]string, *FieldError), errs FieldEr
 }
 
 // read checks what was said to an item. Empty strings are no answer.
-func (q Question) read(said []string) (Value, *FieldError) {
+func (q Question) Read(said []string) (Value, *FieldError) {
 	said = slices.DeleteFunc(slices.Clone(said), func(s string) bool { return s == "" })
 	if len(said) > 1 && q.Kind != Multiple && q.Kind != Ranking {
 		return nil, &FieldError{Code: Repeated}

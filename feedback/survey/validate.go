@@ -1,4 +1,4 @@
-package feedback
+package survey
 
 import (
 	"fmt"
@@ -78,7 +78,7 @@ func (v *validator) id(path, id string) {
 		v.add(path, "missing")
 		return
 	}
-	if !ids.MatchString(id) {
+	if !Ids.MatchString(id) {
 		v.add(path, "%q is not 1 to 64 of a-z, 0-9, _ and -", id)
 	}
 }
@@ -199,8 +199,8 @@ func (v *validator) place(id string) *place {
 }
 
 func (v *validator) kind(at string, q Question) {
-	if !slices.Contains(kinds, q.Kind) {
-		v.add(at+".kind", "%q is none of %q", q.Kind, kinds)
+	if !slices.Contains(Kinds, q.Kind) {
+		v.add(at+".kind", "%q is none of %q", q.Kind, Kinds)
 		return
 	}
 	v.fields(at, q)
@@ -325,7 +325,7 @@ func (v *validator) pairs() {
 		switch {
 		case before == nil:
 			v.add(path, "no question %q", now.Pair)
-		case before.shape() != now.shape():
+		case before.Shape() != now.Shape():
 			v.add(path, "%q is not of the same kind and range", now.Pair)
 		case before.page == now.page:
 			v.add(path, "%q is in the same section", now.Pair)

@@ -1,4 +1,4 @@
-package feedback
+package survey
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ func ParseJSON(s *Survey, values map[string]any) (Answers, FieldErrors) {
 	said := s.lay(values, errs)
 	all := Answers{}
 	var hidden []string
-	for _, wave := range s.waves() {
+	for _, wave := range s.WaveIDs() {
 		asked := s.In(wave)
 		if wave != "" && !slices.ContainsFunc(asked.All(), func(q Question) bool { return said[q.ID] != nil }) {
 			continue
@@ -83,7 +83,7 @@ func (s *Survey) names() (known, matrices map[string]string) {
 		}
 		names[plain] = id
 	}
-	for _, wave := range s.waves() {
+	for _, wave := range s.WaveIDs() {
 		for _, page := range s.In(wave).Pages() {
 			for _, q := range page.Questions {
 				if q.Kind == Matrix {
@@ -119,7 +119,7 @@ func ParseForm(s *Survey, form url.Values, sections ...string) (Answers, FieldEr
 	maps.DeleteFunc(answers, func(id string, _ Value) bool { return outside[id] })
 	maps.DeleteFunc(errs, func(id string, _ FieldError) bool { return outside[id] })
 	for field := range form {
-		if name, ok := strings.CutPrefix(field, fieldPrefix); ok && !fields[field] {
+		if name, ok := strings.CutPrefix(field, FieldPrefix); ok && !fields[field] {
 			errs.unknown(name)
 		}
 	}

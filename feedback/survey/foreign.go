@@ -1,4 +1,4 @@
-package feedback
+package survey
 
 import (
 	"encoding/json"
@@ -60,7 +60,7 @@ func Translate(s *Survey, questions map[string]string, values map[string]any) (A
 			continue
 		}
 		said, wrong := q.translate(values[ref])
-		v, err := q.read(said)
+		v, err := q.Read(said)
 		if err == nil && len(v) > 0 && answers[id] != nil {
 			err = &FieldError{Code: Repeated}
 		}
@@ -117,7 +117,7 @@ func (q Question) translate(value any) (said []string, wrong *FieldError) {
 }
 
 func (q Question) translateOne(item any) (string, *FieldError) {
-	text, ok := asText(item)
+	text, ok := AsText(item)
 	if !ok {
 		return "", &FieldError{Code: Type, Want: "text, a number, or yes or no"}
 	}
@@ -142,9 +142,9 @@ func (q Question) pick(said string) (string, bool) {
 	if slices.Contains(q.Values(), said) {
 		return said, true
 	}
-	words := fold(said)
-	for _, word := range q.words() {
-		if word.folded == words {
+	words := Fold(said)
+	for _, word := range q.Words() {
+		if word.Folded == words {
 			return word.value, true
 		}
 	}
@@ -152,17 +152,17 @@ func (q Question) pick(said string) (string, bool) {
 }
 
 // word is one way of saying a value.
-type word struct{ folded, value string }
+type word struct{ Folded, value string }
 
 // words lists the ways of saying each value of a question that offers some in words.
-func (q Question) words() []word {
+func (q Question) Words() []word {
 	var words []word
 	for _, choice := range q.Choices {
-		words = append(words, word{fold(choice.Value), choice.Value})
+		words = append(words, word{Fold(choice.Value), choice.Value})
 	}
 	for _, choice := range q.Choices {
 		for _, lang := range choice.Label.Langs() {
-			words = append(words, word{fold(choice.Label[lang]), choice.Value})
+			words = append(words, word{Fold(choice.Label[lang]), choice.Value})
 		}
 	}
 	if q.Kind == YesNo || q.Kind == Consent {
@@ -172,7 +172,7 @@ func (q Question) words() []word {
 	}
 	if q.Kind == Consent { // some tools send the sentence that was agreed to
 		for _, lang := range q.Label.Langs() {
-			words = append(words, word{fold(q.Label[lang]), Yes})
+			words = append(words, word{Fold(q.Label[lang]), Yes})
 		}
 	}
 	if q.Kind == YesNo {
@@ -184,19 +184,19 @@ func (q Question) words() []word {
 }
 
 func isNo(item any) bool {
-	text, ok := asText(item)
+	text, ok := AsText(item)
 	no, isYesNo := Question{Kind: YesNo}.pick(text)
 	return ok && isYesNo && no == No
 }
 
 // fold makes alike what people read as the same: case, kinds of space and of apostrophe, composed letters.
-func fold(s string) string {
+func Fold(s string) string {
 	s = cases.Fold().String(norm.NFKC.String(s))
 	return strings.Join(strings.Fields(strings.ReplaceAll(s, "’", "'")), " ")
 }
 
 // asText is a string, number or boolean as people would write it.
-func asText(value any) (string, bool) {
+func AsText(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:
 		return v, true

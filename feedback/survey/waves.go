@@ -1,4 +1,4 @@
-package feedback
+package survey
 
 import (
 	"maps"
@@ -24,7 +24,7 @@ type Wave struct {
 func (s *Survey) Linked() bool { return len(s.Waves) > 0 && s.Anonymity != Anonymous }
 
 // waves lists the ids of the waves; of a survey without waves, the empty one.
-func (s *Survey) waves() []string {
+func (s *Survey) WaveIDs() []string {
 	if len(s.Waves) == 0 {
 		return []string{""}
 	}
@@ -42,7 +42,7 @@ func (s *Survey) waves() []string {
 // already: its answers before and after are compared like any others.
 func (s *Survey) In(wave string) *Survey {
 	switch {
-	case !slices.Contains(s.waves(), wave):
+	case !slices.Contains(s.WaveIDs(), wave):
 		return nil
 	case wave == "":
 		return s
@@ -78,7 +78,7 @@ func (s *Survey) In(wave string) *Survey {
 
 // askedIn lists the waves in which a question of a section is asked, in their order.
 func (s *Survey) askedIn(p Section, q Question) []string {
-	return slices.DeleteFunc(s.waves(), func(wave string) bool {
+	return slices.DeleteFunc(s.WaveIDs(), func(wave string) bool {
 		return wave != "" && (len(p.Waves) > 0 && !slices.Contains(p.Waves, wave) || len(q.Waves) > 0 && !slices.Contains(q.Waves, wave))
 	})
 }
@@ -129,14 +129,14 @@ func (w Wave) OpensAt(start, end time.Time) (time.Time, bool) {
 
 // Answered lists the waves that answers are of, in their order.
 func (s *Survey) Answered(answers Answers) []string {
-	return slices.DeleteFunc(s.waves(), func(wave string) bool {
-		return !slices.ContainsFunc(slices.Collect(maps.Keys(answers)), func(id string) bool { return waveOf(id) == wave })
+	return slices.DeleteFunc(s.WaveIDs(), func(wave string) bool {
+		return !slices.ContainsFunc(slices.Collect(maps.Keys(answers)), func(id string) bool { return WaveOf(id) == wave })
 	})
 }
 
 // merge is what a person's answers become who answers again: the waves that are answered now replace what was said in
 // them, the others stay. Without waves it is the new answers.
-func (s *Survey) merge(old, answers Answers) Answers {
+func (s *Survey) Merge(old, answers Answers) Answers {
 	merged := Answers{}
 	for id, v := range old {
 		_, wave, waved := strings.Cut(id, "@")
@@ -150,16 +150,16 @@ func (s *Survey) merge(old, answers Answers) Answers {
 }
 
 // waveOf is the wave that an item is asked in: what follows the @ of its id.
-func waveOf(question string) string {
+func WaveOf(question string) string {
 	_, wave, _ := strings.Cut(question, "@")
 	return wave
 }
 
 // beside returns the answers of other waves.
-func (a Answers) beside(wave string) Answers {
+func (a Answers) Beside(wave string) Answers {
 	others := Answers{}
 	for id, v := range a {
-		if waveOf(id) != wave {
+		if WaveOf(id) != wave {
 			others[id] = v
 		}
 	}
@@ -167,7 +167,7 @@ func (a Answers) beside(wave string) Answers {
 }
 
 // and adds the answers to questions that a does not have.
-func (a Answers) and(more Answers) Answers {
+func (a Answers) And(more Answers) Answers {
 	both := Answers{}
 	for id, v := range more {
 		both[id] = v
