@@ -23,7 +23,8 @@ const (
 )
 
 // nameWords gives the words of a text as they are compared: without case, accents, ligatures and whatever else is not a
-// letter. Jean-Pierre is two words.
+// letter. Jean-Pierre is two words. What it makes of a name is hashed and stored, so it may not change; the foldings of
+// feedback (text.Fold, which keeps accents, and that of token words) are others for that reason.
 func nameWords(text string) []string {
 	var words []string
 	var word strings.Builder

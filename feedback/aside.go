@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"jauge/feedback/survey"
+	"jauge/internal/text"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -251,14 +252,14 @@ func scrub(q *survey.Question, value any, known map[string]bool) any {
 		}
 		return value
 	}
-	text, ok := survey.AsText(value)
+	said, ok := survey.AsText(value)
 	if !ok {
 		return nil
 	}
-	if n, err := strconv.ParseFloat(strings.TrimSpace(text), 64); err == nil && math.Abs(n) <= asideMaxCount && len(text) < 16 {
+	if n, err := strconv.ParseFloat(strings.TrimSpace(said), 64); err == nil && math.Abs(n) <= asideMaxCount && len(said) < 16 {
 		return value
 	}
-	if known[survey.Fold(text)] {
+	if known[text.Fold(said)] {
 		return value
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -48,7 +49,8 @@ func newLexicon() lexicon {
 	return l
 }
 
-// plainLetters folds case and accents.
+// plainLetters folds case and accents. Everything else stays, as split takes a token apart at what is no letter. It is not
+// text.Fold, which keeps accents, nor the folding of names in attendance, whose stored hashes hang on more letters being spelled out.
 func plainLetters(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
@@ -121,5 +123,5 @@ func (s *Store) placesOf(session, key string, attempt int) (places, bool) {
 		_, _ = rand.Read(b) // never fails
 		return s.lexicon.draw(b)
 	}
-	return s.lexicon.draw(s.mac("words", session, key+"\x00"+string(rune('0'+attempt))))
+	return s.lexicon.draw(s.mac("words", session, key+"\x00"+strconv.Itoa(attempt)))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/feedback"
+	"jauge/internal/redact"
 )
 
 // decide posts a decision as a program.
@@ -47,7 +48,7 @@ func TestTextsByAPI(t *testing.T) {
 		}
 		s.answer("metier", map[string]any{"before": 1, "now": 3, "words": "a@b.fr"})
 		texts := s.texts("")
-		if len(texts) != 5 || !slices.ContainsFunc(texts, func(t feedback.Text) bool { return t.Text == feedback.Redacted }) {
+		if len(texts) != 5 || !slices.ContainsFunc(texts, func(t feedback.Text) bool { return t.Text == redact.Mark }) {
 			t.Fatalf("texts %+v", texts)
 		}
 		const path = "/api/v1/sessions/{id}/texts/{text}"

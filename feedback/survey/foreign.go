@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-
 	"jauge/internal/problem"
+	"jauge/internal/text"
 )
 
 // Form tools name questions by references of their own and say choices in the words that people read. A session's
@@ -142,7 +140,7 @@ func (q Question) pick(said string) (string, bool) {
 	if slices.Contains(q.Values(), said) {
 		return said, true
 	}
-	words := Fold(said)
+	words := text.Fold(said)
 	for _, word := range q.Words() {
 		if word.Folded == words {
 			return word.value, true
@@ -158,11 +156,11 @@ type word struct{ Folded, value string }
 func (q Question) Words() []word {
 	var words []word
 	for _, choice := range q.Choices {
-		words = append(words, word{Fold(choice.Value), choice.Value})
+		words = append(words, word{text.Fold(choice.Value), choice.Value})
 	}
 	for _, choice := range q.Choices {
 		for _, lang := range choice.Label.Langs() {
-			words = append(words, word{Fold(choice.Label[lang]), choice.Value})
+			words = append(words, word{text.Fold(choice.Label[lang]), choice.Value})
 		}
 	}
 	if q.Kind == YesNo || q.Kind == Consent {
@@ -172,7 +170,7 @@ func (q Question) Words() []word {
 	}
 	if q.Kind == Consent { // some tools send the sentence that was agreed to
 		for _, lang := range q.Label.Langs() {
-			words = append(words, word{Fold(q.Label[lang]), Yes})
+			words = append(words, word{text.Fold(q.Label[lang]), Yes})
 		}
 	}
 	if q.Kind == YesNo {
@@ -187,12 +185,6 @@ func isNo(item any) bool {
 	text, ok := AsText(item)
 	no, isYesNo := Question{Kind: YesNo}.pick(text)
 	return ok && isYesNo && no == No
-}
-
-// fold makes alike what people read as the same: case, kinds of space and of apostrophe, composed letters.
-func Fold(s string) string {
-	s = cases.Fold().String(norm.NFKC.String(s))
-	return strings.Join(strings.Fields(strings.ReplaceAll(s, "’", "'")), " ")
 }
 
 // asText is a string, number or boolean as people would write it.

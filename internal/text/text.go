@@ -1,4 +1,7 @@
-// Package text holds a phrase in several languages, as configuration files and pages carry them.
+// Package text holds what is common to texts in any language.
+//
+// The story in files: text.go (a phrase in several languages, as configuration files and pages carry them), direction.go
+// (from left to right or the reverse), fold.go (what reads as the same).
 package text
 
 import (
