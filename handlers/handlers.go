@@ -81,8 +81,8 @@ type Deps struct {
 	Embedded bool   // the store lives in this process: said on the organiser's pages
 }
 
-// Validate names everything that is missing or does not fit together, at once.
-func (d Deps) Validate() error {
+// validate names everything that is missing or does not fit together, at once.
+func (d Deps) validate() error {
 	var missing []string
 	for name, absent := range map[string]bool{
 		"Programme": d.Programme == nil, "Attendance": d.Attendance == nil, "Feedback": d.Feedback == nil, "Metrics": d.Metrics == nil, "Voided": d.Voided == nil,
@@ -122,7 +122,7 @@ type server struct {
 
 // New returns the service's HTTP handler. It starts no goroutine; those of open streams end with d.Context.
 func New(d Deps) (http.Handler, error) {
-	if err := d.Validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return nil, err
 	}
 	if d.Wall == nil {

@@ -77,7 +77,7 @@ func (h *Surveys) changeAnswer(c *gin.Context) error {
 	if door.IsJSON(c) {
 		return h.changeJSON(c, a)
 	}
-	f, err := h.readForm(c, a)
+	f, err := readForm(c, a, h.Now())
 	if err != nil {
 		return err
 	}

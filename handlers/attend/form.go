@@ -4,11 +4,13 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback"
 	"jauge/feedback/survey"
+	"jauge/handlers/door"
 	"jauge/handlers/page"
 )
 
@@ -28,6 +30,24 @@ type form struct {
 // openForm is the form that an address opens.
 func openForm(c *gin.Context, a asked) form {
 	return form{asked: a, said: page.Only(c.Request.URL.Query(), page.Opening)}
+}
+
+// readForm reads a submitted page.
+func readForm(c *gin.Context, a asked, now time.Time) (form, error) {
+	said, err := door.ReadForm(c)
+	if err != nil {
+		return form{}, err
+	}
+	if wave := said.Get("wave"); wave != "" {
+		if a, err = a.in(wave, now); err != nil {
+			return form{}, err
+		}
+	}
+	f := form{asked: a, said: said}
+	if !f.takesCode() {
+		said.Del("code")
+	}
+	return f, nil
 }
 
 func (f form) kiosk() bool { return f.said.Get("kiosk") != "" }

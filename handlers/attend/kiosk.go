@@ -16,7 +16,7 @@ import (
 //     here asks for /forget once it is shown, which lets the browser drop the pages that were shown before it.
 //   - A page that is fetched anew has its fields filled in again. So its form says autocomplete="off".
 //   - A page that answers a form cannot be fetched by Back; the browser asks whether to send the form again. So
-//     assets/kiosk.js gives every page the address of a blank form. It also empties a page that is left, where the browser
+//     page/assets/kiosk.js gives every page the address of a blank form. It also empties a page that is left, where the browser
 //     does not forget: over plain HTTP it is not allowed to.
 //
 // docs/feedback.md says what that leaves to the browser.

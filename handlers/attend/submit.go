@@ -24,7 +24,7 @@ func (h *Surveys) Submit(c *gin.Context) error {
 	if door.IsJSON(c) {
 		return h.submitJSON(c, a)
 	}
-	f, err := h.readForm(c, a)
+	f, err := readForm(c, a, h.Now())
 	if err != nil {
 		return err
 	}
@@ -58,24 +58,6 @@ func (h *Surveys) Submit(c *gin.Context) error {
 		}
 		return h.sendForm(c, f, answers)
 	})
-}
-
-// readForm reads a submitted page.
-func (h *Surveys) readForm(c *gin.Context, a asked) (form, error) {
-	said, err := door.ReadForm(c)
-	if err != nil {
-		return form{}, err
-	}
-	if wave := said.Get("wave"); wave != "" {
-		if a, err = a.in(wave, h.Now()); err != nil {
-			return form{}, err
-		}
-	}
-	f := form{asked: a, said: said}
-	if !f.takesCode() {
-		said.Del("code")
-	}
-	return f, nil
 }
 
 // recall adds to a page that was sent what is known of its form: what its draft holds, or what was sent already, so that

@@ -1,9 +1,6 @@
 package door
 
 import (
-	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -24,14 +21,6 @@ const (
 	Viewer                  // the organiser, or the holder of a read-only link to this session
 	Organiser               // the organiser
 )
-
-// Voided remembers which grants are void, by their random ids, in every process and over restarts, until they would have
-// expired by themselves.
-type Voided interface {
-	Add(ctx context.Context, id string, until time.Time) error
-	// Has answers at once, from what was known a moment ago.
-	Has(id string) bool
-}
 
 // Keeper decides who may come in: the organiser by the token or the cookie that it was exchanged for, others by a read-only
 // link or its cookie. Everything is required.
@@ -115,12 +104,6 @@ func admitted(c *gin.Context) grant {
 
 // IsOrganiser says whether a request passed as the organiser's; on a public route, nobody's does.
 func IsOrganiser(c *gin.Context) bool { return admitted(c).kind == opensAll }
-
-// equal compares in constant time, whatever the lengths.
-func equal(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
-}
 
 // How often a wrong organiser token may be tried: from one address, and in all. The limit in all is not for addresses from
 // which the right one came before: a stranger shuts nobody out. Open sessions need no token, so neither limit touches them.

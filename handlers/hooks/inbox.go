@@ -12,7 +12,8 @@ import (
 	"jauge/programme"
 )
 
-// keep records a delivery: its events first, then its answers; what cannot be used of either is put aside. All of it is idempotent, so that a delivery which failed half-way may simply come again.
+// keep records a delivery: its events first, then its answers; what cannot be used of either is put aside. All of it is
+// idempotent, so that a delivery which failed half-way may simply come again.
 func (h *Handlers) keep(ctx context.Context, source string, d platforms.Delivery) error {
 	results, err := h.Attendance.Record(ctx, source, d.Events)
 	if err != nil {

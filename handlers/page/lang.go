@@ -20,8 +20,8 @@ import (
 //go:embed messages/*.yaml
 var messageFiles embed.FS
 
-// Unknown is how pages write a figure that is not known. Never a 0.
-const Unknown = "–"
+// unknown is how pages write a figure that is not known. Never a 0.
+const unknown = "–"
 
 // Lang speaks one language: its messages with their plurals, its numbers, dates and times.
 type Lang struct {
@@ -124,7 +124,7 @@ func (l *Lang) Number(n int) string { return l.locale.FmtNumber(float64(n), 0) }
 // Maybe is Number, or a dash for what is not known.
 func (l *Lang) Maybe(n *int) string {
 	if n == nil {
-		return Unknown
+		return unknown
 	}
 	return l.Number(*n)
 }

@@ -104,7 +104,7 @@ func (p page) Link(address string) string {
 }
 
 // Dash stands for what is not known.
-func (p page) Dash() string { return Unknown }
+func (p page) Dash() string { return unknown }
 
 // Of is the same page for a part of its view.
 func (p page) Of(view any) page {

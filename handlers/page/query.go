@@ -21,17 +21,17 @@ var fields = []struct {
 	name string
 	uses use
 }{
-	{"token", carried},                                  // under which it is sent; it opens the answer
+	{"token", carried},                                  // under which the form is sent; it opens the answer
 	{"resume", carried | switched},                      // under which its draft is found
-	{"segment", carried | opening | printed | switched}, // whose audience it is of
-	{"kiosk", carried | opening | switched},             // on a device that people share
-	{"invite", carried | opening | switched},            // a personal link's token
+	{"segment", carried | opening | printed | switched}, // of which audience it is
+	{"kiosk", carried | opening | switched},             // it is on a device that people share
+	{"invite", carried | opening | switched},            // the token of a personal link
 	{"code", carried | opening | printed | switched},    // the receipt of an earlier wave
-	{"wave", printed | switched},                        // which time it is asked; pages carry the one that they ask
-	{"page", switched},                                  // where in the form one is
-	{"thanks", switched},                                // what was just done, of which the page tells:
-	{"sent", switched},
-	{"stay", switched}, // and does not move on by itself
+	{"wave", printed | switched},                        // which time it is asked; a form adds the one that it asks
+	{"page", switched},                                  // where in the form somebody is
+	{"thanks", switched},                                // what was just done, of which the page tells
+	{"sent", switched},                                  // likewise, on a shared device
+	{"stay", switched},                                  // the thanks on a shared device stay
 }
 
 func fieldsFor(u use) []string {
@@ -44,8 +44,8 @@ func fieldsFor(u use) []string {
 	return names
 }
 
-// The names of a form's own fields: Carried goes along from page to page, in this order; Opening stands in the address of a
-// form, beside its wave; Printed is what a QR code may lead to.
+// The names of a form's own fields: Carried go along from page to page, in this order; Opening stand in the address of a
+// form, beside its wave; Printed stand in the address of a QR code.
 var (
 	Carried = fieldsFor(carried)
 	Opening = fieldsFor(opening)

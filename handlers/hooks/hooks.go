@@ -1,0 +1,39 @@
+// Package hooks takes what platforms deliver: webhooks that are signed.
+//
+// The story in files: hooks.go (what it is built from), webhooks.go (one request: what is checked, in which order), inbox.go
+// (what becomes of its events and answers), refused.go (what is refused, and the fixed words for why).
+package hooks
+
+import (
+	"log/slog"
+	"time"
+
+	"jauge/attendance"
+	"jauge/feedback"
+	"jauge/handlers/door"
+	"jauge/platforms"
+)
+
+// Metrics counts what is delivered, under bounded labels: configured names and fixed words only.
+type Metrics interface {
+	// Event counts one authentic event of a configured source.
+	Event(source, kind, result string)
+	// Refused counts one webhook request that was not accepted; reason is one of a fixed few words.
+	Refused(source, reason string)
+	// Webhook observes how long a webhook request of a configured source took.
+	Webhook(source string, took time.Duration)
+	// Submission counts one submitted survey of a known session.
+	Submission(result string)
+}
+
+// Handlers take deliveries. Everything is required.
+type Handlers struct {
+	Sources    map[string]platforms.Source // by name
+	Attendance *attendance.Store
+	Feedback   *feedback.Store
+	Rooms      feedback.Programme // what people answer in each: see Programme
+	Metrics    Metrics
+	Refusals   *door.Refusals
+	Log        *slog.Logger
+	Now        func() time.Time
+}
