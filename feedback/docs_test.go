@@ -46,7 +46,7 @@ func TestExamplesOfTheDocs(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range survey.Kinds {
+	for _, kind := range survey.Kinds() {
 		if !shown[kind] {
 			t.Errorf("no example of kind %s", kind)
 		}

@@ -68,7 +68,7 @@ func TestEveryIsRight(t *testing.T) {
 			asked[q.Kind] = true
 		}
 	}
-	for _, kind := range survey.Kinds {
+	for _, kind := range survey.Kinds() {
 		if !asked[kind] {
 			t.Errorf("no question of kind %s", kind)
 		}

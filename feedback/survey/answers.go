@@ -1,15 +1,11 @@
 package survey
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Value is the answer to one item: the picked values as Question.Values lists them (scale, nps and number "4", yesno "yes",
@@ -34,15 +30,19 @@ func (s *Survey) Form(a Answers) url.Values {
 		if err != nil || len(v) == 0 {
 			continue
 		}
-		if q.Kind != Ranking {
-			form[q.Field()] = slices.Clone(v)
-			continue
-		}
-		for i, choice := range v {
-			form.Set(q.Field()+"."+choice, strconv.Itoa(i+1))
-		}
+		maps.Copy(form, q.kind().toForm(q, v))
 	}
 	return form
+}
+
+// JSON returns answers as a program would send them: numbers as numbers, several choices and rankings as a list.
+func (s *Survey) JSON(a Answers) map[string]any {
+	values := make(map[string]any, len(a))
+	for id, v := range a {
+		q, _ := s.Question(id)
+		values[id] = q.kind().toJSON(v)
+	}
+	return values
 }
 
 // Code says what is wrong with an answer; pages turn it into a sentence.
@@ -174,81 +174,14 @@ func (s *Survey) answer(raw func(Question) ([]string, *FieldError), errs FieldEr
 	return answers, slices.Concat(slices.Collect(maps.Keys(wrong)), slices.Collect(maps.Keys(read)))
 }
 
-// read checks what was said to an item. Empty strings are no answer.
+// Read checks what was said to an item. Empty strings are no answer.
 func (q Question) Read(said []string) (Value, *FieldError) {
 	said = slices.DeleteFunc(slices.Clone(said), func(s string) bool { return s == "" })
-	if len(said) > 1 && q.Kind != Multiple && q.Kind != Ranking {
+	switch {
+	case len(said) > 1 && !q.kind().traits().several:
 		return nil, &FieldError{Code: Repeated}
-	}
-	if len(said) == 0 {
+	case len(said) == 0:
 		return nil, nil
 	}
-	switch q.Kind {
-	case ShortText, FreeText:
-		return q.readText(said[0])
-	case Number:
-		return q.readNumber(said[0])
-	}
-	offered := q.Values()
-	for _, s := range said {
-		if !slices.Contains(offered, s) {
-			return nil, q.notOffered()
-		}
-	}
-	sorted := slices.SortedFunc(slices.Values(said), func(a, b string) int {
-		return cmp.Compare(slices.Index(offered, a), slices.Index(offered, b))
-	})
-	if len(slices.Compact(slices.Clone(sorted))) < len(said) {
-		return nil, &FieldError{Code: Repeated}
-	}
-	if q.MaxChoices > 0 && len(said) > q.MaxChoices {
-		return nil, &FieldError{Code: TooMany, Max: q.MaxChoices}
-	}
-	if q.Kind == Ranking {
-		return said, nil
-	}
-	return sorted, nil
-}
-
-func (q Question) notOffered() *FieldError {
-	switch q.Kind {
-	case Scale, NPS, Number:
-		low, high := q.bounds()
-		return &FieldError{Code: Range, Min: low, Max: high}
-	}
-	return &FieldError{Code: NoChoice}
-}
-
-// readNumber takes digits, as people type them: with spaces around, or zeros before.
-func (q Question) readNumber(said string) (Value, *FieldError) {
-	digits := strings.TrimSpace(said)
-	if digits == "" {
-		return nil, nil
-	}
-	n, err := strconv.Atoi(digits)
-	if err != nil || digits[0] == '+' || n < q.Min || n > q.Max {
-		return nil, q.notOffered()
-	}
-	return Value{strconv.Itoa(n)}, nil
-}
-
-// readText trims a text and refuses what is none. Browsers send line ends as CR LF, which counts as one character.
-func (q Question) readText(said string) (Value, *FieldError) {
-	if !utf8.ValidString(said) {
-		return nil, &FieldError{Code: Unclean}
-	}
-	said = strings.TrimSpace(strings.ReplaceAll(said, "\r\n", "\n"))
-	if strings.ContainsFunc(said, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }) {
-		return nil, &FieldError{Code: Unclean}
-	}
-	if q.Kind == ShortText && strings.Contains(said, "\n") {
-		return nil, &FieldError{Code: Lines}
-	}
-	if utf8.RuneCountInString(said) > q.Limit() {
-		return nil, &FieldError{Code: TooLong, Max: q.Limit()}
-	}
-	if said == "" {
-		return nil, nil
-	}
-	return Value{said}, nil
+	return q.kind().read(q, said)
 }

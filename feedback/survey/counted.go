@@ -12,7 +12,7 @@ const (
 	Left   = "left"
 )
 
-// stay says what the survey's own question about it tells, the last wave's before an earlier one's.
+// Stay says what the survey's own question about it tells, the last wave's before an earlier one's.
 func (s *Survey) Stay(answers Answers) string {
 	stay := ""
 	for _, q := range s.All() {
@@ -23,34 +23,11 @@ func (s *Survey) Stay(answers Answers) string {
 	return stay
 }
 
-// counted lists the values under which an answer counts: those that were picked, of a text none, and of a ranking each
+// Counted lists the values under which an answer counts: those that were picked, of a text none, and of a ranking each
 // choice with its rank, "a:1".
-func (q Question) Counted(v Value) []string {
-	switch q.Kind {
-	case ShortText, FreeText:
-		return nil
-	case Ranking:
-		return q.ranks(v)
-	}
-	return v
-}
+func (q Question) Counted(v Value) []string { return q.kind().counted(q, v) }
 
-// ranks lists each choice with its rank. Choices that a person left out share the ranks that were left, at their mean, in
-// halves: of four, two of which are ranked, the others are at "3.5".
-func (q Question) ranks(v Value) []string {
-	rest := float64(len(v)+1+len(q.Choices)) / 2
-	ranks := make([]string, len(q.Choices))
-	for i, choice := range q.Values() {
-		rank := rest
-		if at := slices.Index(v, choice); at >= 0 {
-			rank = float64(at + 1)
-		}
-		ranks[i] = choice + ":" + strconv.FormatFloat(rank, 'f', -1, 64)
-	}
-	return ranks
-}
-
-// moved compares a question's answer with that to its "before" question, by their places among the values.
+// Moved compares a question's answer with that to its "before" question, by their places among the values.
 func (q Question) Moved(before, now Value) string {
 	values := q.Values()
 	switch b, n := slices.Index(values, before.String()), slices.Index(values, now.String()); {
@@ -69,16 +46,16 @@ const (
 	Down = "down"
 )
 
-// pairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
+// PairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
 func (q Question) PairShape() string { return "pair:" + q.Pair + ":" + q.Shape() }
 
 // maxBins is how many ranges the answers to a number are shown in.
 const maxBins = 10
 
-// binWidth is how many numbers are in each range.
+// BinWidth is how many numbers are in each range.
 func (q Question) BinWidth() int { return (q.Max - q.Min + maxBins) / maxBins }
 
-// bins are the ranges of a number, from the lowest: "10-19", the last one up to the highest number.
+// Bins are the ranges of a number, from the lowest: "10-19", the last one up to the highest number.
 func (q Question) Bins() []string {
 	var bins []string
 	for low := q.Min; low <= q.Max; low += q.BinWidth() {

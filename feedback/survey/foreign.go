@@ -96,10 +96,12 @@ func (q Question) translate(value any) (said []string, wrong *FieldError) {
 		list = []any{value}
 	}
 	for _, item := range list {
-		if q.Kind == Consent && isNo(item) { // a box that was not ticked
+		words, ok := AsText(item)
+		if !ok {
+			wrong = &FieldError{Code: Type, Want: "text, a number, or yes or no"}
 			continue
 		}
-		one, err := q.translateOne(item)
+		one, err := q.kind().fromTool(q, words)
 		if err != nil {
 			wrong = err
 			continue
@@ -108,31 +110,10 @@ func (q Question) translate(value any) (said []string, wrong *FieldError) {
 			said = append(said, one)
 		}
 	}
-	if wrong != nil && q.Kind == Ranking { // what is left would move up
+	if wrong != nil && q.Ranked() { // what is left would move up
 		return nil, wrong
 	}
 	return said, wrong
-}
-
-func (q Question) translateOne(item any) (string, *FieldError) {
-	text, ok := AsText(item)
-	if !ok {
-		return "", &FieldError{Code: Type, Want: "text, a number, or yes or no"}
-	}
-	switch q.Kind {
-	case ShortText, FreeText:
-		return text, nil
-	case Scale, NPS, Number:
-		said, err := q.fromNumber(json.Number(strings.TrimSpace(text)))
-		if err != nil {
-			return "", err
-		}
-		return said[0], nil
-	}
-	if pick, ok := q.pick(text); ok {
-		return pick, nil
-	}
-	return "", q.notOffered()
 }
 
 // pick finds the value that a choice's words stand for: the value itself before a label, an earlier choice before a later.
@@ -152,42 +133,10 @@ func (q Question) pick(said string) (string, bool) {
 // word is one way of saying a value.
 type word struct{ Folded, value string }
 
-// words lists the ways of saying each value of a question that offers some in words.
-func (q Question) Words() []word {
-	var words []word
-	for _, choice := range q.Choices {
-		words = append(words, word{text.Fold(choice.Value), choice.Value})
-	}
-	for _, choice := range q.Choices {
-		for _, lang := range choice.Label.Langs() {
-			words = append(words, word{text.Fold(choice.Label[lang]), choice.Value})
-		}
-	}
-	if q.Kind == YesNo || q.Kind == Consent {
-		for _, yes := range []string{"yes", "oui", "true", "vrai"} {
-			words = append(words, word{yes, Yes})
-		}
-	}
-	if q.Kind == Consent { // some tools send the sentence that was agreed to
-		for _, lang := range q.Label.Langs() {
-			words = append(words, word{text.Fold(q.Label[lang]), Yes})
-		}
-	}
-	if q.Kind == YesNo {
-		for _, no := range []string{"no", "non", "false", "faux"} {
-			words = append(words, word{no, No})
-		}
-	}
-	return words
-}
+// Words lists the ways of saying each value of a question that offers some in words.
+func (q Question) Words() []word { return q.kind().words(q) }
 
-func isNo(item any) bool {
-	text, ok := AsText(item)
-	no, isYesNo := Question{Kind: YesNo}.pick(text)
-	return ok && isYesNo && no == No
-}
-
-// asText is a string, number or boolean as people would write it.
+// AsText is a string, number or boolean as people would write it.
 func AsText(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:

@@ -1,12 +1,9 @@
 package survey
 
 import (
-	"encoding/json"
 	"maps"
-	"math"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -86,7 +83,7 @@ func (s *Survey) names() (known, matrices map[string]string) {
 	for _, wave := range s.WaveIDs() {
 		for _, page := range s.In(wave).Pages() {
 			for _, q := range page.Questions {
-				if q.Kind == Matrix {
+				if q.kind().traits().rows {
 					name(matrices, q.ID)
 				}
 			}
@@ -115,7 +112,7 @@ func ParseForm(s *Survey, form url.Values, sections ...string) (Answers, FieldEr
 			outside[q.ID] = len(sections) > 0 && !slices.Contains(sections, page.ID)
 		}
 	}
-	answers, _ := s.answer(func(q Question) ([]string, *FieldError) { return q.fromForm(form) }, errs)
+	answers, _ := s.answer(func(q Question) ([]string, *FieldError) { return q.kind().fromForm(q, form) }, errs)
 	maps.DeleteFunc(answers, func(id string, _ Value) bool { return outside[id] })
 	maps.DeleteFunc(errs, func(id string, _ FieldError) bool { return outside[id] })
 	for field := range form {
@@ -129,103 +126,10 @@ func ParseForm(s *Survey, form url.Values, sections ...string) (Answers, FieldEr
 	return answers, errs
 }
 
-// fromForm returns what a form has for an item; of a ranking, the choices by the ranks in their fields.
-func (q Question) fromForm(form url.Values) ([]string, *FieldError) {
-	if q.Kind != Ranking {
-		return form[q.Field()], nil
-	}
-	ranked := make([]string, len(q.Choices)+1) // by rank
-	last, n := 0, 0
-	for i, field := range q.Fields() {
-		said := slices.DeleteFunc(slices.Clone(form[field]), func(s string) bool { return s == "" })
-		if len(said) == 0 {
-			continue
-		}
-		rank, err := strconv.Atoi(said[0])
-		switch {
-		case len(said) > 1:
-			return nil, &FieldError{Code: Repeated}
-		case err != nil || rank < 1 || rank >= len(ranked):
-			return nil, &FieldError{Code: Range, Min: 1, Max: len(q.Choices)}
-		case ranked[rank] != "":
-			return nil, &FieldError{Code: Tied}
-		}
-		ranked[rank] = q.Choices[i].Value
-		last, n = max(last, rank), n+1
-	}
-	if n < last {
-		return nil, &FieldError{Code: Gap}
-	}
-	return ranked[1 : last+1], nil
-}
-
 // fromJSON turns a JSON value into the strings that a form would have sent.
 func fromJSON(q Question, value any) ([]string, *FieldError) {
 	if value == nil {
 		return nil, nil
 	}
-	switch q.Kind {
-	case Scale, NPS, Number:
-		return q.fromNumber(value)
-	case YesNo:
-		if b, ok := value.(bool); ok {
-			return []string{map[bool]string{true: Yes, false: No}[b]}, nil
-		}
-		if s, ok := value.(string); ok {
-			return []string{s}, nil
-		}
-		return nil, &FieldError{Code: Type, Want: `true, false, "yes" or "no"`}
-	case Consent:
-		switch value {
-		case true, Yes:
-			return []string{Yes}, nil
-		case false, "":
-			return nil, nil
-		}
-		return nil, &FieldError{Code: Type, Want: `true, "yes" or false`}
-	case Multiple, Ranking:
-		return fromList(value)
-	}
-	s, ok := value.(string)
-	if !ok {
-		return nil, &FieldError{Code: Type, Want: "a string"}
-	}
-	return []string{s}, nil
-}
-
-func (q Question) fromNumber(value any) ([]string, *FieldError) {
-	var n float64
-	var err error
-	switch v := value.(type) {
-	case json.Number:
-		n, err = v.Float64()
-	case float64:
-		n = v
-	case int:
-		n = float64(v)
-	case string:
-		return nil, &FieldError{Code: Type, Want: "a number, not a string"}
-	default:
-		return nil, &FieldError{Code: Type, Want: "a number"}
-	}
-	low, high := q.bounds()
-	if err != nil || n != math.Trunc(n) || n < float64(low) || n > float64(high) {
-		return nil, q.notOffered()
-	}
-	return []string{strconv.Itoa(int(n))}, nil
-}
-
-func fromList(value any) ([]string, *FieldError) {
-	wrong := &FieldError{Code: Type, Want: "a list of strings"}
-	list, ok := value.([]any)
-	if !ok {
-		return nil, wrong
-	}
-	said := make([]string, len(list))
-	for i, item := range list {
-		if said[i], ok = item.(string); !ok {
-			return nil, wrong
-		}
-	}
-	return said, nil
+	return q.kind().fromJSON(q, value)
 }

@@ -1,18 +1,20 @@
 // Package survey is the questionnaire: what is asked, and what is a valid answer to it. It is pure: it knows no store, no clock and no HTTP.
 //
-// The story in files: survey.go (a survey, its sections and questions), kinds.go (the kinds of questions), waves.go (a survey that is
-// asked several times), validate.go (the mistakes of a definition) and bank.go (ready surveys); answers.go and parse.go (what people
-// say, and what is wrong with it), foreign.go (the same in the words of form tools), counted.go (the values that an answer counts as).
+// The story in files: survey.go (a survey, its sections and questions), kinds.go (what the kinds of questions have of their own, and what
+// they share) with a file for each (scale, nps, choice, choices, ranking, matrix, yesno, number, short, text and consent; whole.go and
+// offered.go are what some of them share), waves.go (a survey that is asked several times), validate.go (the mistakes of a definition) and
+// bank.go (ready surveys); answers.go and parse.go (what people say, and what is wrong with it), foreign.go (the same in the words of form
+// tools), counted.go (the values that an answer counts as).
 package survey
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"jauge/internal/text"
 )
@@ -88,12 +90,6 @@ type Condition struct {
 	Is       []string `yaml:"is" json:"is"`             // any of these values
 }
 
-// How many characters a text may have when the question does not say.
-const (
-	DefaultMaxLength  = 500
-	defaultLineLength = 120
-)
-
 // Pages returns the survey's sections with their ids filled in: one section for a survey that has plain questions.
 func (s *Survey) Pages() []Section {
 	if len(s.Sections) == 0 {
@@ -167,38 +163,7 @@ func (p Section) Items() []Question {
 
 // Items returns what is answered one by one: of a matrix its rows, each a scale or a choice whose id is "matrix.row"; of
 // any other kind the question itself. Answers, results and exports know items only.
-func (q Question) Items() []Question {
-	if q.Kind != Matrix {
-		return []Question{q}
-	}
-	rows := make([]Question, len(q.Rows))
-	for i, line := range q.Rows {
-		row := q
-		row.ID, row.Kind, row.Label, row.Of, row.Help, row.Rows = inRow(q.ID, line.ID), q.columns(), line.Label, q.Label, nil, nil
-		if q.Pair != "" {
-			row.Pair = inRow(q.Pair, line.ID)
-		}
-		rows[i] = row
-	}
-	return rows
-}
-
-// inRow is the id of a matrix's row; the wave stays last.
-func inRow(matrix, row string) string {
-	id, wave, waved := strings.Cut(matrix, "@")
-	if waved {
-		wave = "@" + wave
-	}
-	return id + "." + row + wave
-}
-
-// columns is the kind of a matrix's rows.
-func (q Question) columns() Kind {
-	if q.Choices != nil {
-		return Single
-	}
-	return Scale
-}
+func (q Question) Items() []Question { return q.kind().items(q) }
 
 // Shown returns the sections, with the questions in each, that a person with these answers is asked. A section with
 // nothing to show is left out.
@@ -267,83 +232,29 @@ func (s *Survey) Version() string {
 func (q Question) Field() string { return FieldPrefix + q.ID }
 
 // Fields lists the names of all inputs of an item: of a ranking one for each choice, which takes its rank.
-func (q Question) Fields() []string {
-	if q.Kind != Ranking {
-		return []string{q.Field()}
-	}
-	fields := make([]string, len(q.Choices))
-	for i, c := range q.Choices {
-		fields[i] = q.Field() + "." + c.Value
-	}
-	return fields
-}
+func (q Question) Fields() []string { return q.kind().fields(q) }
 
+// FieldPrefix is what the names of all questions' inputs begin with.
 const FieldPrefix = "q."
 
 // Values lists every value that can be picked, in order: the numbers of a scale, nps or number, the choices, no and yes,
 // yes alone. Nil for a text and for a matrix.
-func (q Question) Values() []string {
-	switch q.Kind {
-	case Scale, NPS, Number:
-		low, high := q.bounds()
-		if low > high || high-low > maxSpan { // as Validate says
-			return nil
-		}
-		values := make([]string, 0, high-low+1)
-		for n := low; n <= high; n++ {
-			values = append(values, strconv.Itoa(n))
-		}
-		return values
-	case YesNo:
-		return []string{No, Yes}
-	case Consent:
-		return []string{Yes}
-	case Single, Multiple, Ranking:
-		values := make([]string, len(q.Choices))
-		for i, c := range q.Choices {
-			values[i] = c.Value
-		}
-		return values
-	}
-	return nil
-}
+func (q Question) Values() []string { return q.kind().values(q) }
 
-// bounds are the ends of a scale, nps or number.
-func (q Question) bounds() (low, high int) {
-	if q.Kind == NPS {
-		return 0, 10
-	}
-	return q.Min, q.Max
-}
-
-// shape tells apart questions whose answers cannot be added up: answers given before a scale was changed from five
+// Shape tells apart questions whose answers cannot be added up: answers given before a scale was changed from five
 // points to ten, or before another choice was offered, stay out of the figures of the new one.
-func (q Question) Shape() string {
-	switch q.Kind {
-	case Scale, Number:
-		return fmt.Sprintf("%s%d-%d", q.Kind, q.Min, q.Max)
-	case Single, Multiple, Ranking:
-		h := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(q.Values())), "|")))
-		return string(q.Kind) + ":" + hex.EncodeToString(h[:4])
-	}
-	return string(q.Kind)
-}
+func (q Question) Shape() string { return q.kind().shape(q) }
 
-// isText says whether people answer a question in their own words.
-func (q Question) IsText() bool { return q.Kind == FreeText || q.Kind == ShortText }
+// IsText says whether people answer a question in their own words.
+func (q Question) IsText() bool { return q.kind().traits().length > 0 }
 
-// Limit is the greatest length of a text answer, in characters.
-func (q Question) Limit() int {
-	switch {
-	case q.MaxLength != 0:
-		return q.MaxLength
-	case q.Kind == ShortText:
-		return defaultLineLength
-	}
-	return DefaultMaxLength
-}
+// Limit is the greatest length of a text answer, in characters; 0: it is no text.
+func (q Question) Limit() int { return cmp.Or(q.MaxLength, q.kind().traits().length) }
 
-// asks says whether an item stands in the section.
+// Ranked says whether an answer puts its values in an order of preference.
+func (q Question) Ranked() bool { return q.kind().traits().ranked }
+
+// Asks says whether an item stands in the section.
 func (p Section) Asks(item string) bool {
 	return slices.ContainsFunc(p.Items(), func(q Question) bool { return q.ID == item })
 }
@@ -362,4 +273,13 @@ func (s *Survey) Has(field string) bool {
 const (
 	Anonymous = "anonymous" // no two answers are kept together
 	Linked    = "linked"    // those of one person in several waves are
+)
+
+var (
+	// Ids are what questions, choice values, surveys, sections, waves and segments are called: short, and safe in keys,
+	// labels and addresses.
+	Ids = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+	// Items are what the questions of a survey are called once it is laid out: "question", "matrix.row", either "@wave".
+	Items = regexp.MustCompile(`^[a-z0-9_-]{1,64}(\.[a-z0-9_-]{1,64})?(@[a-z0-9_-]{1,64})?$`)
 )

@@ -11,16 +11,10 @@ import (
 	"jauge/internal/text"
 )
 
-// The bounds of a definition.
+// The bounds of a definition; those of a kind stand with it.
 const (
-	maxScale      = 10
-	minOffered    = 2
-	maxOffered    = 20
-	maxRows       = 20
-	maxSpan       = 1000 // of a number, from min to max
-	maxTextLength = 2000
-	minWaves      = 2
-	maxWaves      = 10
+	minWaves = 2
+	maxWaves = 10
 )
 
 // Validate returns every mistake of the definition, in reading order, those between questions last; none: it can be asked.
@@ -199,117 +193,38 @@ func (v *validator) place(id string) *place {
 }
 
 func (v *validator) kind(at string, q Question) {
-	if !slices.Contains(Kinds, q.Kind) {
-		v.add(at+".kind", "%q is none of %q", q.Kind, Kinds)
+	if !slices.Contains(Kinds(), q.Kind) {
+		v.add(at+".kind", "%q is none of %q", q.Kind, Kinds())
 		return
 	}
 	v.fields(at, q)
 	v.text(at+".low", q.Low, false)
 	v.text(at+".high", q.High, false)
 	v.text(at+".unit", q.Unit, false)
-	switch q.Kind {
-	case Scale:
-		v.scale(at, q)
-	case Number:
-		v.number(at, q)
-	case Single, Multiple, Ranking:
-		v.choices(at, q)
-	case Matrix:
-		v.matrix(at, q)
-	case ShortText, FreeText:
-		if q.MaxLength < 0 || q.MaxLength > maxTextLength {
-			v.add(at+".max_length", "%d is not between 1 and %d", q.MaxLength, maxTextLength)
-		}
-	}
+	q.kind().check(v, at, q)
 }
 
 // fields refuses those that the question's kind has no use for: they would be ignored, and somebody meant them.
 func (v *validator) fields(at string, q Question) {
 	for _, field := range []struct {
-		name  string
-		set   bool
-		kinds []Kind
+		name string
+		set  bool
 	}{
-		{"min", q.Min != 0, []Kind{Scale, Matrix, Number}},
-		{"max", q.Max != 0, []Kind{Scale, Matrix, Number}},
-		{"low", q.Low != nil, []Kind{Scale, NPS, Matrix}},
-		{"high", q.High != nil, []Kind{Scale, NPS, Matrix}},
-		{"unit", q.Unit != nil, []Kind{Number}},
-		{"rows", q.Rows != nil, []Kind{Matrix}},
-		{"choices", q.Choices != nil, []Kind{Single, Multiple, Ranking, Matrix}},
-		{"max_choices", q.MaxChoices != 0, []Kind{Multiple}},
-		{"max_length", q.MaxLength != 0, []Kind{ShortText, FreeText}},
-		{"pair", q.Pair != "", []Kind{Scale, NPS, YesNo, Number}},
-		{"stay", q.Stay, []Kind{YesNo}},
+		{"min", q.Min != 0},
+		{"max", q.Max != 0},
+		{"low", q.Low != nil},
+		{"high", q.High != nil},
+		{"unit", q.Unit != nil},
+		{"rows", q.Rows != nil},
+		{"choices", q.Choices != nil},
+		{"max_choices", q.MaxChoices != 0},
+		{"max_length", q.MaxLength != 0},
+		{"pair", q.Pair != ""},
+		{"stay", q.Stay},
 	} {
-		if field.set && !slices.Contains(field.kinds, q.Kind) {
+		if field.set && !slices.Contains(q.kind().traits().fields, field.name) {
 			v.add(at+"."+field.name, "not for kind %s", q.Kind)
 		}
-	}
-}
-
-func (v *validator) scale(at string, q Question) {
-	if q.Min < 0 {
-		v.add(at+".min", "%d is below 0", q.Min)
-	}
-	if q.Max > maxScale {
-		v.add(at+".max", "%d is above %d", q.Max, maxScale)
-	}
-	if q.Max <= q.Min {
-		v.add(at+".max", "%d is not above min %d", q.Max, q.Min)
-	}
-}
-
-func (v *validator) number(at string, q Question) {
-	if q.Min < 0 {
-		v.add(at+".min", "%d is below 0", q.Min)
-	}
-	switch {
-	case q.Max == 0:
-		v.add(at+".max", "missing")
-	case q.Max <= q.Min:
-		v.add(at+".max", "%d is not above min %d", q.Max, q.Min)
-	case q.Max-q.Min > maxSpan:
-		v.add(at+".max", "%d is more than %d above min %d", q.Max, maxSpan, q.Min)
-	}
-}
-
-func (v *validator) choices(at string, q Question) {
-	if n := len(q.Choices); n < minOffered || n > maxOffered {
-		v.add(at+".choices", "%d of them, not %d to %d", n, minOffered, maxOffered)
-	}
-	if q.MaxChoices < 0 || q.MaxChoices > len(q.Choices) {
-		v.add(at+".max_choices", "%d is not between 1 and %d", q.MaxChoices, len(q.Choices))
-	}
-	seen := map[string]bool{}
-	for i, c := range q.Choices {
-		path := fmt.Sprintf("%s.choices[%d]", at, i)
-		v.unique(path+".value", c.Value, seen)
-		v.text(path+".label", c.Label, true)
-	}
-}
-
-// matrix checks the rows, and the columns as those of a scale or of a choice.
-func (v *validator) matrix(at string, q Question) {
-	if n := len(q.Rows); n < 1 || n > maxRows {
-		v.add(at+".rows", "%d of them, not 1 to %d", n, maxRows)
-	}
-	seen := map[string]bool{}
-	for i, row := range q.Rows {
-		path := fmt.Sprintf("%s.rows[%d]", at, i)
-		v.unique(path+".id", row.ID, seen)
-		v.text(path+".label", row.Label, true)
-	}
-	ranged := q.Min != 0 || q.Max != 0 || q.Low != nil || q.High != nil
-	switch {
-	case ranged && q.Choices != nil:
-		v.add(at+".choices", "not together with min, max, low and high")
-	case q.Choices != nil:
-		v.choices(at, q)
-	case ranged:
-		v.scale(at, q)
-	default:
-		v.add(at, "neither choices nor min and max")
 	}
 }
 
@@ -372,7 +287,7 @@ func (v *validator) condition(path string, c *Condition, page int, waves []strin
 	switch {
 	case at == nil:
 		v.add(path+".question", "no question %q", c.Question)
-	case slices.Contains([]Kind{Ranking, Matrix, ShortText, FreeText}, q.Kind):
+	case q.IsText() || q.Ranked() || q.kind().traits().rows:
 		v.add(path+".question", "%q is of kind %s, which has no value to compare", c.Question, q.Kind)
 	case at.page >= page:
 		v.add(path+".question", "%q is not in an earlier section", c.Question)
