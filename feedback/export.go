@@ -5,45 +5,16 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 
 	"jauge/feedback/survey"
 )
-
-// Table is what a spreadsheet shows. A cell is a string, an int, a float64, a bool, or nil for what is hidden or not known.
-type Table struct {
-	Header []string
-	Rows   [][]any
-}
 
 // The refusals of rows.
 var (
 	ErrTooFew = errors.New("fewer than twice the minimum group have answered") // each could be somebody whom the reader knows
 	ErrMinors = errors.New("answers of minors are shown in groups only")
 )
-
-// Table is a line per question and value, of everybody (whose segment is empty) and of each segment; what is hidden is nil.
-func (r Results) Table() Table {
-	t := Table{Header: []string{"segment", "question", "kind", "n", "value", "count", "share", "share_low", "share_high", "suppressed"}}
-	t.add("", r.Questions)
-	for _, segment := range r.Segments {
-		t.add(segment.ID, segment.Questions)
-	}
-	return t
-}
-
-func (t *Table) add(segment string, questions []QuestionResult) {
-	for _, q := range questions {
-		for _, choice := range q.Choices {
-			row := []any{segment, q.ID, string(q.Kind), known(q.N), number(choice.Value), known(choice.Count), nil, nil, nil, q.Suppressed}
-			if choice.Share != nil {
-				row[6], row[7], row[8] = choice.Share.Value, choice.Share.Low, choice.Share.High
-			}
-			t.Rows = append(t.Rows, row)
-		}
-	}
-}
 
 // Rows is a row per answer to the survey, as For returned it, in random order: its segment, then a column per question,
 // several values in one cell apart by a bar. No time, language or receipt is in it. Whatever Results hides of these
@@ -106,29 +77,6 @@ func (s *Store) Rows(ctx context.Context, session string, survey *survey.Survey,
 	return t, nil
 }
 
-// scope is a question of a segment; an empty segment is everybody, an empty question the segment itself.
-type scope struct{ segment, question string }
-
-// hiddenIn lists what results hide. With the values of a "now" question beside those of its "before" question, what
-// changed could be counted: where that is hidden, the "now" question is.
-func hiddenIn(r Results) map[scope]bool {
-	hidden := map[scope]bool{}
-	add := func(segment string, questions []QuestionResult, pairs []PairResult) {
-		for _, q := range questions {
-			hidden[scope{segment, q.ID}] = q.Suppressed
-		}
-		for _, p := range pairs {
-			hidden[scope{segment, p.Now}] = p.Suppressed || hidden[scope{segment, p.Now}]
-		}
-	}
-	add("", r.Questions, r.Pairs)
-	for _, segment := range r.Segments {
-		hidden[scope{segment.ID, ""}] = segment.Suppressed
-		add(segment.ID, segment.Questions, segment.Pairs)
-	}
-	return hidden
-}
-
 // approved gives the approved texts by id, nil for every other.
 func (s *Store) approved(ctx context.Context, session string, survey *survey.Survey, minimumGroup int) (map[string]any, error) {
 	texts, err := s.Texts(ctx, session, survey, minimumGroup)
@@ -142,20 +90,4 @@ func (s *Store) approved(ctx context.Context, session string, survey *survey.Sur
 		}
 	}
 	return approved, nil
-}
-
-// number is a value as a spreadsheet should take it: a number if that is how it is written.
-func number(value string) any {
-	if n, err := strconv.Atoi(value); err == nil && strconv.Itoa(n) == value {
-		return n
-	}
-	return value
-}
-
-// known is what a pointer leads to, or nil.
-func known(n *int) any {
-	if n == nil {
-		return nil
-	}
-	return *n
 }

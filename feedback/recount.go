@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -90,13 +89,13 @@ func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b 
 		if row != "" && row != shown.Val()[hash] {
 			b.waiting[waitingCell+hash] = 1
 		}
-		err = errors.Join(err, b.counted.add(row))
+		err = errors.Join(err, countRow(b.counted, row))
 	}
 	for _, hash := range pending.Val() {
 		b.pending[waitingCell+hash] = 1
 	}
 	for _, text := range slices.AppendSeq(deleted.Val(), maps.Values(shown.Val())) {
-		err = errors.Join(err, b.shownCounted.add(text))
+		err = errors.Join(err, countRow(b.shownCounted, text))
 	}
 	return b, err
 }
@@ -118,35 +117,6 @@ func (s *Store) rewrite(ctx context.Context, p redis.Pipeliner, session string, 
 	}
 }
 
-// tally is how many people each cell counts.
-type tally map[string]int
-
-func readTally(cmd *redis.MapStringStringCmd) (tally, error) {
-	fields, err := cmd.Result()
-	if err != nil {
-		return nil, err
-	}
-	t := make(tally, len(fields))
-	for key, value := range fields {
-		if t[key], err = strconv.Atoi(value); err != nil {
-			return nil, fmt.Errorf("tally of %s: %w", key, err)
-		}
-	}
-	return t, nil
-}
-
-// add counts the cells of a row, or of what is left of one, as JSON; empty: nothing.
-func (t tally) add(row string) error {
-	counted, err := parseGone(row)
-	if err != nil || counted == nil {
-		return err
-	}
-	for _, key := range counted.Cells {
-		t[key]++
-	}
-	return nil
-}
-
 // differ lists the cells that differ, sorted, what before each name.
 func differ(what string, stored, counted tally) []Drift {
 	var drifts []Drift
@@ -158,4 +128,22 @@ func differ(what string, stored, counted tally) []Drift {
 		}
 	}
 	return drifts
+}
+
+// countRow counts the cells of a row, or of what is left of one, as JSON; empty: nothing.
+func countRow(t tally, row string) error {
+	counted, err := parseGone(row)
+	if err != nil || counted == nil {
+		return err
+	}
+	t.count(counted.Cells)
+	return nil
+}
+
+func readTally(cmd *redis.MapStringStringCmd) (tally, error) {
+	fields, err := cmd.Result()
+	if err != nil {
+		return nil, err
+	}
+	return parseTally(fields)
 }
