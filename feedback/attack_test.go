@@ -118,7 +118,7 @@ func TestSegmentsAskedFor(t *testing.T) {
 	tallied := people.tally(asks())
 	of := func(segments ...string) map[string]*int {
 		shown := map[string]*int{}
-		for _, r := range tallied.results("law", asks(), segments, k).Segments {
+		for _, r := range tallied.Results("law", asks(), segments, k).Segments {
 			shown[r.ID] = r.Questions[1].N
 		}
 		return shown

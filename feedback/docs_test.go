@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 
 	"github.com/goccy/go-yaml"
@@ -86,7 +87,7 @@ func FuzzSurvey(f *testing.F) {
 			}
 			seen[q.ID] = true
 		}
-		if r := (tally{}).results("s", &s, nil, k); len(r.Questions) != len(seen) {
+		if r := (figures.Tally{}).Results("s", &s, nil, k); len(r.Questions) != len(seen) {
 			t.Fatalf("%d results of %d items", len(r.Questions), len(seen))
 		}
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
@@ -263,7 +264,7 @@ func (s *Store) Progress(ctx context.Context, session string, survey *survey.Sur
 // depends on.
 func tells(conditions []string, n int, shown map[string]int, k int) bool {
 	return slices.ContainsFunc(conditions, func(id string) bool {
-		return !group{n: shown[id+answered], picks: []int{n}}.enough(k)
+		return !figures.Group{N: shown[id+answered], Picks: []int{n}}.Enough(k)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 )
 
@@ -22,29 +23,29 @@ var (
 // rows, or in those of the segment; so is the "now" question of a pair that is hidden. Of texts only those that are approved
 // are in it. It returns ErrTooFew when fewer than 2 × minimumGroup have answered, and ErrMinors for what minors were asked, whatever
 // they are called now.
-func (s *Store) Rows(ctx context.Context, session string, survey *survey.Survey, segments []string, minimumGroup int) (Table, error) {
+func (s *Store) Rows(ctx context.Context, session string, survey *survey.Survey, segments []string, minimumGroup int) (figures.Table, error) {
 	results, err := s.Results(ctx, session, survey, segments, minimumGroup)
 	if err != nil {
-		return Table{}, err
+		return figures.Table{}, err
 	}
 	promise, _, err := s.Promise(ctx, session)
 	if err != nil {
-		return Table{}, err
+		return figures.Table{}, err
 	}
 	if promise.Minors {
-		return Table{}, ErrMinors
+		return figures.Table{}, ErrMinors
 	}
 	minimumGroup = max(minimumGroup, promise.MinimumGroup)
 	rows, err := s.Published(ctx, session, minimumGroup)
 	if err != nil {
-		return Table{}, err
+		return figures.Table{}, err
 	}
 	texts, err := s.approved(ctx, session, survey, minimumGroup)
 	if err != nil {
-		return Table{}, err
+		return figures.Table{}, err
 	}
-	hidden := hiddenIn(results)
-	t := Table{Header: []string{"segment"}}
+	hidden := figures.HiddenIn(results)
+	t := figures.Table{Header: []string{"segment"}}
 	for _, q := range survey.All() {
 		t.Header = append(t.Header, q.ID)
 	}
@@ -53,25 +54,25 @@ func (s *Store) Rows(ctx context.Context, session string, survey *survey.Survey,
 			continue
 		}
 		segment := row.Segment
-		if !slices.Contains(segments, segment) || hidden[scope{segment, ""}] {
+		if !slices.Contains(segments, segment) || hidden.Has(segment, "") {
 			segment = ""
 		}
 		cells := []any{segment}
 		for _, q := range survey.All() {
 			said, ok := row.answerTo(survey, q)
 			switch {
-			case !ok || hidden[scope{"", q.ID}] || hidden[scope{segment, q.ID}]:
+			case !ok || hidden.Has("", q.ID) || hidden.Has(segment, q.ID):
 				cells = append(cells, nil)
 			case q.IsText():
 				cells = append(cells, texts[s.textID(session, hash, q.ID, said.String())])
 			default:
-				cells = append(cells, number(strings.Join(said, "|")))
+				cells = append(cells, figures.Number(strings.Join(said, "|")))
 			}
 		}
 		t.Rows = append(t.Rows, cells)
 	}
 	if len(t.Rows) < 2*minimumGroup {
-		return Table{}, ErrTooFew
+		return figures.Table{}, ErrTooFew
 	}
 	rand.Shuffle(len(t.Rows), func(i, j int) { t.Rows[i], t.Rows[j] = t.Rows[j], t.Rows[i] }) //nolint:gosec // nobody gains by guessing it
 	return t, nil

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"testing"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func mustRows(t *testing.T, s *Store, survey *survey.Survey, segments ...string) Table {
+func mustRows(t *testing.T, s *Store, survey *survey.Survey, segments ...string) figures.Table {
 	t.Helper()
 	table, err := s.Rows(t.Context(), "law", survey, segments, k)
 	if err != nil {
@@ -21,7 +22,7 @@ func mustRows(t *testing.T, s *Store, survey *survey.Survey, segments ...string)
 }
 
 // lines writes rows in an order of their own.
-func lines(table Table) []string {
+func lines(table figures.Table) []string {
 	var lines []string
 	for _, row := range table.Rows {
 		lines = append(lines, fmt.Sprintf("%v", row))
@@ -154,7 +155,7 @@ func TestResultsTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		share := wilson(6, 12)
+		share := figures.Wilson(6, 12)
 		want := [][]any{
 			{"", "before", "yesno", 12, "no", 6, 0.5, share.Low, share.High, false}, {"", "before", "yesno", 12, "yes", 6, 0.5, share.Low, share.High, false},
 			{"", "now", "yesno", nil, "no", nil, nil, nil, nil, true}, {"", "now", "yesno", nil, "yes", nil, nil, nil, nil, true},

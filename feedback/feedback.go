@@ -3,14 +3,15 @@
 // the answers, corrected in the same script by the difference between the old answer and the new one, and can be
 // recomputed from the answers at any time.
 //
-// What is asked, and what is a valid answer, is in package survey. The story in files: draft.go with lua/draft.lua and lua/progress.lua (what is
+// What is asked, and what is a valid answer, is in package survey, and what may be shown of answers in package figures.
+//
+// The story in files: draft.go with lua/draft.lua and lua/progress.lua (what is
 // half said, and where people stop);
 // receipt.go and words.go (the code in their hands), linked.go (several answers of one person, if they were told so),
 // promise.go (what they were told), versions.go (what they were asked), invitations.go with lua/claim.lua (who may answer);
-// row.go (one answer and the cells it counts in), store.go with lua/apply.lua (answers in, tallies corrected), recount.go
-// (tallies checked); publication.go with lua/publish.lua (changes shown together or not at all), results.go with view.go,
-// suppress.go and stats.go (figures out, nothing about fewer than the minimum group), export.go (all of it as tables). What
-// people write: scrub.go (what is taken out of it) and texts.go with lua/moderate.lua (what is shown of it). What webhooks
+// row.go (one answer), store.go with lua/apply.lua (answers in, tallies corrected), recount.go
+// (tallies checked); publication.go with lua/publish.lua (changes shown together or not at all), results.go
+// (figures out), export.go (answers as rows). What people write: scrub.go (what is taken out of it) and texts.go with lua/moderate.lua (what is shown of it). What webhooks
 // bring: delivery.go (from a room to a survey), aside.go with lua/aside.lua (what
 // cannot be used yet).
 package feedback

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 
 	"github.com/google/go-cmp/cmp"
@@ -390,7 +391,7 @@ func TestCellsOfKinds(t *testing.T) {
 				want = append(want, "every||@"+wave+"|wave|")
 			}
 		}
-		if diff := cmp.Diff(append(want, version), cells(s, "", "", test.answers)); diff != "" {
+		if diff := cmp.Diff(append(want, version), figures.Cells(s, "", "", test.answers)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -424,18 +425,18 @@ func TestStay(t *testing.T) {
 	}
 }
 
-func tallied(s *survey.Survey, people []survey.Answers) tally {
-	t := tally{}
+func tallied(s *survey.Survey, people []survey.Answers) figures.Tally {
+	t := figures.Tally{}
 	for _, answers := range people {
-		for _, key := range cells(s, "", "", answers) {
+		for _, key := range figures.Cells(s, "", "", answers) {
 			t[key]++
 		}
 	}
 	return t
 }
 
-func resultOf(r Results, id string) QuestionResult {
-	return r.Questions[slices.IndexFunc(r.Questions, func(q QuestionResult) bool { return q.ID == id })]
+func resultOf(r figures.Results, id string) figures.QuestionResult {
+	return r.Questions[slices.IndexFunc(r.Questions, func(q figures.QuestionResult) bool { return q.ID == id })]
 }
 
 func TestResultsOfKinds(t *testing.T) {
@@ -452,7 +453,7 @@ func TestResultsOfKinds(t *testing.T) {
 		}
 		people = append(people, a)
 	}
-	r := tallied(s, people).results("law", s, nil, k)
+	r := tallied(s, people).Results("law", s, nil, k)
 	age := resultOf(r, "age@after")
 	if diff := cmp.Diff([]string{"10-18 2", "19-27 1", "28-36 1", "37-45 2", "46-54 1", "55-63 1", "64-72 1", "73-81 2", "82-90 1", "91-99 0"}, counts(age)); diff != "" {
 		t.Error(diff)
@@ -474,7 +475,7 @@ func TestResultsOfKinds(t *testing.T) {
 	}
 }
 
-func counts(r QuestionResult) []string {
+func counts(r figures.QuestionResult) []string {
 	said := make([]string, len(r.Choices))
 	for i, c := range r.Choices {
 		if said[i] = c.Value + " ?"; c.Count != nil {
@@ -509,7 +510,7 @@ func TestSuppressionOfKinds(t *testing.T) {
 		"ten, all the same":  {slices.Repeat(same[:1], 10), true},
 		"four, all the same": {same[:4], false},
 	} {
-		r := tallied(s, test.people).results("law", s, nil, k)
+		r := tallied(s, test.people).Results("law", s, nil, k)
 		for _, q := range r.Questions {
 			if q.Suppressed == test.shown || (q.N != nil) != test.shown || (q.Mean != nil || q.Median != nil) != (test.shown && q.Kind == survey.Number) ||
 				(q.Choices[0].MeanRank != nil) != (test.shown && q.Kind == survey.Ranking) {
@@ -543,7 +544,7 @@ func TestMedian(t *testing.T) {
 		counts []int
 		want   float64
 	}{{[]int{1}, 5}, {[]int{1, 1}, 5.5}, {[]int{1, 0, 2}, 7}, {[]int{2, 0, 0, 2}, 6.5}, {[]int{0, 3, 1, 1}, 6}} {
-		if got := median(5, test.counts); *got != test.want {
+		if got := figures.Median(5, test.counts); *got != test.want {
 			t.Errorf("%v: %g", test.counts, *got)
 		}
 	}
@@ -774,7 +775,7 @@ func checkKinds(t *testing.T, answers survey.Answers) {
 	if diff := cmp.Diff(answers, again); diff != "" {
 		t.Fatal(diff)
 	}
-	for _, key := range cells(s, "evry", survey.Stayed, answers) {
+	for _, key := range figures.Cells(s, "evry", survey.Stayed, answers) {
 		if parts := strings.Split(key, "|"); len(parts) != 5 {
 			t.Fatalf("cell %q", key)
 		}

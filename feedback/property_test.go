@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
@@ -157,10 +158,10 @@ func (h *history) replay(t *rapid.T) {
 }
 
 func (h *history) check(t *rapid.T) {
-	want := tally{}
+	want := figures.Tally{}
 	for _, row := range h.standing {
 		if row != nil {
-			for _, key := range cells(every(), row.Segment, row.Stay, row.Answers) {
+			for _, key := range figures.Cells(every(), row.Segment, row.Stay, row.Answers) {
 				want[key]++
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
@@ -80,13 +81,13 @@ type change struct {
 	row      string // as JSON
 	gone     string // the id of a deleted answer
 
-	delta  tally
+	delta  figures.Tally
 	groups []string
 }
 
 // move makes the change one from what is shown to what is there now; nil: nothing.
 func (c *change) move(before, now *gone) {
-	c.delta = tally{}
+	c.delta = figures.Tally{}
 	for at, by := range map[*gone]int{before: -1, now: 1} {
 		if at != nil {
 			for _, cell := range at.Cells {
@@ -108,7 +109,7 @@ func (c *change) move(before, now *gone) {
 
 // group is the group of people that a cell of theirs belongs to.
 func (g *gone) group(cell string) string {
-	return g.Segment + "|" + g.Stay + "|" + survey.WaveOf(parseCell(cell).question)
+	return g.Segment + "|" + g.Stay + "|" + survey.WaveOf(figures.ParseCell(cell).Question)
 }
 
 // due lists the changes that may be shown together: each group that they touch has at least k of them. What moves no
@@ -220,7 +221,7 @@ var publishScript = redis.NewScript(publishSource)
 func (s *Store) show(ctx context.Context, session string, changes []change) (done bool, err error) {
 	var rows, deleted, deltas []any
 	var marks []journal.Mark
-	delta := tally{}
+	delta := figures.Tally{}
 	for _, c := range changes {
 		if c.gone != "" {
 			deleted = append(deleted, c.gone)

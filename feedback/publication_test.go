@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
@@ -49,8 +50,8 @@ func (a *audience) delete(receipt string) {
 	}
 }
 
-// figures is everything that is shown but for the number of respondents, which is returned beside.
-func figures(t testing.TB, s *Store) (string, int) {
+// shownFigures is everything that is shown but for the number of respondents, which is returned beside.
+func shownFigures(t testing.TB, s *Store) (string, int) {
 	t.Helper()
 	r, err := s.Results(context.Background(), "law", asked(), []string{"evry", "colombes"}, k)
 	if err != nil {
@@ -119,13 +120,13 @@ func TestTwoReadingsTellOfNobody(t *testing.T) {
 					evry[i] = a.answer("evry", i%11)
 					a.answer("colombes", i%11)
 				}
-				first, n := figures(t, s)
+				first, n := shownFigures(t, s)
 				if n != 24 {
 					t.Fatalf("%d respondents", n)
 				}
 				for i := range k - 1 {
 					test.change(a, evry, i)
-					held, n := figures(t, s)
+					held, n := shownFigures(t, s)
 					if diff := cmp.Diff(first, held); diff != "" {
 						t.Fatalf("after %d changes (-before +after):\n%s", i+1, diff)
 					}
@@ -135,12 +136,12 @@ func TestTwoReadingsTellOfNobody(t *testing.T) {
 					verified(t, s)
 				}
 				a.answer("colombes", 0) // of another group: it helps nobody
-				if held, _ := figures(t, s); held != first {
+				if held, _ := shownFigures(t, s); held != first {
 					t.Errorf("a change of another group let these out:\n%s", cmp.Diff(first, held))
 				}
 				test.change(a, evry, k-1)
-				after, _ := figures(t, s)
-				var r Results
+				after, _ := shownFigures(t, s)
+				var r figures.Results
 				if err := json.Unmarshal([]byte(after), &r); err != nil || after == first || float64(*r.Questions[1].N) != test.n {
 					t.Errorf("after %d changes: %v, %d answers, not %v", k, err, *r.Questions[1].N, test.n)
 				}
@@ -162,13 +163,13 @@ func TestWhatIsNoChange(t *testing.T) {
 		for i := range 12 {
 			receipts = append(receipts, a.answer("evry", i%11))
 		}
-		first, _ := figures(t, s)
+		first, _ := shownFigures(t, s)
 		a.change(receipts[0], 9) // the only one who said 0 with the twelfth
 		for i := 1; i < k+1; i++ {
 			a.change(receipts[i], 10)
 			a.change(receipts[i], i%11)
 		}
-		if held, _ := figures(t, s); held != first {
+		if held, _ := shownFigures(t, s); held != first {
 			t.Errorf("edits that were taken back let one out:\n%s", cmp.Diff(first, held))
 		}
 		if n := s.rdb.ZCard(t.Context(), s.pendingKey("law")).Val(); n != 1 {
@@ -179,7 +180,7 @@ func TestWhatIsNoChange(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if held, _ := figures(t, s); held != first {
+		if held, _ := shownFigures(t, s); held != first {
 			t.Errorf("edits that move no figure let one out:\n%s", cmp.Diff(first, held))
 		}
 		rows, err := s.Published(t.Context(), "law", k)
@@ -211,27 +212,27 @@ func TestAnAnswerThatMovesToAnotherSegment(t *testing.T) {
 			a.answer("evry", i)
 			a.answer("colombes", i)
 		}
-		first, _ := figures(t, s)
+		first, _ := shownFigures(t, s)
 		moving.Segment = "colombes"
 		mustSubmit(t, s, moving)
 		for i := range k - 1 {
 			a.answer("colombes", i)
 		}
-		if held, _ := figures(t, s); held != first {
+		if held, _ := shownFigures(t, s); held != first {
 			t.Errorf("who left Évry is seen there:\n%s", cmp.Diff(first, held))
 		}
 		a.answer("colombes", 5) // k of their own there
-		second, _ := figures(t, s)
+		second, _ := shownFigures(t, s)
 		for i := range k - 1 {
 			a.answer("evry", i)
 		}
-		if held, _ := figures(t, s); second == first || held != second {
+		if held, _ := shownFigures(t, s); second == first || held != second {
 			t.Errorf("the move is shown although nobody moves with it to Colombes:\n%s", cmp.Diff(second, held))
 		}
 		for i := range k - 1 {
 			a.answer("colombes", i)
 		}
-		if all, _ := figures(t, s); all == second {
+		if all, _ := shownFigures(t, s); all == second {
 			t.Error("the move never shows")
 		}
 		verified(t, s)
@@ -253,14 +254,14 @@ func TestShownFiguresSurviveARestart(t *testing.T) {
 		var receipts []string
 		restart := func(when string) {
 			t.Helper()
-			before, n := figures(t, s)
+			before, n := shownFigures(t, s)
 			if keys, err := rdb.Keys(t.Context(), prefix+"*").Result(); err != nil || rdb.Del(t.Context(), keys...).Err() != nil {
 				t.Fatal(err)
 			}
 			if err := j.Replay(t.Context(), nil, func(err error) { t.Error(err) }); err != nil {
 				t.Fatal(err)
 			}
-			after, m := figures(t, s)
+			after, m := shownFigures(t, s)
 			if diff := cmp.Diff(before, after); diff != "" || n != m {
 				t.Errorf("%s, %d respondents before, %d after the restart:\n%s", when, n, m, diff)
 			}
@@ -278,11 +279,11 @@ func TestShownFiguresSurviveARestart(t *testing.T) {
 		restart("and a deletion")
 		a.delete(a.answer("evry", 8))
 		restart("and one that was never shown")
-		shown, _ := figures(t, s)
+		shown, _ := shownFigures(t, s)
 		a.delete(receipts[2])
 		a.delete(receipts[3])
 		restart("five changes")
-		if all, _ := figures(t, s); all == shown {
+		if all, _ := shownFigures(t, s); all == shown {
 			t.Error("five changes are not shown")
 		}
 		if n := rdb.HLen(t.Context(), s.goneKey("law")).Val(); n != 0 {
@@ -303,7 +304,7 @@ func TestRecountOfWhatIsShown(t *testing.T) {
 		for i := range 12 {
 			receipts = append(receipts, a.answer("evry", i%11))
 		}
-		first, _ := figures(t, s)
+		first, _ := shownFigures(t, s)
 		a.delete(receipts[0])
 		a.change(receipts[1], 9)
 		hash, _ := s.receiptHash("law", receipts[1])
@@ -320,7 +321,7 @@ func TestRecountOfWhatIsShown(t *testing.T) {
 			}
 			want = nil
 		}
-		if held, _ := figures(t, s); held != first {
+		if held, _ := shownFigures(t, s); held != first {
 			t.Errorf("the repair let something out:\n%s", cmp.Diff(first, held))
 		}
 	})
@@ -355,7 +356,7 @@ func TestReadingsDifferByManyOrNobody(t *testing.T) {
 type spectator struct {
 	*history
 	rows  map[string]Row
-	tally tally
+	tally figures.Tally
 }
 
 func (s *spectator) read(t *rapid.T) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"jauge/feedback/figures"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -60,9 +62,9 @@ func (s *Store) Recount(ctx context.Context, session string, repair bool) ([]Dri
 
 // books is what a session's store says, and what its rows say.
 type books struct {
-	tally, counted           tally
-	shownTally, shownCounted tally
-	pending, waiting         tally // "waiting hash" → 1
+	tally, counted           figures.Tally
+	shownTally, shownCounted figures.Tally
+	pending, waiting         figures.Tally // "waiting hash" → 1
 }
 
 func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b books, err error) {
@@ -83,7 +85,7 @@ func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b 
 	if b.shownTally, err = readTally(shownTallied); err != nil {
 		return b, err
 	}
-	b.counted, b.shownCounted, b.pending, b.waiting = tally{}, tally{}, tally{}, tally{}
+	b.counted, b.shownCounted, b.pending, b.waiting = figures.Tally{}, figures.Tally{}, figures.Tally{}, figures.Tally{}
 	for hash, field := range rows.Val() {
 		row := parseStored(field).row
 		if row != "" && row != shown.Val()[hash] {
@@ -105,7 +107,7 @@ const waitingCell = "waiting "
 
 // rewrite replaces what is derived by what was recounted.
 func (s *Store) rewrite(ctx context.Context, p redis.Pipeliner, session string, b books) {
-	for key, counted := range map[string]tally{s.tallyKey(session): b.counted, s.shownTallyKey(session): b.shownCounted} {
+	for key, counted := range map[string]figures.Tally{s.tallyKey(session): b.counted, s.shownTallyKey(session): b.shownCounted} {
 		p.Del(ctx, key)
 		for cell, n := range counted {
 			p.HSet(ctx, key, cell, n)
@@ -118,7 +120,7 @@ func (s *Store) rewrite(ctx context.Context, p redis.Pipeliner, session string, 
 }
 
 // differ lists the cells that differ, sorted, what before each name.
-func differ(what string, stored, counted tally) []Drift {
+func differ(what string, stored, counted figures.Tally) []Drift {
 	var drifts []Drift
 	both := maps.Clone(stored)
 	maps.Copy(both, counted)
@@ -131,19 +133,19 @@ func differ(what string, stored, counted tally) []Drift {
 }
 
 // countRow counts the cells of a row, or of what is left of one, as JSON; empty: nothing.
-func countRow(t tally, row string) error {
+func countRow(t figures.Tally, row string) error {
 	counted, err := parseGone(row)
 	if err != nil || counted == nil {
 		return err
 	}
-	t.count(counted.Cells)
+	t.Count(counted.Cells)
 	return nil
 }
 
-func readTally(cmd *redis.MapStringStringCmd) (tally, error) {
+func readTally(cmd *redis.MapStringStringCmd) (figures.Tally, error) {
 	fields, err := cmd.Result()
 	if err != nil {
 		return nil, err
 	}
-	return parseTally(fields)
+	return figures.ParseTally(fields)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 
 	"github.com/redis/go-redis/v9"
@@ -13,22 +14,22 @@ import (
 
 // Results reads a session's figures; segments are the ids of its audiences, in the order wanted. Nothing about fewer than
 // minimumGroup people comes out, or fewer than was promised: see suppress.go, and publication.go for what two readings tell.
-func (s *Store) Results(ctx context.Context, session string, asked *survey.Survey, segments []string, minimumGroup int) (Results, error) {
+func (s *Store) Results(ctx context.Context, session string, asked *survey.Survey, segments []string, minimumGroup int) (figures.Results, error) {
 	all, err := s.read(ctx, map[string]*survey.Survey{session: asked}, minimumGroup)
 	if err != nil {
-		return Results{}, err
+		return figures.Results{}, err
 	}
 	return s.withTexts(ctx, all[session].results(session, asked, segments, minimumGroup), asked)
 }
 
 // Scrape reads the figures of many sessions, without segments, in a pipeline: surveys by session id in, results by session
 // id out.
-func (s *Store) Scrape(ctx context.Context, surveys map[string]*survey.Survey, minimumGroup int) (map[string]Results, error) {
+func (s *Store) Scrape(ctx context.Context, surveys map[string]*survey.Survey, minimumGroup int) (map[string]figures.Results, error) {
 	read, err := s.read(ctx, surveys, minimumGroup)
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string]Results, len(surveys))
+	all := make(map[string]figures.Results, len(surveys))
 	for session, survey := range surveys {
 		all[session] = read[session].results(session, survey, nil, minimumGroup)
 	}
@@ -37,14 +38,14 @@ func (s *Store) Scrape(ctx context.Context, surveys map[string]*survey.Survey, m
 
 // reading is what a session's figures are made of.
 type reading struct {
-	shown       tally
+	shown       figures.Tally
 	respondents int // now
 	promise     Promise
 }
 
 // results derives the figures. Answers that were promised to be minors' stay so.
-func (r reading) results(session string, survey *survey.Survey, segments []string, minimumGroup int) Results {
-	results := r.shown.results(session, survey.For(r.promise.Minors), segments, max(minimumGroup, r.promise.MinimumGroup))
+func (r reading) results(session string, survey *survey.Survey, segments []string, minimumGroup int) figures.Results {
+	results := r.shown.Results(session, survey.For(r.promise.Minors), segments, max(minimumGroup, r.promise.MinimumGroup))
 	results.Respondents = r.respondents
 	return results
 }
@@ -83,7 +84,7 @@ func (s *Store) read(ctx context.Context, surveys map[string]*survey.Survey, min
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for session, r := range all {
 			r.shown = p.HGetAll(ctx, s.shownTallyKey(session))
-			r.respondents = p.HGet(ctx, s.tallyKey(session), cell{survey: surveys[session].ID}.key())
+			r.respondents = p.HGet(ctx, s.tallyKey(session), figures.Cell{Survey: surveys[session].ID}.Key())
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,7 +88,7 @@ func TestScrapeIsResultsWithoutSegments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]Results{}
+		want := map[string]figures.Results{}
 		for session, survey := range surveys {
 			r, err := s.Results(t.Context(), session, survey, nil, k)
 			if err != nil {
@@ -111,7 +112,7 @@ func TestWithAttended(t *testing.T) {
 	t.Parallel()
 	for attended, want := range map[int]string{46: "0.6087 (0.4646–0.7361) of 46", 0: "nil", 27: "nil"} {
 		got := "nil"
-		if r := (Results{Respondents: 28}).WithAttended(attended, 0).ResponseRate; r != nil {
+		if r := (figures.Results{Respondents: 28}).WithAttended(attended, 0).ResponseRate; r != nil {
 			got = fmt.Sprintf("%.4f (%.4f–%.4f) of %d", r.Value, r.Low, r.High, r.N)
 		}
 		if got != want {
@@ -144,11 +145,11 @@ func TestStayers(t *testing.T) {
 		if r.Stay[0].ID != survey.Stayed || *r.Stay[0].Respondents != 12 || r.Stay[1].ID != survey.Left || *r.Stay[1].Respondents != 10 {
 			t.Errorf("%+v", r.Stay)
 		}
-		want := []Comparison{{Question: "before", A: survey.Stayed, B: survey.Left, Difference: difference(9, 12, 3, 10)}}
+		want := []figures.Comparison{{Question: "before", A: survey.Stayed, B: survey.Left, Difference: figures.Difference(9, 12, 3, 10)}}
 		if diff := cmp.Diff(want, r.Compared); diff != "" {
 			t.Error(diff)
 		}
-		if n := r.NonResponse; n.Respondents != (Rate{wilson(12, 22), 22}) || n.Attended != (Rate{wilson(30, 40), 40}) {
+		if n := r.NonResponse; n.Respondents != (figures.Rate{figures.Wilson(12, 22), 22}) || n.Attended != (figures.Rate{figures.Wilson(30, 40), 40}) {
 			t.Errorf("%+v", n)
 		}
 		submit(survey.No, survey.Yes, k-1) // they wait
@@ -161,18 +162,18 @@ func TestStayers(t *testing.T) {
 // Of fewer than the minimum group who left, neither they nor, by subtraction from the whole, those who stayed are told.
 func TestFewLeavers(t *testing.T) {
 	t.Parallel()
-	tallied := tally{}
+	tallied := figures.Tally{}
 	asks := asks()
 	for i := range 14 {
 		stay := survey.Stayed
 		if i < k-1 {
 			stay = survey.Left
 		}
-		for _, key := range cells(asks, "", stay, survey.Answers{"before": {[]string{survey.Yes, survey.No}[i%2]}}) {
+		for _, key := range figures.Cells(asks, "", stay, survey.Answers{"before": {[]string{survey.Yes, survey.No}[i%2]}}) {
 			tallied[key]++
 		}
 	}
-	r := tallied.results("law", asks, nil, k).WithAttended(20, 10)
+	r := tallied.Results("law", asks, nil, k).WithAttended(20, 10)
 	if !r.Stay[0].Suppressed || !r.Stay[1].Suppressed || r.Stay[0].Questions[0].N != nil || len(r.Compared) > 0 || r.NonResponse != nil {
 		t.Errorf("%+v, %+v, %+v", r.Stay, r.Compared, r.NonResponse)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
@@ -475,6 +476,6 @@ func newRow(survey *survey.Survey, answers survey.Answers, segment, stay, lang s
 	stay = cmp.Or(survey.Stay(answers), stay)
 	return &Row{
 		Survey: survey.ID, Version: survey.Version(), Segment: segment, Stay: stay, Lang: lang,
-		At: at.UTC().Truncate(time.Hour), Answers: answers, Cells: cells(survey, segment, stay, answers),
+		At: at.UTC().Truncate(time.Hour), Answers: answers, Cells: figures.Cells(survey, segment, stay, answers),
 	}
 }

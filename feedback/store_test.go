@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
@@ -50,7 +51,7 @@ func mustSubmit(t *testing.T, s *Store, sub Submission) string {
 	return receipt
 }
 
-func mustTally(t testing.TB, s *Store, session string) tally {
+func mustTally(t testing.TB, s *Store, session string) figures.Tally {
 	t.Helper()
 	got, err := readTally(s.rdb.HGetAll(context.Background(), s.tallyKey(session)))
 	if err != nil {
@@ -241,9 +242,9 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 			if err != nil || got != step.want {
 				t.Fatalf("step %d: %s, %v, not %s", i, got, err, step.want)
 			}
-			want := tally{}
+			want := figures.Tally{}
 			if step.rating != "" {
-				for _, key := range cells(asked(), "evry", "", survey.Answers{"rating": {step.rating}}) {
+				for _, key := range figures.Cells(asked(), "evry", "", survey.Answers{"rating": {step.rating}}) {
 					want[key]++
 				}
 			}

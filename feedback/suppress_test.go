@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,8 +27,8 @@ func asks() *survey.Survey {
 // answered "before" only.
 type room map[string]string
 
-func (r room) tally(s *survey.Survey) tally {
-	t := tally{}
+func (r room) tally(s *survey.Survey) figures.Tally {
+	t := figures.Tally{}
 	for segment, people := range r {
 		for _, person := range people {
 			answers := survey.Answers{"now": {map[bool]string{true: survey.Yes, false: survey.No}[strings.ContainsRune("yY", person)]}}
@@ -35,7 +36,7 @@ func (r room) tally(s *survey.Survey) tally {
 			if person == '-' {
 				delete(answers, "now")
 			}
-			for _, key := range cells(s, segment, "", answers) {
+			for _, key := range figures.Cells(s, segment, "", answers) {
 				t[key]++
 			}
 		}
@@ -44,8 +45,8 @@ func (r room) tally(s *survey.Survey) tally {
 }
 
 // shown says of the whole (as "") and each segment how many answered "now", the yes and the ups, "?" what is hidden.
-func shown(r Results) map[string]string {
-	say := func(questions []QuestionResult, pairs []PairResult) string {
+func shown(r figures.Results) map[string]string {
+	say := func(questions []figures.QuestionResult, pairs []figures.PairResult) string {
 		q, p, said := questions[1], pairs[0], "?"
 		if !q.Suppressed {
 			said = fmt.Sprintf("%d of %d", *q.Choices[1].Count, *q.N)
@@ -108,7 +109,7 @@ func TestSuppression(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := shown(test.room.tally(asks()).results("law", asks(), []string{"a", "b"}, k))
+			got := shown(test.room.tally(asks()).Results("law", asks(), []string{"a", "b"}, k))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -119,7 +120,7 @@ func TestSuppression(t *testing.T) {
 // A segment too small for its head count is hidden with all it holds, in every figure of the JSON.
 func TestSuppressedIsNull(t *testing.T) {
 	t.Parallel()
-	r := room{"a": "yynn"}.tally(asks()).results("law", asks(), []string{"a"}, k)
+	r := room{"a": "yynn"}.tally(asks()).Results("law", asks(), []string{"a"}, k)
 	got, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -146,10 +147,10 @@ func TestNothingBySubtraction(t *testing.T) {
 		for _, segment := range append(segments, "") {
 			r[segment] = rapid.StringOfN(rapid.RuneFrom([]rune("ynYN")), 0, 14, -1).Draw(t, "people of "+segment)
 		}
-		results := r.tally(asks()).results("law", asks(), segments, k)
+		results := r.tally(asks()).Results("law", asks(), segments, k)
 		for i := range results.Questions {
 			whole := results.Questions[i]
-			parts := make([]QuestionResult, len(segments))
+			parts := make([]figures.QuestionResult, len(segments))
 			for j, s := range results.Segments {
 				parts[j] = s.Questions[i]
 			}
@@ -176,7 +177,7 @@ func TestNothingBySubtractionOfKinds(t *testing.T) {
 		{ID: "agree", Kind: survey.Consent, Label: words("Agree")},
 	}}
 	rapid.Check(t, func(t *rapid.T) {
-		counted, segments := tally{}, []string{"a", "b", "c"}
+		counted, segments := figures.Tally{}, []string{"a", "b", "c"}
 		for _, segment := range append(segments, "") {
 			for range rapid.IntRange(0, 14).Draw(t, "people of "+segment) {
 				answers := survey.Answers{"age": {fmt.Sprint(rapid.IntRange(0, 29).Draw(t, "age"))}}
@@ -185,14 +186,14 @@ func TestNothingBySubtractionOfKinds(t *testing.T) {
 						answers[id] = v
 					}
 				}
-				for _, key := range cells(asks, segment, "", answers) {
+				for _, key := range figures.Cells(asks, segment, "", answers) {
 					counted[key]++
 				}
 			}
 		}
-		results := counted.results("law", asks, segments, k)
+		results := counted.Results("law", asks, segments, k)
 		for i := range results.Questions {
-			parts := make([]QuestionResult, len(segments))
+			parts := make([]figures.QuestionResult, len(segments))
 			for j, s := range results.Segments {
 				parts[j] = s.Questions[i]
 			}
@@ -202,7 +203,7 @@ func TestNothingBySubtractionOfKinds(t *testing.T) {
 }
 
 // attack subtracts the shown parts from the shown whole.
-func attack(t *rapid.T, whole QuestionResult, parts []QuestionResult) {
+func attack(t *rapid.T, whole figures.QuestionResult, parts []figures.QuestionResult) {
 	for _, part := range append(parts, whole) {
 		if !part.Suppressed {
 			safe(t, countsOf(part))
@@ -219,26 +220,26 @@ func attack(t *rapid.T, whole QuestionResult, parts []QuestionResult) {
 	rest := countsOf(whole)
 	for _, part := range parts {
 		if !part.Suppressed {
-			rest = rest.minus(countsOf(part))
+			rest = rest.Minus(countsOf(part))
 		}
 	}
-	if rest.n > 0 {
+	if rest.N > 0 {
 		safe(t, rest)
 	}
 }
 
-func countsOf(r QuestionResult) group {
-	g := group{n: *r.N}
+func countsOf(r figures.QuestionResult) figures.Group {
+	g := figures.Group{N: *r.N}
 	for _, c := range r.Choices {
-		g.picks = append(g.picks, *c.Count)
+		g.Picks = append(g.Picks, *c.Count)
 	}
 	return g
 }
 
-func safe(t *rapid.T, g group) {
-	for _, picked := range g.picks {
-		if g.n < k || g.n < 2*k && (picked == 0 || picked == g.n) {
-			t.Fatalf("%d of %d people are known to have said one thing", picked, g.n)
+func safe(t *rapid.T, g figures.Group) {
+	for _, picked := range g.Picks {
+		if g.N < k || g.N < 2*k && (picked == 0 || picked == g.N) {
+			t.Fatalf("%d of %d people are known to have said one thing", picked, g.N)
 		}
 	}
 }

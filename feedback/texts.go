@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 
 	"github.com/redis/go-redis/v9"
@@ -66,7 +67,7 @@ func (s *Store) moderatedKey(session string) string {
 // answerTo is what a row says to a question, if that counts in the question's figures: it may have been asked otherwise.
 func (row Row) answerTo(survey *survey.Survey, q survey.Question) (survey.Value, bool) {
 	v, ok := row.Answers[q.ID]
-	return v, ok && slices.Contains(row.Cells, cell{survey: survey.ID, question: q.ID, shape: q.Shape()}.key())
+	return v, ok && slices.Contains(row.Cells, figures.Cell{Survey: survey.ID, Question: q.ID, Shape: q.Shape()}.Key())
 }
 
 // Texts lists the text answers of a session by question, those of questions that fewer than minimumGroup people have
@@ -154,10 +155,10 @@ func (s *Store) readable(ctx context.Context, session string, texts []Text) ([]T
 }
 
 // withTexts adds the approved texts to the questions that are shown. It reads the answers that hold them, and no others.
-func (s *Store) withTexts(ctx context.Context, r Results, survey *survey.Survey) (Results, error) {
+func (s *Store) withTexts(ctx context.Context, r figures.Results, survey *survey.Survey) (figures.Results, error) {
 	texts, err := s.approvedTexts(ctx, r, survey)
 	if err != nil {
-		return Results{}, err
+		return figures.Results{}, err
 	}
 	for i, result := range r.Questions {
 		q, _ := survey.Question(result.ID)
@@ -175,7 +176,7 @@ func (s *Store) withTexts(ctx context.Context, r Results, survey *survey.Survey)
 }
 
 // approvedTexts lists the approved texts that still stand, by id.
-func (s *Store) approvedTexts(ctx context.Context, r Results, asked *survey.Survey) ([]Text, error) {
+func (s *Store) approvedTexts(ctx context.Context, r figures.Results, asked *survey.Survey) ([]Text, error) {
 	if !slices.ContainsFunc(asked.All(), survey.Question.IsText) {
 		return nil, nil
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/handlers/api"
 	"jauge/handlers/lookup"
 )
@@ -215,7 +215,7 @@ func TestFeedbackResults(t *testing.T) {
 		for i := range 12 {
 			s.answer("metier", map[string]any{"before": 2, "now": 2 + i%3})
 		}
-		got := decode[feedback.Results](t, s.get("/api/v1/sessions/metier/feedback"))
+		got := decode[figures.Results](t, s.get("/api/v1/sessions/metier/feedback"))
 		if got.Respondents != 12 || got.Session != "metier" || got.Survey != "vocation" || len(got.Segments) != 1 {
 			t.Errorf("results %+v", got)
 		}
@@ -239,7 +239,7 @@ func TestFeedbackHidesSmallGroups(t *testing.T) {
 	for range 4 {
 		s.answer("metier", map[string]any{"before": 5, "now": 5})
 	}
-	for _, q := range decode[feedback.Results](t, s.get("/api/v1/sessions/metier/feedback")).Questions {
+	for _, q := range decode[figures.Results](t, s.get("/api/v1/sessions/metier/feedback")).Questions {
 		if !q.Suppressed || q.N != nil || q.Mean != nil {
 			t.Errorf("four answers show %+v", q)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/handlers/api"
 	"jauge/handlers/lookup"
@@ -205,7 +206,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 		}
 		put(map[string]string{"r1": "before", "r2": "now", "r3": "liked", "r4": ""})
 		expect("")
-		results := decode[feedback.Results](t, s.get("/api/v1/sessions/forms/feedback"))
+		results := decode[figures.Results](t, s.get("/api/v1/sessions/forms/feedback"))
 		for _, q := range results.Questions {
 			if q.ID == "liked" && (q.N == nil || *q.N != 6) {
 				t.Errorf("liked: %+v", q)

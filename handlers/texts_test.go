@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/internal/redact"
 )
 
@@ -64,7 +65,7 @@ func TestTextsByAPI(t *testing.T) {
 		if w := s.do(call{path: "/api/v1/sessions/metier/texts?state=new", organiser: true}); w.Code != http.StatusBadRequest {
 			t.Errorf("an unknown state: %d", w.Code)
 		}
-		questions := decode[feedback.Results](t, s.get("/api/v1/sessions/metier/feedback")).Questions
+		questions := decode[figures.Results](t, s.get("/api/v1/sessions/metier/feedback")).Questions
 		if diff := cmp.Diff([]string{texts[0].Text}, questions[len(questions)-1].Texts); diff != "" {
 			t.Error(diff)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/internal/journal"
 	"jauge/programme"
 )
@@ -43,7 +43,7 @@ type Attendance interface {
 // Feedback is what a scrape needs of the feedback domain.
 type Feedback interface {
 	// Scrape returns what may be shown of the answers of those sessions that have a survey; nil figures are hidden.
-	Scrape(ctx context.Context, sessions []programme.Session) ([]feedback.Results, error)
+	Scrape(ctx context.Context, sessions []programme.Session) ([]figures.Results, error)
 }
 
 // scrapeTimeout bounds the reads of one scrape, below the 5 s that the Prometheus of docker-compose.yml waits: a store that
@@ -207,7 +207,7 @@ func staysKnown(f attendance.Figures) bool {
 	return f.Capability == attendance.Live || f.Reported != nil
 }
 
-func emitResults(ch chan<- prometheus.Metric, r feedback.Results) {
+func emitResults(ch chan<- prometheus.Metric, r figures.Results) {
 	gauge(ch, respondents, float64(r.Respondents), r.Session)
 	for _, q := range r.Questions {
 		for _, c := range q.Choices {

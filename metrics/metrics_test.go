@@ -20,7 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/internal/journal"
 	"jauge/internal/text"
 	"jauge/programme"
@@ -32,9 +32,9 @@ type attendanceStub func(context.Context) ([]attendance.Figures, error)
 
 func (f attendanceStub) Scrape(ctx context.Context) ([]attendance.Figures, error) { return f(ctx) }
 
-type feedbackStub func(context.Context, []programme.Session) ([]feedback.Results, error)
+type feedbackStub func(context.Context, []programme.Session) ([]figures.Results, error)
 
-func (f feedbackStub) Scrape(ctx context.Context, s []programme.Session) ([]feedback.Results, error) {
+func (f feedbackStub) Scrape(ctx context.Context, s []programme.Session) ([]figures.Results, error) {
 	return f(ctx, s)
 }
 
@@ -76,12 +76,12 @@ func sources() Sources {
 	clock := time.Date(2020, 4, 30, 18, 25, 0, 0, time.UTC)
 	return Sources{
 		Attendance: attendanceStub(func(context.Context) ([]attendance.Figures, error) { return scraped(), nil }),
-		Feedback: feedbackStub(func(_ context.Context, sessions []programme.Session) ([]feedback.Results, error) {
-			return []feedback.Results{{Session: sessions[0].ID, Respondents: 28, Questions: []feedback.QuestionResult{
-				{ID: "suite", Choices: []feedback.ChoiceResult{{Value: "stage", Count: new(12)}, {Value: "rencontre", Count: new(0)}}},
-				{ID: "envie", Mean: new(3.75), Choices: []feedback.ChoiceResult{{Value: "5", Count: new(9)}}},
-				{ID: "recommander", NPS: &feedback.NPSResult{Value: 28.6}},
-				{ID: "filiere", Suppressed: true, Choices: []feedback.ChoiceResult{{Value: "droit"}}},
+		Feedback: feedbackStub(func(_ context.Context, sessions []programme.Session) ([]figures.Results, error) {
+			return []figures.Results{{Session: sessions[0].ID, Respondents: 28, Questions: []figures.QuestionResult{
+				{ID: "suite", Choices: []figures.ChoiceResult{{Value: "stage", Count: new(12)}, {Value: "rencontre", Count: new(0)}}},
+				{ID: "envie", Mean: new(3.75), Choices: []figures.ChoiceResult{{Value: "5", Count: new(9)}}},
+				{ID: "recommander", NPS: &figures.NPSResult{Value: 28.6}},
+				{ID: "filiere", Suppressed: true, Choices: []figures.ChoiceResult{{Value: "droit"}}},
 			}}}, nil
 		}),
 		AsideEvents: func(context.Context) (map[string]int, error) { return map[string]int{"tally-main": 3}, nil },
@@ -220,7 +220,7 @@ func TestStoreAway(t *testing.T) {
 			s.Attendance = attendanceStub(func(context.Context) ([]attendance.Figures, error) { return nil, away })
 		}, map[string]bool{"jauge_session_info": false, "jauge_feedback_respondents": false, "jauge_aside_events": false}},
 		{"feedback", func(s *Sources) {
-			s.Feedback = feedbackStub(func(context.Context, []programme.Session) ([]feedback.Results, error) { return nil, away })
+			s.Feedback = feedbackStub(func(context.Context, []programme.Session) ([]figures.Results, error) { return nil, away })
 		}, map[string]bool{"jauge_session_info": true, "jauge_feedback_respondents": false, "jauge_aside_events": true}},
 		{"aside", func(s *Sources) {
 			s.AsideEvents = func(context.Context) (map[string]int, error) { return nil, away }

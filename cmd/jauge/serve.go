@@ -18,7 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/handlers"
 	"jauge/handlers/door"
@@ -184,7 +184,7 @@ type answersScrape struct {
 }
 
 // Scrape implements metrics.Feedback.
-func (a answersScrape) Scrape(ctx context.Context, sessions []programme.Session) ([]feedback.Results, error) {
+func (a answersScrape) Scrape(ctx context.Context, sessions []programme.Session) ([]figures.Results, error) {
 	surveys := map[string]*survey.Survey{}
 	for _, session := range sessions {
 		if survey := a.surveys[session.Survey]; survey != nil {
@@ -195,7 +195,7 @@ func (a answersScrape) Scrape(ctx context.Context, sessions []programme.Session)
 	if err != nil {
 		return nil, err
 	}
-	results := make([]feedback.Results, 0, len(byID))
+	results := make([]figures.Results, 0, len(byID))
 	for _, session := range sessions {
 		if r, ok := byID[session.ID]; ok {
 			results = append(results, r)

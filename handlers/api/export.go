@@ -6,14 +6,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 )
 
 // table is what an export holds. Besides what feedback.Table says, a cell may be a time.Time.
 type table struct {
-	feedback.Table
+	figures.Table
 	name  string // of the file, after the session's id
 	words bool   // it holds people's words, and so letters that Excel reads wrong without a byte order mark
 }

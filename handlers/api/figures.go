@@ -9,6 +9,7 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 )
@@ -116,6 +117,6 @@ func (h *Handlers) GetFeedback(c *gin.Context) error {
 
 // feedbackJSON is what was answered, and where people stopped.
 type feedbackJSON struct {
-	feedback.Results
+	figures.Results
 	Progress []feedback.ItemProgress `json:"progress"`
 }

@@ -5,18 +5,19 @@ import (
 	"slices"
 
 	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/handlers/door"
 )
 
 // Results reads where a session stands and what was answered, by its segments.
-func (s *Sessions) Results(ctx context.Context, id string) (Status, feedback.Results, error) {
+func (s *Sessions) Results(ctx context.Context, id string) (Status, figures.Results, error) {
 	st, err := s.Status(ctx, id)
 	if err != nil {
-		return st, feedback.Results{}, err
+		return st, figures.Results{}, err
 	}
 	survey := s.Survey(st.Session)
 	if survey == nil {
-		return st, feedback.Results{}, ErrNoSurvey
+		return st, figures.Results{}, ErrNoSurvey
 	}
 	results, err := s.Feedback.Results(ctx, st.Session.ID, survey, SegmentIDs(st.Session), s.MinimumGroup)
 	return st, withRate(results, st.Summary), err

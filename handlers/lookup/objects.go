@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/internal/text"
 )
 
@@ -62,8 +62,8 @@ func total(t *attendance.Total) *TotalObject {
 
 // FeedbackObject is what was answered.
 type FeedbackObject struct {
-	Respondents  *int           `json:"respondents"` // null: the session has no survey
-	ResponseRate *feedback.Rate `json:"response_rate"`
+	Respondents  *int          `json:"respondents"` // null: the session has no survey
+	ResponseRate *figures.Rate `json:"response_rate"`
 }
 
 // Object writes a session down, as of now, or of before.

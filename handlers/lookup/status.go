@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"jauge/attendance"
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/programme"
 )
@@ -13,7 +13,7 @@ import (
 // Status is everything known of one session: who was there, as of one moment, and what was answered.
 type Status struct {
 	attendance.Status
-	Answers *feedback.Results // nil: no survey
+	Answers *figures.Results // nil: no survey
 }
 
 // Statuses reads many sessions, each as of one moment.
@@ -79,7 +79,7 @@ func (s *Sessions) Status(ctx context.Context, id string) (Status, error) {
 }
 
 // withRate relates those who answered to those who attended, if that is known.
-func withRate(r feedback.Results, summary *attendance.Summary) feedback.Results {
+func withRate(r figures.Results, summary *attendance.Summary) figures.Results {
 	if summary == nil {
 		return r
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"jauge/feedback"
+	"jauge/feedback/figures"
 	"jauge/feedback/survey"
 	"jauge/handlers/page"
 	"jauge/programme"
@@ -18,7 +18,7 @@ import (
 type resultsView struct {
 	Title        string
 	Session      string // its id
-	Answers      feedback.Results
+	Answers      figures.Results
 	MinimumGroup int
 	Earlier      bool // some answered an earlier wording
 	Questions    []resultView
@@ -53,7 +53,7 @@ type comparisonView struct {
 type barView struct {
 	Label    string
 	Count    int
-	Share    feedback.Share
+	Share    figures.Share
 	Interval string
 	Rank     string // the mean rank of a choice; empty: it has none
 }
@@ -158,7 +158,7 @@ func groupTitles(l *page.Lang, session programme.Session) (map[string]string, er
 }
 
 // resultViews lays out the questions. Groups that nothing is shown of are left out.
-func resultViews(l *page.Lang, survey *survey.Survey, results feedback.Results, titles map[string]string) ([]resultView, error) {
+func resultViews(l *page.Lang, survey *survey.Survey, results figures.Results, titles map[string]string) ([]resultView, error) {
 	var views []resultView
 	wave := ""
 	for i, r := range results.Questions {
@@ -169,7 +169,7 @@ func resultViews(l *page.Lang, survey *survey.Survey, results feedback.Results, 
 		}
 		if _, in, _ := strings.Cut(q.ID, "@"); in != wave {
 			wave, view.Wave = in, page.Wave(l, survey, in).Text
-			view.InWave = results.Waves[slices.IndexFunc(results.Waves, func(w feedback.WaveResult) bool { return w.ID == in })].Respondents
+			view.InWave = results.Waves[slices.IndexFunc(results.Waves, func(w figures.WaveResult) bool { return w.ID == in })].Respondents
 		}
 		for _, group := range slices.Concat(results.Segments, results.Stay) {
 			if view.Headline == "" || group.Questions[i].Suppressed {
@@ -189,7 +189,7 @@ func resultViews(l *page.Lang, survey *survey.Survey, results feedback.Results, 
 	return views, nil
 }
 
-func comparisons(l *page.Lang, results feedback.Results, question string, titles map[string]string) ([]comparisonView, error) {
+func comparisons(l *page.Lang, results figures.Results, question string, titles map[string]string) ([]comparisonView, error) {
 	var views []comparisonView
 	for _, c := range results.Compared {
 		if c.Question != question {
@@ -205,7 +205,7 @@ func comparisons(l *page.Lang, results feedback.Results, question string, titles
 	return views, nil
 }
 
-func resultOf(l *page.Lang, q survey.Question, r feedback.QuestionResult) (resultView, error) {
+func resultOf(l *page.Lang, q survey.Question, r figures.QuestionResult) (resultView, error) {
 	v := resultView{Label: labelOf(l, q), Suppressed: r.Suppressed, Texts: r.Texts, Ranked: q.Kind == survey.Ranking}
 	if r.Suppressed {
 		return v, nil
@@ -231,7 +231,7 @@ func resultOf(l *page.Lang, q survey.Question, r feedback.QuestionResult) (resul
 }
 
 // headline sums up a question in one figure with its interval; empty when it is hidden, or has none.
-func headline(l *page.Lang, q survey.Question, r feedback.QuestionResult) (string, error) {
+func headline(l *page.Lang, q survey.Question, r figures.QuestionResult) (string, error) {
 	switch {
 	case r.Suppressed:
 		return "", nil
@@ -257,7 +257,7 @@ func headline(l *page.Lang, q survey.Question, r feedback.QuestionResult) (strin
 }
 
 // interval writes a share with its interval: "61 % (42 à 76)".
-func interval(l *page.Lang, s feedback.Share) (string, error) {
+func interval(l *page.Lang, s figures.Share) (string, error) {
 	return l.T("results.interval", "Share", l.Percent(s.Value), "Low", l.Percent(s.Low), "High", l.Percent(s.High))
 }
 
@@ -269,7 +269,7 @@ func labelOf(l *page.Lang, q survey.Question) string {
 	return q.Label.In(l.Tag)
 }
 
-func changeOf(l *page.Lang, survey *survey.Survey, p feedback.PairResult) changeView {
+func changeOf(l *page.Lang, survey *survey.Survey, p figures.PairResult) changeView {
 	before, _ := survey.Question(p.Before)
 	now, _ := survey.Question(p.Now)
 	v := changeView{Before: labelOf(l, before), Now: labelOf(l, now), Suppressed: p.Suppressed}

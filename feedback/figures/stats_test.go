@@ -1,4 +1,4 @@
-package feedback
+package figures
 
 import (
 	"encoding/json"
@@ -26,7 +26,7 @@ func TestWilson(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := wilson(test.x, test.n)
+			s := Wilson(test.x, test.n)
 			if got := fmt.Sprintf("%.1f (%.1f–%.1f)", 100*s.Value, 100*s.Low, 100*s.High); got != test.want {
 				t.Errorf("%s, not %s", got, test.want)
 			}
@@ -42,7 +42,7 @@ func TestASharePassesNoBound(t *testing.T) {
 	t.Parallel()
 	for x := -2; x < 40; x++ {
 		for n := -2; n < 30; n++ {
-			s := wilson(x, n)
+			s := Wilson(x, n)
 			if !(0 <= s.Low && s.Low <= s.Value && s.Value <= s.High && s.High <= 1) { // also of a NaN
 				t.Errorf("%d of %d: %+v", x, n, s)
 			}
@@ -73,7 +73,7 @@ func TestDifference(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := difference(test.x1, test.n1, test.x2, test.n2)
+			d := Difference(test.x1, test.n1, test.x2, test.n2)
 			if got := fmt.Sprintf("%+.4f %+.4f", d.Low, d.High); got != test.want {
 				t.Errorf("%s, not %s", got, test.want)
 			}

@@ -1,4 +1,4 @@
-package feedback
+package figures
 
 import "strconv"
 
@@ -21,7 +21,7 @@ func (r Results) Table() Table {
 func (t *Table) add(segment string, questions []QuestionResult) {
 	for _, q := range questions {
 		for _, choice := range q.Choices {
-			row := []any{segment, q.ID, string(q.Kind), known(q.N), number(choice.Value), known(choice.Count), nil, nil, nil, q.Suppressed}
+			row := []any{segment, q.ID, string(q.Kind), known(q.N), Number(choice.Value), known(choice.Count), nil, nil, nil, q.Suppressed}
 			if choice.Share != nil {
 				row[6], row[7], row[8] = choice.Share.Value, choice.Share.Low, choice.Share.High
 			}
@@ -33,10 +33,16 @@ func (t *Table) add(segment string, questions []QuestionResult) {
 // scope is a question of a segment; an empty segment is everybody, an empty question the segment itself.
 type scope struct{ segment, question string }
 
-// hiddenIn lists what results hide. With the values of a "now" question beside those of its "before" question, what
+// Hidden is what may not be seen, of a segment or of everybody.
+type Hidden map[scope]bool
+
+// Has says whether a question of a segment is hidden; an empty segment is everybody, an empty question the segment itself.
+func (h Hidden) Has(segment, question string) bool { return h[scope{segment, question}] }
+
+// HiddenIn lists what results hide. With the values of a "now" question beside those of its "before" question, what
 // changed could be counted: where that is hidden, the "now" question is.
-func hiddenIn(r Results) map[scope]bool {
-	hidden := map[scope]bool{}
+func HiddenIn(r Results) Hidden {
+	hidden := Hidden{}
 	add := func(segment string, questions []QuestionResult, pairs []PairResult) {
 		for _, q := range questions {
 			hidden[scope{segment, q.ID}] = q.Suppressed
@@ -53,8 +59,8 @@ func hiddenIn(r Results) map[scope]bool {
 	return hidden
 }
 
-// number is a value as a spreadsheet should take it: a number if that is how it is written.
-func number(value string) any {
+// Number is a value as a spreadsheet should take it: a number if that is how it is written.
+func Number(value string) any {
 	if n, err := strconv.Atoi(value); err == nil && strconv.Itoa(n) == value {
 		return n
 	}

@@ -1,4 +1,9 @@
-package feedback
+// Package figures derives what may be shown of answers: from tallies to results, and nothing in them about fewer people than the minimum
+// group. It is pure: it knows no store and no clock.
+//
+// The story in files: figures.go (what comes out), cells.go (what an answer counts in), tally.go (how many count in each), view.go
+// (from the one to the other), suppress.go (what has to be hidden), stats.go (intervals and tests), table.go (all of it as rows).
+package figures
 
 import "jauge/feedback/survey"
 
@@ -124,14 +129,14 @@ func (r Results) WithAttended(attended, completed int) Results {
 	if attended == 0 || r.Respondents > attended {
 		return r
 	}
-	r.ResponseRate = &Rate{Share: wilson(r.Respondents, attended), N: attended}
+	r.ResponseRate = &Rate{Share: Wilson(r.Respondents, attended), N: attended}
 	if len(r.Stay) == 0 {
 		return r
 	}
 	if stayed, left := r.Stay[0].Respondents, r.Stay[1].Respondents; stayed != nil && left != nil && *stayed+*left > 0 {
 		r.NonResponse = &NonResponse{
-			Respondents: Rate{Share: wilson(*stayed, *stayed+*left), N: *stayed + *left},
-			Attended:    Rate{Share: wilson(completed, attended), N: attended},
+			Respondents: Rate{Share: Wilson(*stayed, *stayed+*left), N: *stayed + *left},
+			Attended:    Rate{Share: Wilson(completed, attended), N: attended},
 		}
 	}
 	return r

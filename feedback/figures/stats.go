@@ -1,4 +1,4 @@
-package feedback
+package figures
 
 import (
 	"math"
@@ -9,12 +9,12 @@ import (
 // z is the 97.5 % point of the normal distribution: both tails outside it hold 5 %.
 var z = distuv.UnitNormal.Quantile(0.975)
 
-// wilson is the share of x among n with its score interval at 95 %, which stays within 0 and 1 and holds for small
+// Wilson is the share of x among n with its score interval at 95 %, which stays within 0 and 1 and holds for small
 // n, where the textbook interval does not. Of nobody everything is possible; a part is never larger than the whole, also where
 // the two were counted apart.
 // Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
 // Statistical Association 22 (1927), 209–212; R. G. Newcombe, Statistics in Medicine 17 (1998), 857–872, method 3.
-func wilson(x, n int) Share {
+func Wilson(x, n int) Share {
 	if n <= 0 {
 		return Share{High: 1}
 	}
@@ -33,12 +33,12 @@ func wilson(x, n int) Share {
 	return s
 }
 
-// difference is the share of x1 among n1 less that of x2 among n2 (both n > 0), of two groups of different people, with its
+// Difference is the share of x1 among n1 less that of x2 among n2 (both n > 0), of two groups of different people, with its
 // hybrid score interval at 95 %, each from -1 to 1.
 // Source: R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven
 // methods", Statistics in Medicine 17 (1998), 873–890, method 10.
-func difference(x1, n1, x2, n2 int) Share {
-	a, b := wilson(x1, n1), wilson(x2, n2)
+func Difference(x1, n1, x2, n2 int) Share {
+	a, b := Wilson(x1, n1), Wilson(x2, n2)
 	d := a.Value - b.Value
 	return Share{
 		Value: d,

@@ -1,4 +1,4 @@
-package feedback
+package figures
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 
 // view is one reading of a session's tallies, on its way to what is shown.
 type view struct {
-	tally  tally
+	tally  Tally
 	survey *survey.Survey
 	all    []survey.Question
 
@@ -24,16 +24,16 @@ type view struct {
 
 // part is what one group answered, and whether that may be shown.
 type part struct {
-	group
+	Group
 	show bool
 }
 
-// results derives everything that is shown from the tallies of one session.
-func (t tally) results(session string, asked *survey.Survey, segments []string, k int) Results {
+// Results derives everything that is shown from the tallies of one session.
+func (t Tally) Results(session string, asked *survey.Survey, segments []string, k int) Results {
 	v := view{tally: t, survey: asked, all: asked.All(), conditions: asked.Conditions(), k: k}
 	audiences := v.among(v.everySegment(segments))
 	r := Results{
-		Session: session, Survey: asked.ID, Version: asked.Version(), Versions: v.versions(), Waves: v.waves(), Respondents: v.respondents("").n,
+		Session: session, Survey: asked.ID, Version: asked.Version(), Versions: v.versions(), Waves: v.waves(), Respondents: v.respondents("").N,
 		Questions: audiences[0].Questions, Pairs: audiences[0].Pairs, Segments: make([]SegmentResult, len(segments)),
 		Stay: v.among([]string{":" + survey.Stayed, ":" + survey.Left})[1:],
 	}
@@ -52,9 +52,9 @@ func (t tally) results(session string, asked *survey.Survey, segments []string, 
 func (v view) everySegment(asked []string) []string {
 	all := slices.Clone(asked)
 	for key := range v.tally {
-		c := parseCell(key)
-		if c == (cell{survey: v.survey.ID, segment: c.segment}) && c.segment != "" && !strings.HasPrefix(c.segment, ":") {
-			all = append(all, c.segment)
+		c := ParseCell(key)
+		if c == (Cell{Survey: v.survey.ID, Segment: c.Segment}) && c.Segment != "" && !strings.HasPrefix(c.Segment, ":") {
+			all = append(all, c.Segment)
 		}
 	}
 	slices.Sort(all)
@@ -72,7 +72,7 @@ func (v view) among(names []string) []SegmentResult {
 		v.open[i] = head.show
 		results[i] = SegmentResult{ID: v.names[i], Suppressed: !head.show, Questions: []QuestionResult{}, Pairs: []PairResult{}}
 		if head.show {
-			results[i].Respondents = &head.n
+			results[i].Respondents = &head.N
 		}
 	}
 	for _, q := range v.all {
@@ -84,7 +84,7 @@ func (v view) among(names []string) []SegmentResult {
 // addQuestion appends a question's figures, and those of its pair, to each group's.
 func (v view) addQuestion(results []SegmentResult, q survey.Question) {
 	hide := v.hidden(results, q)
-	for i, p := range v.parts(func(segment string) group { return v.question(segment, q) }) {
+	for i, p := range v.parts(func(segment string) Group { return v.question(segment, q) }) {
 		p.show = p.show && !hide[i]
 		results[i].Questions = append(results[i].Questions, questionResult(q, p))
 	}
@@ -92,9 +92,9 @@ func (v view) addQuestion(results []SegmentResult, q survey.Question) {
 	if at < 0 {
 		return
 	}
-	for i, p := range v.parts(func(segment string) group { return v.pair(segment, q) }) {
+	for i, p := range v.parts(func(segment string) Group { return v.pair(segment, q) }) {
 		p.show = p.show && !hide[i]
-		either := v.question(v.names[i], v.all[at]).n + v.question(v.names[i], q).n - p.n
+		either := v.question(v.names[i], v.all[at]).N + v.question(v.names[i], q).N - p.N
 		results[i].Pairs = append(results[i].Pairs, pairResult(q, p, either))
 	}
 }
@@ -128,7 +128,7 @@ func (v view) compare(groups []SegmentResult) []Comparison {
 				x1, n1, ok1 := favourable(q, groups[a].Questions[i])
 				x2, n2, ok2 := favourable(q, groups[b].Questions[i])
 				if ok1 && ok2 {
-					compared = append(compared, Comparison{Question: q.ID, A: groups[a].ID, B: groups[b].ID, Difference: difference(x1, n1, x2, n2)})
+					compared = append(compared, Comparison{Question: q.ID, A: groups[a].ID, B: groups[b].ID, Difference: Difference(x1, n1, x2, n2)})
 				}
 			}
 		}
@@ -150,13 +150,13 @@ func favourable(q survey.Question, r QuestionResult) (x, n int, ok bool) {
 }
 
 // parts reads the same of the whole session and of each group, and decides what is shown.
-func (v view) parts(read func(segment string) group) []part {
-	groups := make([]group, len(v.names))
+func (v view) parts(read func(segment string) Group) []part {
+	groups := make([]Group, len(v.names))
 	for i, name := range v.names {
 		groups[i] = read(name)
 	}
 	parts := make([]part, len(groups))
-	parts[0] = part{groups[0], groups[0].enough(v.k)}
+	parts[0] = part{groups[0], groups[0].Enough(v.k)}
 	for i, show := range visible(groups[0], groups[1:], v.open[1:], v.k) {
 		parts[i+1] = part{groups[i+1], show}
 	}
@@ -168,36 +168,36 @@ func (v view) parts(read func(segment string) group) []part {
 func (v view) versions() []VersionResult {
 	names := []string{v.survey.Version()}
 	for _, key := range slices.Sorted(maps.Keys(v.tally)) {
-		c := parseCell(key)
-		if version, ok := strings.CutPrefix(c.shape, versionShape("")); ok && c.survey == v.survey.ID && c.question == "" && version != names[0] {
+		c := ParseCell(key)
+		if version, ok := strings.CutPrefix(c.Shape, versionShape("")); ok && c.Survey == v.survey.ID && c.Question == "" && version != names[0] {
 			names = append(names, version)
 		}
 	}
-	groups, may := make([]group, len(names)), make([]bool, len(names))
+	groups, may := make([]Group, len(names)), make([]bool, len(names))
 	for i, version := range names {
-		groups[i] = group{n: v.tally[cell{survey: v.survey.ID, shape: versionShape(version)}.key()]}
+		groups[i] = Group{N: v.tally[Cell{Survey: v.survey.ID, Shape: versionShape(version)}.Key()]}
 		may[i] = true
 	}
 	results := make([]VersionResult, len(names))
 	for i, show := range visible(v.respondents(""), groups, may, v.k) {
 		results[i].Version = names[i]
 		if show {
-			results[i].Respondents = &groups[i].n
+			results[i].Respondents = &groups[i].N
 		}
 	}
 	return results
 }
 
-func (v view) respondents(segment string) group {
-	return group{n: v.tally[cell{survey: v.survey.ID, segment: segment}.key()]}
+func (v view) respondents(segment string) Group {
+	return Group{N: v.tally[Cell{Survey: v.survey.ID, Segment: segment}.Key()]}
 }
 
 // asked reads how many of a group answered in a wave; "": in a survey without waves.
-func (v view) asked(segment, wave string) group {
+func (v view) asked(segment, wave string) Group {
 	if wave == "" {
 		return v.respondents(segment)
 	}
-	return group{n: v.tally[cell{survey: v.survey.ID, segment: segment, question: "@" + wave, shape: waveShape}.key()]}
+	return Group{N: v.tally[Cell{Survey: v.survey.ID, Segment: segment, Question: "@" + wave, Shape: waveShape}.Key()]}
 }
 
 // waves reads how many answered in each wave. As the whole is told, so would be those who did not.
@@ -206,40 +206,40 @@ func (v view) waves() []WaveResult {
 	for i, wave := range v.survey.Waves {
 		answered := v.asked("", wave.ID)
 		results[i].ID = wave.ID
-		if visible(v.respondents(""), []group{answered}, []bool{true}, v.k)[0] {
-			results[i].Respondents = &answered.n
+		if visible(v.respondents(""), []Group{answered}, []bool{true}, v.k)[0] {
+			results[i].Respondents = &answered.N
 		}
 	}
 	return results
 }
 
 // question reads what a group answered to an item.
-func (v view) question(segment string, q survey.Question) group {
-	c := cell{survey: v.survey.ID, segment: segment, question: q.ID, shape: q.Shape()}
-	g := group{n: v.tally[c.key()], picks: v.picks(c, q.Values())}
+func (v view) question(segment string, q survey.Question) Group {
+	c := Cell{Survey: v.survey.ID, Segment: segment, Question: q.ID, Shape: q.Shape()}
+	g := Group{N: v.tally[c.Key()], Picks: v.picks(c, q.Values())}
 	switch q.Kind {
 	case survey.Consent: // those who did not tick the box have said something, too
-		g.n = v.asked(segment, survey.WaveOf(q.ID)).n
+		g.N = v.asked(segment, survey.WaveOf(q.ID)).N
 	case survey.Number:
-		g.detail = g.picks
-		g.picks = make([]int, len(q.Bins()))
+		g.detail = g.Picks
+		g.Picks = make([]int, len(q.Bins()))
 		for i, n := range g.detail {
-			g.picks[i/q.BinWidth()] += n
+			g.Picks[i/q.BinWidth()] += n
 		}
 	case survey.Ranking:
-		g.picks, g.detail = v.ranks(c, q)
+		g.Picks, g.detail = v.ranks(c, q)
 	}
 	return g
 }
 
 // ranks reads how many ranked each choice first, and the sum of the ranks that each was given, in halves.
-func (v view) ranks(c cell, q survey.Question) (firsts, sums []int) {
+func (v view) ranks(c Cell, q survey.Question) (firsts, sums []int) {
 	offered := q.Values()
 	firsts, sums = make([]int, len(offered)), make([]int, len(offered))
 	for i, choice := range offered {
 		for half := 2; half <= 2*len(offered); half++ {
-			c.value = choice + ":" + strconv.FormatFloat(float64(half)/2, 'f', -1, 64)
-			n := v.tally[c.key()]
+			c.Value = choice + ":" + strconv.FormatFloat(float64(half)/2, 'f', -1, 64)
+			n := v.tally[c.Key()]
 			sums[i] += half * n
 			if half == 2 {
 				firsts[i] = n
@@ -249,23 +249,23 @@ func (v view) ranks(c cell, q survey.Question) (firsts, sums []int) {
 	return firsts, sums
 }
 
-func (v view) pair(segment string, q survey.Question) group {
-	c := cell{survey: v.survey.ID, segment: segment, question: q.ID, shape: q.PairShape()}
+func (v view) pair(segment string, q survey.Question) Group {
+	c := Cell{Survey: v.survey.ID, Segment: segment, Question: q.ID, Shape: q.PairShape()}
 	picks := v.picks(c, []string{survey.Up, survey.Same, survey.Down})
-	return group{n: sum(picks), picks: picks}
+	return Group{N: sum(picks), Picks: picks}
 }
 
-func (v view) picks(c cell, values []string) []int {
+func (v view) picks(c Cell, values []string) []int {
 	picks := make([]int, len(values))
 	for i, value := range values {
-		c.value = value
-		picks[i] = v.tally[c.key()]
+		c.Value = value
+		picks[i] = v.tally[c.Key()]
 	}
 	return picks
 }
 
-// median is the middle of counts by value, whose first value is low; of an even number of people, the mean of the middle two.
-func median(low int, byValue []int) *float64 {
+// Median is the middle of counts by value, whose first value is low; of an even number of people, the mean of the middle two.
+func Median(low int, byValue []int) *float64 {
 	n := sum(byValue)
 	nth := func(rank int) int { // of the people in order, from 0
 		for i, c := range byValue {
@@ -288,9 +288,9 @@ func questionResult(q survey.Question, p part) QuestionResult {
 	for i, value := range shown {
 		c := ChoiceResult{Value: value}
 		if p.show {
-			c.Count, c.Share = &p.picks[i], share(p.picks[i], p.n)
+			c.Count, c.Share = &p.Picks[i], share(p.Picks[i], p.N)
 			if q.Kind == survey.Ranking {
-				rank := float64(p.detail[i]) / 2 / float64(p.n)
+				rank := float64(p.detail[i]) / 2 / float64(p.N)
 				c.MeanRank = &rank
 			}
 		}
@@ -299,14 +299,14 @@ func questionResult(q survey.Question, p part) QuestionResult {
 	if !p.show {
 		return r
 	}
-	r.N = &p.n
+	r.N = &p.N
 	switch q.Kind {
 	case survey.Scale:
-		r.Mean, r.TopTwo = meanOf(q.Min, p.picks), share(sum(p.picks[len(p.picks)-2:]), p.n)
+		r.Mean, r.TopTwo = meanOf(q.Min, p.Picks), share(sum(p.Picks[len(p.Picks)-2:]), p.N)
 	case survey.NPS:
-		r.NPS = npsOf(p.picks)
+		r.NPS = npsOf(p.Picks)
 	case survey.Number:
-		r.Mean, r.Median = meanOf(q.Min, p.detail), median(q.Min, p.detail)
+		r.Mean, r.Median = meanOf(q.Min, p.detail), Median(q.Min, p.detail)
 	}
 	return r
 }
@@ -316,16 +316,16 @@ func pairResult(q survey.Question, p part, either int) PairResult {
 	if !p.show {
 		return r
 	}
-	rate := float64(p.n) / float64(either)
-	gain := float64(p.picks[0]-p.picks[2]) / float64(p.n)
-	margin := netMargin(p.picks[0], p.picks[2], p.n)
-	r.Matched, r.MatchRate, r.Up, r.Same, r.Down = &p.n, &rate, &p.picks[0], &p.picks[1], &p.picks[2]
-	chance := mcnemar(p.picks[0], p.picks[2])
+	rate := float64(p.N) / float64(either)
+	gain := float64(p.Picks[0]-p.Picks[2]) / float64(p.N)
+	margin := netMargin(p.Picks[0], p.Picks[2], p.N)
+	r.Matched, r.MatchRate, r.Up, r.Same, r.Down = &p.N, &rate, &p.Picks[0], &p.Picks[1], &p.Picks[2]
+	chance := mcnemar(p.Picks[0], p.Picks[2])
 	r.Gain, r.Margin, r.P = &gain, &margin, &chance
 	return r
 }
 
 func share(x, n int) *Share {
-	s := wilson(x, n)
+	s := Wilson(x, n)
 	return &s
 }

@@ -1,4 +1,4 @@
-package feedback
+package figures
 
 import "slices"
 
@@ -11,37 +11,37 @@ import "slices"
 //     first rule too. If it does not, the smallest shown segment is hidden with it, and so on. Answers without a segment
 //     are part of what is left.
 
-// group is how many people answered something, and how many of them picked each value that is shown: of a choices question
+// Group is how many people answered something, and how many of them picked each value that is shown: of a choices question
 // several, of a number ranges, of a ranking the choice that came first. A choice whose mean rank is the best or the worst
 // that there is came first with everybody or nobody, so these picks stand for the ranks, too.
-type group struct {
-	n      int
-	picks  []int
+type Group struct {
+	N      int
+	Picks  []int
 	detail []int // what figures are made of and is never shown itself: of a number the counts by value, of a ranking view.ranks
 }
 
-// enough is the first rule.
-func (g group) enough(k int) bool {
-	if g.n == 0 || g.n < k {
+// Enough is the first rule.
+func (g Group) Enough(k int) bool {
+	if g.N == 0 || g.N < k {
 		return false
 	}
-	extreme := func(picked int) bool { return picked == 0 || picked == g.n }
-	return g.n >= 2*k || !slices.ContainsFunc(g.picks, extreme)
+	extreme := func(picked int) bool { return picked == 0 || picked == g.N }
+	return g.N >= 2*k || !slices.ContainsFunc(g.Picks, extreme)
 }
 
-func (g group) minus(other group) group {
-	rest := group{n: g.n - other.n, picks: slices.Clone(g.picks)} // the detail is not asked for
-	for i := range rest.picks {
-		rest.picks[i] -= other.picks[i]
+func (g Group) Minus(other Group) Group {
+	rest := Group{N: g.N - other.N, Picks: slices.Clone(g.Picks)} // the detail is not asked for
+	for i := range rest.Picks {
+		rest.Picks[i] -= other.Picks[i]
 	}
 	return rest
 }
 
 // visible decides which of the parts of a whole are shown, of those that may be.
-func visible(whole group, parts []group, may []bool, k int) []bool {
+func visible(whole Group, parts []Group, may []bool, k int) []bool {
 	show := make([]bool, len(parts))
 	for i, part := range parts {
-		show[i] = may[i] && part.enough(k)
+		show[i] = may[i] && part.Enough(k)
 	}
 	for {
 		rest, smallest := whole, -1
@@ -49,12 +49,12 @@ func visible(whole group, parts []group, may []bool, k int) []bool {
 			if !show[i] {
 				continue
 			}
-			rest = rest.minus(part)
-			if smallest < 0 || part.n < parts[smallest].n { //nolint:gosec // smallest is one of them
+			rest = rest.Minus(part)
+			if smallest < 0 || part.N < parts[smallest].N { //nolint:gosec // smallest is one of them
 				smallest = i
 			}
 		}
-		if rest.n == 0 || rest.enough(k) || smallest < 0 {
+		if rest.N == 0 || rest.Enough(k) || smallest < 0 {
 			return show
 		}
 		show[smallest] = false
