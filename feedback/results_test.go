@@ -149,7 +149,7 @@ func TestStayers(t *testing.T) {
 		if diff := cmp.Diff(want, r.Compared); diff != "" {
 			t.Error(diff)
 		}
-		if n := r.NonResponse; n.Respondents != (figures.Rate{figures.Wilson(12, 22), 22}) || n.Attended != (figures.Rate{figures.Wilson(30, 40), 40}) {
+		if n := r.NonResponse; n.Respondents != (figures.Rate{Share: figures.Wilson(12, 22), N: 22}) || n.Attended != (figures.Rate{Share: figures.Wilson(30, 40), N: 40}) {
 			t.Errorf("%+v", n)
 		}
 		submit(survey.No, survey.Yes, k-1) // they wait
