@@ -92,11 +92,11 @@ func TestCountersBeginAtZero(t *testing.T) {
 	p := start(t, todaysTalk())
 	var want []string
 	for _, source := range []string{"relay", "unknown"} {
-		for _, reason := range append(words(t, "handlers", "refusal"), platforms.Reasons()...) {
+		for _, reason := range append(words(t, "handlers/hooks", "refusal"), platforms.Reasons()...) {
 			want = append(want, fmt.Sprintf(`jauge_webhook_refused_total{reason=%q,source=%q}`, reason, source))
 		}
 	}
-	for _, result := range words(t, "handlers", "outcome") {
+	for _, result := range words(t, "handlers/door", "Outcome") {
 		want = append(want, fmt.Sprintf(`jauge_feedback_submissions_total{result=%q}`, result))
 	}
 	for _, source := range []string{"relay", "beacon"} {
@@ -123,7 +123,7 @@ func TestCountersBeginAtZero(t *testing.T) {
 func TestRefusalsAreNamedByConstants(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	for _, file := range source(t, "handlers") {
+	for _, file := range slices.Concat(source(t, "handlers/hooks"), source(t, "handlers/attend")) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
@@ -136,7 +136,7 @@ func TestRefusalsAreNamedByConstants(t *testing.T) {
 			calls++
 			for _, argument := range call.Args {
 				if literal, ok := argument.(*ast.BasicLit); ok {
-					t.Errorf("%s is given %s instead of a constant of counted.go", method.Sel.Name, literal.Value)
+					t.Errorf("%s is given %s instead of a constant", method.Sel.Name, literal.Value)
 				}
 			}
 			return true
