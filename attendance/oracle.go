@@ -26,9 +26,10 @@ type marks struct {
 }
 
 type occurrenceMarks struct {
-	room  string
-	start int64 // earliest mark of any kind
-	stop  int64 // latest end mark, 0: none
+	room   string
+	start  int64 // earliest mark of any kind
+	stop   int64 // latest end mark, 0: none
+	number int   // by which the store calls it in labels
 }
 
 type connectionMarks struct {
@@ -114,6 +115,24 @@ func (m *marks) add(e sealed) {
 		m.connection(key).peers[peer] = true
 		m.connection(peer).peers[key] = true
 	}
+}
+
+// latest is the time of the last mark in the set. The last event may be later: one that was of staff, or repeated that the room
+// is open, leaves no mark.
+func (m *marks) latest() int64 {
+	latest := int64(0)
+	for _, o := range m.occurrences {
+		latest = max(latest, o.start, o.stop)
+	}
+	for _, c := range m.connections {
+		for j := range c.joins {
+			latest = max(latest, j.at)
+		}
+		for at := range c.leaves {
+			latest = max(latest, at)
+		}
+	}
+	return latest
 }
 
 // open is the end of what has not ended.

@@ -294,7 +294,8 @@ func (s *Store) readOccurrences(ctx context.Context, id string) (*marks, error) 
 			return nil, fmt.Errorf("occurrence in the store: %w", err)
 		}
 		stop, _ := strconv.ParseInt(cmp.Or(f[3], "0"), 10, 64)
-		m.occurrences[occurrence] = &occurrenceMarks{room: f[1], start: start, stop: stop}
+		number, _ := strconv.Atoi(f[0])
+		m.occurrences[occurrence] = &occurrenceMarks{room: f[1], start: start, stop: stop, number: number}
 	}
 	return m, nil
 }
@@ -310,6 +311,7 @@ func (s *Store) readMarks(ctx context.Context, id string) (*marks, error) {
 		return nil, err
 	}
 	err = s.each(ctx, s.keys.people(id), func(person, text string) error { return m.parsePerson(person, text) })
+	m.last = max(m.last, m.latest())
 	return m, err
 }
 

@@ -252,43 +252,6 @@ func TestDeclaredAndReportedFigures(t *testing.T) {
 	})
 }
 
-func TestVerifyFindsDriftAndRepairMendsIt(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		ctx := t.Context()
-		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
-		phone := c.event(Joined, "", "c2", time.Minute)
-		bind := c.event(Bound, "", "c2", time.Minute)
-		bind.Peer = "c1"
-		record(t, s, "live", c.event(Joined, "ann", "c1", 0), phone, bind, c.event(Left, "", "c1", 5*time.Minute), c.event(Registered, "ann", "", 0))
-		if drifts, err := s.Verify(ctx, "talk"); err != nil || len(drifts) > 0 {
-			t.Fatalf("%v %v", drifts, err)
-		}
-		rdb.HIncrBy(ctx, s.keys.counts("talk"), "present", 3)
-		rdb.HIncrBy(ctx, s.keys.curve("talk"), "1587654007", 1)
-		drifts, err := s.Verify(ctx, "talk")
-		if err != nil || len(drifts) < 2 {
-			t.Fatalf("the drift was not seen: %v %v", drifts, err)
-		}
-		if err := s.Repair(ctx, "talk"); err != nil {
-			t.Fatal(err)
-		}
-		if drifts, err := s.Verify(ctx, "talk"); err != nil || len(drifts) > 0 {
-			t.Errorf("after the repair: %v %v", drifts, err)
-		}
-		if f := figures(t, s, "talk"); *f.Present != 1 || *f.Unique != 1 || *f.Registered != 1 {
-			t.Errorf("present %d, unique %d", *f.Present, *f.Unique)
-		}
-		if got := record(t, s, "live", phone); got[0] != Duplicate {
-			t.Errorf("the repair lost a mark: %v", got)
-		}
-		keys, _, err := rdb.Scan(ctx, 0, prefix+"shadow:*", 1000).Result()
-		if err != nil || len(keys) > 0 {
-			t.Errorf("left behind: %v %v", keys, err)
-		}
-	})
-}
-
 func TestCurveSamplesEveryStep(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {

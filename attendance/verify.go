@@ -1,6 +1,7 @@
 package attendance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +30,8 @@ var ErrBusy = errors.New("the session keeps changing: try again when fewer event
 
 const attempts = 20
 
-// Verify recomputes every count of a session from its marks and lists those that differ; none is the promise. A session
-// that changes meanwhile is read again.
+// Verify computes every count of a session, and whatever else is derived from its marks, anew, and lists what differs. There must
+// be none. A session that changes meanwhile is read again.
 func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
 	session, err := s.programme.Session(ctx, id)
 	if err != nil {
@@ -45,16 +46,16 @@ func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
 		if err != nil {
 			return nil, err
 		}
-		curve, err := s.rdb.HGetAll(ctx, s.keys.curve(id)).Result()
+		kept, err := s.readDerived(ctx, id)
 		if err != nil {
-			return nil, fmt.Errorf("read curve: %w", err)
+			return nil, err
 		}
 		after, err := s.readCounts(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		if before["rev"] == after["rev"] {
-			return compare(m, session, after, curve)
+			return compare(m, session, after, kept), nil
 		}
 	}
 	return nil, ErrBusy
@@ -68,30 +69,63 @@ func (s *Store) readCounts(ctx context.Context, id string) (counts, error) {
 	return parseCounts(raw)
 }
 
-// compare sets the stored counts beside those that the marks give.
-func compare(m *marks, session programme.Session, stored counts, rawCurve map[string]string) ([]Drift, error) {
+// comparison lists what differs.
+type comparison []Drift
+
+func (c *comparison) add(name string, stored, computed int64) {
+	if stored != computed {
+		*c = append(*c, Drift{name, stored, computed})
+	}
+}
+
+// eachOf calls f for every key of either map, in order.
+func eachOf[K cmp.Ordered, V any](stored, computed map[K]V, f func(K, V, V)) {
+	all := maps.Clone(stored)
+	maps.Copy(all, computed)
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		f(k, stored[k], computed[k])
+	}
+}
+
+// tree compares what the peak is found with. The curve's second tail may be any that is not before its last.
+func (c *comparison) tree(stored counts, kept, want derived) {
+	eachOf(kept.tree, want.tree, func(name string, a, b node) {
+		c.add("sum of tree "+name, a.sum, b.sum)
+		c.add("max of tree "+name, a.max, b.max)
+		c.add("at of tree "+name, a.at, b.at)
+	})
+	for second := range want.curve {
+		c.add("tail", stored["tail"], max(stored["tail"], second))
+	}
+	root := want.tree[fmt.Sprintf("%d:%d", stored["level"], stored["root"])]
+	c.add("tail_by", stored["tail_by"], want.curve[stored["tail"]])
+	c.add("root_sum", stored["root_sum"], root.sum)
+	c.add("root_max", stored["root_max"], root.max)
+	c.add("root_at", stored["root_at"], root.at)
+}
+
+// compare sets what is stored beside what the marks give.
+func compare(m *marks, session programme.Session, stored counts, kept derived) []Drift {
+	var c comparison
 	computed, t := m.counts(session.EndsAt.UnixMilli())
 	have := maps.Clone(stored)
 	have["watch"] += stored["present"]*(t.until-stored["base"]) - stored["open_moment"]
 	have["base"] = computed["base"] // a moment, not a count
-	var drifts []Drift
 	for _, name := range slices.Sorted(maps.Keys(computed)) {
-		if have[name] != computed[name] {
-			drifts = append(drifts, Drift{name, have[name], computed[name]})
-		}
+		c.add(name, have[name], computed[name])
 	}
-	curve, err := parseCurve(rawCurve)
-	if err != nil {
-		return nil, err
-	}
-	seconds := maps.Clone(curve)
-	maps.Copy(seconds, t.deltas)
-	for _, second := range slices.Sorted(maps.Keys(seconds)) {
-		if curve[second] != t.deltas[second] {
-			drifts = append(drifts, Drift{"curve at " + strconv.FormatInt(second, 10), curve[second], t.deltas[second]})
-		}
-	}
-	return drifts, nil
+	want := m.derive(t.deltas, stored)
+	c.add("open_moment", stored["open_moment"], want.openMoment)
+	c.tree(stored, kept, want)
+	eachOf(kept.curve, want.curve, func(second, a, b int64) { c.add("curve at "+strconv.FormatInt(second, 10), a, b) })
+	eachOf(kept.deltas, want.deltas, func(name string, a, b int64) { c.add("delta "+name, a, b) })
+	eachOf(kept.labels, want.labels, func(name string, a, b label) {
+		c.add("persons of label "+name, a.persons, b.persons)
+		c.add("moment of label "+name, a.moment, b.moment)
+		c.add("watch of label "+name, a.watch, b.watch)
+		c.add("last of label "+name, a.last, max(a.last, b.last))
+	})
+	return c
 }
 
 // Repair rebuilds every derived count of a session from its marks: they are recorded again under the keys of a shadow on
