@@ -186,3 +186,70 @@ func TestShortSessionsContradictNothing(t *testing.T) {
 		})
 	}
 }
+
+// A status that is settled is still computed anew when something new is known: a late mark, another plan, a repair; what a host has
+// typed stands beside it at once.
+func TestASettledStatusFollowsWhatIsNew(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 0), c.event(Ended, "", "", time.Hour))
+		c.set(planned.Add(2 * time.Hour))
+		if got := summary(t, s, "talk"); got.Watch != 2*time.Hour || got.Completed != 2 {
+			t.Fatalf("%+v", got)
+		}
+		record(t, s, "live", c.event(Left, "", "c2", 10*time.Minute))
+		if got, want := summary(t, s, "talk"), (Summary{Attended: 2, Completed: 1, Watch: 70 * time.Minute, WatchLow: 10 * time.Minute}); got != want {
+			t.Errorf("after a late leave: %+v", got)
+		}
+		if err := s.Declare(t.Context(), "talk", 12); err != nil {
+			t.Fatal(err)
+		}
+		if st := status(t, s, "talk"); st.Declared == nil || *st.Declared != 12 {
+			t.Error("what a host typed is not there")
+		}
+		moved := hourLong("talk", in("live", "room"))
+		moved.Invited, moved.EndsAt = 40, planned.Add(2*time.Hour)
+		if err := define(t.Context(), s, moved); err != nil {
+			t.Fatal(err)
+		}
+		if st := status(t, s, "talk"); st.Session.Invited != 40 || !st.Session.EndsAt.Equal(moved.EndsAt) {
+			t.Errorf("of the plan before: %+v", st.Session)
+		}
+	})
+}
+
+// Where a platform of totals has spoken, the summary is of its totals alone; before that, of what was measured.
+func TestTheSummaryOfTotals(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("totals", "room")))
+		if st := status(t, s, "talk"); st.Summary != nil {
+			t.Errorf("nothing is known, and said is %+v", *st.Summary)
+		}
+		if err := s.Arrive(t.Context(), "talk", "tab"); err != nil {
+			t.Fatal(err)
+		}
+		c.set(planned.Add(10 * time.Minute))
+		if got := summary(t, s, "talk"); got.Attended != 1 || got.Watch != 10*time.Minute {
+			t.Errorf("measured: %+v", got)
+		}
+		for who, stayed := range map[string]time.Duration{"ann": 30 * time.Minute, "bob": 2 * time.Minute} {
+			e := c.event(Attended, who, "", time.Hour)
+			e.Total = stayed
+			record(t, s, "totals", e)
+		}
+		if got, want := summary(t, s, "talk"), (Summary{Attended: 1, Completed: 1, Watch: 32 * time.Minute, WatchLow: 32 * time.Minute}); got != want {
+			t.Errorf("reported: %+v", got)
+		}
+	})
+}
+
+func TestInferredShare(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[float64]Summary{0: {}, 0.25: {Watch: 4 * time.Hour, WatchLow: 3 * time.Hour}, 1: {Watch: time.Hour}} {
+		if got := s.InferredShare(); got != want {
+			t.Errorf("%+v: %f", s, got)
+		}
+	}
+}

@@ -1,0 +1,264 @@
+package attendance
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"jauge/internal/redistest"
+	"jauge/programme"
+)
+
+// What counts say depends on what the platform can tell: what it cannot is not known, and never 0.
+func TestFiguresByCapability(t *testing.T) {
+	t.Parallel()
+	s := New(nil, nil, Options{Now: func() time.Time { return planned.Add(30 * time.Minute) }, Capabilities: map[string]Capability{
+		"totals": Totals, "joins": Joins, "declared": Declared,
+	}})
+	number := func(n *int) any {
+		if n == nil {
+			return nil
+		}
+		return *n
+	}
+	began := counts{"occurrences": 1, "live": 1, "started": planned.UnixMilli(), "last": planned.UnixMilli(), "base": planned.UnixMilli()}
+	with := func(more counts) counts {
+		c := counts{}
+		for _, from := range []counts{began, more} {
+			for name, n := range from {
+				c[name] = n
+			}
+		}
+		return c
+	}
+	measured := counts{"measured": 3, "unique": 3, "present": 2, "connections": 2, "peak": 3, "peak_at": planned.Unix(), "watch": 60_000}
+	reported := counts{"reported": 4, "unique": 4, "reported_watch": 240_000, "filled": 240_000}
+	both := counts{"measured": 3, "reported": 4, "unique": 5, "present": 2, "connections": 2, "peak": 3, "peak_at": planned.Unix(), "watch": 60_000, "reported_watch": 240_000, "filled": 120_000}
+	for _, row := range []struct {
+		name       string
+		sources    []string
+		counts     counts
+		capability Capability
+		present    any
+		peak       any
+		unique     any
+		provenance Provenance
+		watch      time.Duration
+	}{
+		{"live, nothing yet", []string{"live"}, began, Live, 0, 0, 0, FromMarks, 0},
+		{"live", []string{"live"}, with(measured), Live, 2, 3, 3, FromMarks, time.Minute + 2*30*time.Minute},
+		{"live, with totals of others", []string{"live"}, with(both), Live, 2, 3, 5, FromMarks, 3*time.Minute + 2*30*time.Minute},
+		{"joins, nothing yet", []string{"joins"}, began, Joins, nil, nil, 0, FromMarks, 0},
+		{"totals, nothing yet", []string{"totals"}, began, Totals, nil, nil, nil, FromMarks, 0},
+		{"totals", []string{"totals"}, with(reported), Totals, nil, nil, 4, FromPlatform, 4 * time.Minute},
+		{"totals, and a beacon", []string{"totals"}, with(measured), Live, 2, 3, 3, FromMarks, time.Minute + 2*30*time.Minute},
+		{"totals that have the word, and a beacon", []string{"totals"}, with(both), Live, 2, 3, 4, FromPlatform, 4 * time.Minute},
+		{"declared", []string{"declared"}, began, Declared, nil, nil, nil, FromMarks, 0},
+		{"no room at all", nil, began, Declared, nil, nil, nil, FromMarks, 0},
+		{"the best of several", []string{"declared", "totals", "live", "joins"}, began, Live, 0, 0, 0, FromMarks, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			session := hourLong("talk")
+			for _, source := range row.sources {
+				session.Rooms = append(session.Rooms, in(source, "room"))
+			}
+			f := s.figures(session, row.counts, nil, s.now())
+			got := []any{f.Capability, number(f.Present), number(f.Peak), number(f.Unique), f.Provenance, f.Watch}
+			if diff := cmp.Diff([]any{row.capability, row.present, row.peak, row.unique, row.provenance, row.watch}, got); diff != "" {
+				t.Error(diff)
+			}
+			if (f.Present == nil) != (f.Connections == nil) || f.Registered != nil || f.Replayed != nil || f.Declared != nil || f.NoShowRate != nil {
+				t.Errorf("%+v", f)
+			}
+			if (f.PeakAt == nil) != (f.Peak == nil || *f.Peak == 0) {
+				t.Errorf("peak at %v", f.PeakAt)
+			}
+		})
+	}
+}
+
+// Where a session stands goes by what was seen and by the clock.
+func TestStates(t *testing.T) {
+	t.Parallel()
+	const m = time.Minute
+	at := func(after time.Duration) int64 { return planned.Add(after).UnixMilli() }
+	s := New(nil, nil, Options{})
+	for _, row := range []struct {
+		name   string
+		counts counts
+		now    time.Duration
+		state  State
+		ended  time.Duration // -1: not
+	}{
+		{"before", counts{}, -m, Scheduled, -1},
+		{"late, and nothing was seen", counts{}, 89 * m, Scheduled, -1},
+		{"never seen", counts{}, 90 * m, Over, -1},
+		{"open", counts{"occurrences": 1, "live": 1, "last": at(0)}, 10 * m, InSession, -1},
+		{"open early", counts{"occurrences": 1, "live": 1, "last": at(-30 * m)}, -20 * m, InSession, -1},
+		{"a rehearsal that has ended", counts{"occurrences": 1, "ended": at(-40 * m), "last": at(-40 * m)}, -m, Scheduled, -1},
+		{"a rehearsal, when the session should have begun", counts{"occurrences": 1, "ended": at(-40 * m), "last": at(-40 * m)}, 0, Over, -40 * m},
+		{"ended", counts{"occurrences": 1, "ended": at(50 * m), "last": at(50 * m)}, 55 * m, Over, 50 * m},
+		{"silent for long", counts{"occurrences": 1, "live": 1, "last": at(70 * m)}, 100 * m, Over, 100 * m},
+		{"one silent, another one ended later", counts{"occurrences": 2, "live": 1, "ended": at(110 * m), "last": at(70 * m)}, 120 * m, Over, 110 * m},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			f := s.figures(hourLong("talk", in("live", "room")), row.counts, nil, planned.Add(row.now))
+			ended := time.Duration(-1)
+			if !f.EndedAt.IsZero() {
+				ended = f.EndedAt.Sub(planned)
+			}
+			if f.State != row.state || ended != row.ended || f.StartedAt.IsZero() != (row.counts["occurrences"] == 0) || !f.AsOf.Equal(planned.Add(row.now)) {
+				t.Errorf("%s, ended %s; %+v", f.State, ended, f)
+			}
+		})
+	}
+}
+
+func TestUnseen(t *testing.T) {
+	t.Parallel()
+	s := New(nil, nil, Options{Now: func() time.Time { return planned }})
+	f := s.Unseen(hourLong("talk", in("live", "room")))
+	if f.State != Scheduled || *f.Present != 0 || *f.Unique != 0 || f.PeakAt != nil || !f.StartedAt.IsZero() || !f.LastEventAt.IsZero() || f.Session.ID != "talk" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A curve is sampled from its first second to its end, the last moment included whatever the step.
+func TestPoints(t *testing.T) {
+	t.Parallel()
+	deltas := map[int64]int64{100: 1, 103: 2, 107: -3}
+	for _, row := range []struct {
+		name      string
+		step, end int64
+		want      string
+	}{
+		{"every second", 1, 108, "100:1 101:1 102:1 103:3 104:3 105:3 106:3 107:0 108:0"},
+		{"every four", 4, 108, "100:1 104:3 108:0"},
+		{"a step that does not meet the end", 5, 108, "100:1 105:3 108:0"},
+		{"a step beyond the end", 60, 108, "100:1 108:0"},
+		{"an end within", 1, 102, "100:1 101:1 102:1"},
+		{"an end at the first second", 1, 100, "100:1"},
+		{"an end before anything", 1, 50, "100:1"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			for _, p := range points(deltas, row.step, time.Unix(row.end, 0)) {
+				got += fmt.Sprintf(" %d:%d", p.At.Unix(), p.Present)
+			}
+			if diff := cmp.Diff(" "+row.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A curve ends when its session did, or at the moment of the figures, or at an event that is ahead of that.
+func TestCurveOfASession(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
+		last := func() (time.Duration, int) {
+			t.Helper()
+			got, err := s.Curve(t.Context(), figures(t, s, "talk"), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) == 0 {
+				return -1, 0
+			}
+			p := got[len(got)-1]
+			if n := int(p.At.Sub(got[0].At)/time.Second) + 1; n != len(got) { // no step is less than a second
+				t.Errorf("%d points of %d seconds", len(got), n)
+			}
+			return p.At.Sub(planned), p.Present
+		}
+		if at, n := last(); at != -1 || n != 0 {
+			t.Errorf("before the first event: %s, %d", at, n)
+		}
+		record(t, s, "live", c.event(Joined, "ann", "1", 0), c.event(Joined, "bob", "2", 10*time.Second))
+		for _, row := range []struct {
+			now, at time.Duration
+			present int
+		}{{5 * time.Second, 10 * time.Second, 2}, {20 * time.Second, 20 * time.Second, 2}, {2 * time.Hour, 90 * time.Minute, 2}} {
+			c.set(planned.Add(row.now))
+			if at, n := last(); at != row.at || n != row.present {
+				t.Errorf("at %s: until %s, %d present", row.now, at, n)
+			}
+		}
+		record(t, s, "live", c.event(Ended, "", "", time.Minute))
+		if at, n := last(); at != time.Minute || n != 0 {
+			t.Errorf("ended: until %s, %d present", at, n)
+		}
+	})
+}
+
+// What the store cannot have written is an error, not a figure.
+func TestSpoiltDataIsAnError(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		ctx := t.Context()
+		s, _ := eventful(t, rdb, prefix)
+		keys := s.keys.session("talk")
+		session, err := s.programme.Session(ctx, "talk")
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := map[string]func() error{
+			"figures": func() error { _, err := s.Figures(ctx, session); return err },
+			"status":  func() error { _, err := s.Status(ctx, session); return err },
+			"live":    func() error { _, err := s.Live(ctx, session); return err },
+			"scrape":  func() error { _, err := s.Scrape(ctx); return err },
+			"rows":    func() error { _, err := s.Rows(ctx, "talk"); return err },
+			"verify":  func() error { _, err := s.Verify(ctx, "talk"); return err },
+			"repair":  func() error { return s.Repair(ctx, "talk") },
+			"curve": func() error {
+				_, err := s.Curve(ctx, Figures{Session: session, AsOf: planned}, time.Second)
+				return err
+			},
+			"stayed": func() error { _, _, err := s.Stayed(ctx, "talk", "live", "ann"); return err },
+			"end":    func() error { return s.End(ctx, "talk") },
+		}
+		ann := s.seal.optional("attendee", "talk", s.seal.optional("person", "live", "ann"))
+		for _, row := range []struct {
+			key, field, value string
+			by                []string
+		}{
+			{keys[0], "present", "many", []string{"figures", "status", "live", "scrape", "verify", "repair"}},
+			{keys[0], "last", "yesterday", []string{"figures", "rows", "stayed", "end"}},
+			{keys[1], "x", "1|room", []string{"rows", "verify", "repair", "stayed", "end"}},
+			{keys[1], "x", "1|room|noon||0|0", []string{"rows", "verify", "stayed", "end"}},
+			{keys[2], "x", "ann;1", []string{"rows", "verify", "repair"}},
+			{keys[2], "x", "ann;one=ann;;", []string{"rows", "verify"}},
+			{keys[2], "x", "ann;1=ann;two;", []string{"rows", "verify"}},
+			{keys[3], ann, "?", []string{"rows", "verify", "repair", "stayed"}},
+			{keys[4], "1", "1|2|3", []string{"verify"}},
+			{keys[5], "1:1", "one", []string{"verify"}},
+			{keys[6], "noon", "1", []string{"verify", "curve"}},
+			{keys[6], "1", "one", []string{"verify", "curve"}},
+			{keys[7], "1:1", "1,2", []string{"verify"}},
+		} {
+			right := rdb.HGet(ctx, row.key, row.field).Val()
+			rdb.HSet(ctx, row.key, row.field, row.value)
+			for _, name := range row.by {
+				if err := read[name](); err == nil || errors.Is(err, programme.ErrNotFound) {
+					t.Errorf("%s of %s %s = %q: %v", name, row.key, row.field, row.value, err)
+				}
+			}
+			if rdb.HDel(ctx, row.key, row.field); right != "" {
+				rdb.HSet(ctx, row.key, row.field, right)
+			}
+		}
+		for name, do := range read {
+			if err := do(); err != nil {
+				t.Errorf("%s, when all was put back: %v", name, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package attendance
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What leaves the door names nobody, and tells people, connections and occurrences apart as far as their source does.
+func TestSeal(t *testing.T) {
+	t.Parallel()
+	s := sealer{make([]byte, 32)}
+	e := Event{
+		Kind: Joined, Room: "room", Alias: "series", Occurrence: "o1", Attendee: "ann@example.org", Connection: "c1", Peer: "c2", Name: "Ann Lee",
+		At: planned, Total: 90 * time.Second,
+	}
+	sealed := s.seal("live", e)
+	for name, token := range map[string]string{
+		"room": sealed.Room, "occurrence": sealed.Occurrence, "person": sealed.Person, "connection": sealed.Connection, "peer": sealed.Peer,
+	} {
+		if len(token) != 16 || strings.ContainsAny(token, ".;|,=@~:{}") {
+			t.Errorf("%s: %q", name, token)
+		}
+	}
+	if sealed.RoomID != "room" || sealed.Alias != "series" || sealed.At != planned.UnixMilli() || sealed.Seconds != 90 || len(sealed.Names) != 2 {
+		t.Errorf("%+v", sealed)
+	}
+	for what, row := range map[string]struct {
+		source         string
+		change         func(*Event)
+		person, room   bool // that are the same
+		connection, at bool
+	}{
+		"the same":           {"live", func(*Event) {}, true, true, true, true},
+		"later":              {"live", func(e *Event) { e.At = e.At.Add(time.Millisecond) }, true, true, true, false},
+		"of another source":  {"other", func(*Event) {}, false, false, false, true},
+		"in another room":    {"live", func(e *Event) { e.Room = "x" }, true, false, true, true},
+		"of somebody else":   {"live", func(e *Event) { e.Attendee = "bob" }, false, true, true, true},
+		"an id over e-mail":  {"live", func(e *Event) { e.Email = "x@example.org" }, true, true, true, true},
+		"by e-mail alone":    {"live", func(e *Event) { e.Attendee, e.Email = "", " Ann@Example.ORG " }, true, true, true, true},
+		"ids are not folded": {"live", func(e *Event) { e.Attendee = "ANN@example.org" }, false, true, true, true},
+		"another connection": {"live", func(e *Event) { e.Connection = "c3" }, true, true, false, true},
+	} {
+		other := e
+		row.change(&other)
+		got := s.seal(row.source, other)
+		is := []bool{got.Person == sealed.Person, got.Room == sealed.Room, got.Connection == sealed.Connection, got.At == sealed.At}
+		if diff := cmp.Diff([]bool{row.person, row.room, row.connection, row.at}, is); diff != "" {
+			t.Errorf("%s: person, room, connection, time: %s", what, diff)
+		}
+	}
+	if empty := s.seal("live", Event{Room: "room"}); empty.Person != "" || empty.Connection != "" || empty.Peer != "" || empty.Occurrence == "" {
+		t.Errorf("nobody is %+v", empty)
+	}
+	if other := (sealer{[]byte(strings.Repeat("x", 32))}).seal("live", e); other.Person == sealed.Person || other.Room == sealed.Room {
+		t.Error("another key hashes alike")
+	}
+}
+
+// Two sessions have no pseudonym in common, whoever was in both; within one, a person is the same.
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	s := sealer{make([]byte, 32)}
+	ann := s.seal("live", Event{Kind: Joined, Room: "room", Attendee: "ann", Connection: "c1", Name: "Ann Lee"})
+	a, b := s.within("talk", ann), s.within("other", ann)
+	if a.Person == b.Person || a.Person == ann.Person || a.Names[0] == b.Names[0] || a.Names[0] == ann.Names[0] {
+		t.Errorf("%+v and %+v", a, b)
+	}
+	if again := s.within("talk", s.seal("live", Event{Kind: Left, Room: "room", Attendee: "ann"})); again.Person != a.Person {
+		t.Error("the same person has two pseudonyms in a session")
+	}
+	if a.Connection != ann.Connection || a.Room != ann.Room || len(ann.Names) != 2 {
+		t.Errorf("%+v", a)
+	}
+	if nobody := s.within("talk", s.seal("live", Event{Kind: Joined, Room: "room", Connection: "c1"})); nobody.Person != "" {
+		t.Errorf("nobody is %q", nobody.Person)
+	}
+}
+
+// Parts that are hashed together cannot be shifted against each other.
+func TestHashesKeepPartsApart(t *testing.T) {
+	t.Parallel()
+	s := sealer{make([]byte, 32)}
+	seen := map[string]bool{}
+	for _, parts := range [][]string{{"ab", "c"}, {"a", "bc"}, {"abc"}, {"abc", ""}, {"", "abc"}} {
+		if token := s.token(parts...); seen[token] {
+			t.Errorf("%q is another one's", parts)
+		} else {
+			seen[token] = true
+		}
+	}
+}
