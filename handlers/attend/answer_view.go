@@ -1,7 +1,6 @@
 package attend
 
 import (
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -36,23 +35,6 @@ type answerWave struct {
 type answerRow struct {
 	Of, Question page.Phrase // Of: the matrix that the question is a row of
 	Said         []page.Phrase
-}
-
-// plain writes answers as a program would send them: numbers as numbers, several choices and rankings as a list.
-func plain(asks *survey.Survey, answers survey.Answers) map[string]any {
-	values := make(map[string]any, len(answers))
-	for id, value := range answers {
-		q, _ := asks.Question(id)
-		switch q.Kind {
-		case survey.Scale, survey.NPS, survey.Number:
-			values[id] = json.Number(value.String())
-		case survey.Multiple, survey.Ranking:
-			values[id] = value
-		default:
-			values[id] = value.String()
-		}
-	}
-	return values
 }
 
 // answersIn puts what was said into words, wave by wave, in the survey's order.
@@ -92,16 +74,14 @@ func answerTo(l *page.Lang, q survey.Question, said survey.Value) (answerRow, er
 		if err != nil {
 			return row, err
 		}
-		switch q.Kind {
-		case survey.Ranking:
+		switch unit := l.Say(q.Unit); {
+		case q.Ranked():
 			words.Text = strconv.Itoa(i+1) + ". " + words.Text
-		case survey.Consent:
+		case q.Kind == survey.Consent:
 			words.Lang = ""
 			words.Text, err = l.T("choice.yes")
-		case survey.Number:
-			if unit := l.Say(q.Unit); unit.Text != "" {
-				words = page.Phrase{Text: value + "\u00a0" + unit.Text, Lang: unit.Lang}
-			}
+		case unit.Text != "":
+			words = page.Phrase{Text: value + "\u00a0" + unit.Text, Lang: unit.Lang}
 		}
 		if err != nil {
 			return row, err

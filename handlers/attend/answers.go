@@ -29,7 +29,7 @@ func (h *Surveys) answerPage(c *gin.Context) error {
 		return err
 	}
 	if !door.WantsPage(c) {
-		return door.Respond(c, http.StatusOK, Submission{Answers: plain(survey, row.Answers), Lang: row.Lang, Segment: row.Segment})
+		return door.Respond(c, http.StatusOK, Submission{Answers: survey.JSON(row.Answers), Lang: row.Lang, Segment: row.Segment})
 	}
 	l := h.Pages.Lang(c)
 	title := l.Say(a.Session.Title)

@@ -72,8 +72,8 @@ func questionOf(l *page.Lang, q survey.Question, said url.Values, mistakes surve
 		Said: said.Get(q.Field()), Target: "q-" + q.ID,
 	}
 	var err error
-	switch q.Kind {
-	case survey.Matrix:
+	switch {
+	case q.Kind == survey.Matrix:
 		for _, item := range q.Items() {
 			row, err := questionOf(l, item, said, mistakes)
 			if err != nil {
@@ -83,9 +83,9 @@ func questionOf(l *page.Lang, q survey.Question, said url.Values, mistakes surve
 			v.Rows = append(v.Rows, row)
 		}
 		return v, nil
-	case survey.Ranking:
+	case q.Ranked():
 		v.rank(l, said)
-	case survey.Number, survey.ShortText, survey.FreeText:
+	case q.Kind == survey.Number || q.IsText():
 	default:
 		if v.Options, err = optionsOf(l, q, said); err != nil {
 			return v, err
@@ -138,11 +138,11 @@ func hintOf(l *page.Lang, q survey.Question) (string, error) {
 	switch {
 	case q.Kind == survey.Number:
 		return l.T("survey.between", "Min", q.Min, "Max", q.Max)
-	case q.Kind == survey.Ranking:
+	case q.Ranked():
 		return l.T("survey.ranks")
 	case q.MaxChoices > 0:
 		return l.Count("survey.at_most", q.MaxChoices)
-	case q.Kind == survey.FreeText || q.Kind == survey.ShortText:
+	case q.IsText():
 		return l.T("survey.words")
 	}
 	return "", nil

@@ -206,7 +206,7 @@ func comparisons(l *page.Lang, results figures.Results, question string, titles 
 }
 
 func resultOf(l *page.Lang, q survey.Question, r figures.QuestionResult) (resultView, error) {
-	v := resultView{Label: labelOf(l, q), Suppressed: r.Suppressed, Texts: r.Texts, Ranked: q.Kind == survey.Ranking}
+	v := resultView{Label: labelOf(l, q), Suppressed: r.Suppressed, Texts: r.Texts, Ranked: q.Ranked()}
 	if r.Suppressed {
 		return v, nil
 	}
@@ -244,7 +244,7 @@ func headline(l *page.Lang, q survey.Question, r figures.QuestionResult) (string
 			return "", err
 		}
 		return l.T("results.scale", "Mean", l.Decimal(*r.Mean, 1), "Max", l.Number(q.Max), "Share", share)
-	case q.Kind == survey.Number:
+	case r.Median != nil:
 		return l.T("results.number", "Mean", l.Decimal(*r.Mean, 1), "Median", l.Decimal(*r.Median, 1), "Unit", q.Unit.In(l.Tag))
 	case q.Kind == survey.YesNo || q.Kind == survey.Consent:
 		share, err := interval(l, *r.Choices[len(r.Choices)-1].Share)
