@@ -36,23 +36,23 @@ func Answers(r *rand.Rand, asks *survey.Survey, lang string) map[string]any {
 
 // answer invents what one person says to an item; nil: nothing.
 func answer(r *rand.Rand, q survey.Question, isBefore bool, then any, lang string) any {
-	switch q.Kind {
-	case survey.Scale, survey.NPS, survey.Number:
-		return number(r, q, isBefore, then)
-	case survey.YesNo:
+	switch values := q.Values(); {
+	case q.Kind == survey.YesNo:
 		return r.IntN(10) < 6
-	case survey.Consent:
+	case q.Kind == survey.Consent:
 		if q.Required || r.IntN(10) < 8 {
 			return true
 		}
-	case survey.Single:
-		return q.Choices[r.IntN(len(q.Choices))].Value
-	case survey.Multiple, survey.Ranking:
-		return several(r, q)
-	case survey.ShortText, survey.FreeText:
+	case q.IsText():
 		if q.Required || r.IntN(5) == 0 {
 			return short(remark(r, lang), q.Limit())
 		}
+	case q.Ordered():
+		return number(r, q, isBefore, then)
+	case q.Several():
+		return several(r, q)
+	case len(values) > 0:
+		return values[r.IntN(len(values))]
 	}
 	return nil
 }

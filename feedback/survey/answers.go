@@ -178,7 +178,7 @@ func (s *Survey) answer(raw func(Question) ([]string, *FieldError), errs FieldEr
 func (q Question) Read(said []string) (Value, *FieldError) {
 	said = slices.DeleteFunc(slices.Clone(said), func(s string) bool { return s == "" })
 	switch {
-	case len(said) > 1 && !q.kind().traits().several:
+	case len(said) > 1 && !q.Several():
 		return nil, &FieldError{Code: Repeated}
 	case len(said) == 0:
 		return nil, nil

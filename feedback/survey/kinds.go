@@ -63,10 +63,10 @@ type kind interface {
 // traits are what the program asks of a kind. What is left out is what most kinds are.
 type traits struct {
 	fields     []string // of the definition, those that apply: of the ones that not every kind has
-	several    bool     // an answer may have several values
+	several    bool     // see Question.Several
 	ranked     bool     // see Question.Ranked
 	rows       bool     // see Question.Items
-	ordered    bool     // the values go from low to high: two answers tell what went up or down
+	ordered    bool     // see Question.Ordered
 	favourable int      // see Question.Favourable
 	length     int      // see Question.Limit; 0: it is no text
 }

@@ -251,6 +251,12 @@ func (q Question) IsText() bool { return q.kind().traits().length > 0 }
 // Limit is the greatest length of a text answer, in characters; 0: it is no text.
 func (q Question) Limit() int { return cmp.Or(q.MaxLength, q.kind().traits().length) }
 
+// Several says whether an answer may have several values.
+func (q Question) Several() bool { return q.kind().traits().several }
+
+// Ordered says whether the values go from low to high: two answers tell what went up or down.
+func (q Question) Ordered() bool { return q.kind().traits().ordered }
+
 // Ranked says whether an answer puts its values in an order of preference.
 func (q Question) Ranked() bool { return q.kind().traits().ranked }
 

@@ -92,7 +92,7 @@ func (c *Condition) in(wave string) *Condition {
 
 // compares says whether two answers to the question tell what went up or down.
 func (q Question) compares() bool {
-	return slices.ContainsFunc(q.Items(), func(item Question) bool { return item.kind().traits().ordered })
+	return slices.ContainsFunc(q.Items(), Question.Ordered)
 }
 
 // WaveAt returns the wave that is asked at a moment, by the session's planned start and end: the last one that has opened.
