@@ -104,6 +104,13 @@ var unasideSource string
 
 var asideScript, unasideScript = redis.NewScript(asideSource), redis.NewScript(unasideSource)
 
+// asides keeps what is aside. Its methods are the store's.
+type asides struct {
+	*base
+	bounds  asideBounds
+	dropped func(source string, n int)
+}
+
 // asideChunk is how many events one call of a script takes.
 const asideChunk = 200
 
@@ -114,14 +121,14 @@ type asideRoom struct {
 	Alias  string `json:"a,omitempty"`
 }
 
-func (s *Store) asideToken(r asideRoom) string {
+func (s *asides) asideToken(r asideRoom) string {
 	return s.seal.token("aside", r.Source, r.Room, r.Alias)
 }
 
 func (e sealed) asideRoom() asideRoom { return asideRoom{e.Source, e.RoomID, e.Alias} }
 
 // asideID names an event among those of its room: the same event is the same id, whenever it comes.
-func (s *Store) asideID(e sealed) (string, error) {
+func (s *asides) asideID(e sealed) (string, error) {
 	e.Arrived = 0
 	text, err := e.asideText()
 	return s.seal.token("aside event", text), err
@@ -138,7 +145,7 @@ func (e sealed) asideText() (string, error) {
 }
 
 // putAside keeps events aside within the bounds; those that were dropped have that reason afterwards.
-func (s *Store) putAside(ctx context.Context, events []*sealed, bounds asideBounds) error {
+func (s *asides) putAside(ctx context.Context, events []*sealed, bounds asideBounds) error {
 	bySource := map[string][]*sealed{}
 	tooOld := s.now().Add(-AsideFor).UnixMilli()
 	for _, e := range events {
@@ -159,13 +166,13 @@ func (s *Store) putAside(ctx context.Context, events []*sealed, bounds asideBoun
 			lost += n
 		}
 		if lost > 0 {
-			s.observeDropped(source, lost)
+			s.dropped(source, lost)
 		}
 	}
 	return nil
 }
 
-func (s *Store) putAsideOf(ctx context.Context, source string, events []*sealed, bounds asideBounds) (lost int, err error) {
+func (s *asides) putAsideOf(ctx context.Context, source string, events []*sealed, bounds asideBounds) (lost int, err error) {
 	keys := s.keys.asideOf(source)
 	unbound := func(n int) int { return cmp.Or(n, 1<<50) }
 	args := []any{unbound(bounds.events), unbound(bounds.perRoom), unbound(bounds.rooms)}
@@ -202,7 +209,7 @@ func (s *Store) putAsideOf(ctx context.Context, source string, events []*sealed,
 }
 
 // takeAside removes events of one room; last: no more of them follow.
-func (s *Store) takeAside(ctx context.Context, source, token string, last bool, ids ...string) error {
+func (s *asides) takeAside(ctx context.Context, source, token string, last bool, ids ...string) error {
 	for chunk := range slices.Chunk(ids, asideChunk) {
 		ids = ids[len(chunk):]
 		args := []any{token, last && len(ids) == 0}
@@ -341,7 +348,7 @@ func parseAside(value string) (e sealed, err error) {
 
 // ExpireAside drops what has been aside for AsideFor, in rooms that get no more events too, and returns how much that was.
 // Run it now and then.
-func (s *Store) ExpireAside(ctx context.Context) (int, error) {
+func (s *asides) ExpireAside(ctx context.Context) (int, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil {
 		return 0, err
@@ -378,7 +385,7 @@ func byToken(members []string) map[string][]string {
 	return ids
 }
 
-func (s *Store) asideSources(ctx context.Context) ([]string, error) {
+func (s *asides) asideSources(ctx context.Context) ([]string, error) {
 	sources, err := s.rdb.SMembers(ctx, s.keys.asideSources()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("events put aside: %w", err)
@@ -388,7 +395,7 @@ func (s *Store) asideSources(ctx context.Context) ([]string, error) {
 }
 
 // AsideCounts is how many events are kept aside, by source, whatever the reason.
-func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
+func (s *asides) AsideCounts(ctx context.Context) (map[string]int, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil || len(sources) == 0 {
 		return nil, err
@@ -411,7 +418,7 @@ func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
 }
 
 // AsideGroups counts the events that are kept aside, by source, room, kind and reason. It reads no event.
-func (s *Store) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
+func (s *asides) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil || len(sources) == 0 {
 		return nil, err
@@ -470,7 +477,7 @@ func parseGroup(group, value string) (g AsideGroup, token string, _ error) {
 }
 
 // AsideEvents lists the events that have been aside longest, oldest first, without any id of a person.
-func (s *Store) AsideEvents(ctx context.Context, limit int) ([]AsideEvent, error) {
+func (s *asides) AsideEvents(ctx context.Context, limit int) ([]AsideEvent, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil {
 		return nil, err
@@ -488,7 +495,7 @@ func (s *Store) AsideEvents(ctx context.Context, limit int) ([]AsideEvent, error
 }
 
 // asideFirst lists the first events of a source.
-func (s *Store) asideFirst(ctx context.Context, source string, limit int) ([]AsideEvent, error) {
+func (s *asides) asideFirst(ctx context.Context, source string, limit int) ([]AsideEvent, error) {
 	members, err := s.rdb.ZRangeByScore(ctx, s.keys.asideOf(source)[2], &redis.ZRangeBy{
 		Min: strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10), Max: "+inf", Count: int64(limit),
 	}).Result()
@@ -524,7 +531,7 @@ func (s *Store) asideFirst(ctx context.Context, source string, limit int) ([]Asi
 }
 
 // moveAside takes over what an earlier version kept under one key for all sources. Nothing of it is dropped.
-func (s *Store) moveAside(ctx context.Context) error {
+func (s *asides) moveAside(ctx context.Context) error {
 	for {
 		page, err := s.rdb.ZRangeWithScores(ctx, s.keys.asideBefore(), 0, batchSize-1).Result()
 		if err != nil || len(page) == 0 {

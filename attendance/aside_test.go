@@ -222,7 +222,7 @@ func TestAsideIsBounded(t *testing.T) {
 			t.Parallel()
 			redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 				s, c := newStore(t, rdb, prefix)
-				s.asideBounds = row.bounds
+				s.bounds = row.bounds
 				lost := map[string]int{}
 				s.ObserveDropped(func(source string, n int) { lost[source] += n })
 				quiet := from("r0", "quiet", Left)
@@ -269,7 +269,7 @@ func TestDroppedIsNotInTheJournal(t *testing.T) {
 	w := newWorld(t, c, true)
 	w.restart(nil)
 	defer func() { w.stop() }()
-	w.asideBounds.events = 2
+	w.bounds.events = 2
 	entries := func() (n int) {
 		t.Helper()
 		if err := w.journal.Replay(t.Context(), func(_, of int) { n = of }, func(err error) { t.Error(err) }); err != nil {
@@ -282,7 +282,7 @@ func TestDroppedIsNotInTheJournal(t *testing.T) {
 	for range 3 {
 		record(t, w.Store, "live", c.event(Joined, "dan", "c4", 0))
 	}
-	w.asideBounds.events = 100
+	w.bounds.events = 100
 	if n := entries(); n != 2 || asideCount(t, w.Store) != 2 {
 		t.Errorf("%d entries, %d aside", n, asideCount(t, w.Store))
 	}
@@ -297,7 +297,7 @@ func TestAsideOfBeforeIsTakenOver(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, c := newStore(t, rdb, prefix)
-		s.asideBounds = asideBounds{1, 1, 1}
+		s.bounds = asideBounds{1, 1, 1}
 		for i := range batchSize + 3 {
 			e := s.seal.seal("live", c.event(Joined, fmt.Sprint(i), "", time.Duration(i)*time.Second))
 			text, err := json.Marshal(e)

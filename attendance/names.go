@@ -87,8 +87,11 @@ func (s sealer) nameIn(session, hash string) string {
 	return s.hash(nameBytes, "name in", session, hash)
 }
 
+// names keeps whose names were seen in sessions. Its methods are the store's.
+type names struct{ *base }
+
 // addNames queues the names of events that belong to sessions: one command per session, whatever the number of events.
-func (s *Store) addNames(ctx context.Context, p redis.Pipeliner, events []placed) {
+func (s *names) addNames(ctx context.Context, p redis.Pipeliner, events []placed) {
 	bySession := map[string][]any{}
 	for _, e := range events {
 		for _, hash := range e.event.Names {
@@ -101,7 +104,7 @@ func (s *Store) addNames(ctx context.Context, p redis.Pipeliner, events []placed
 }
 
 // writeNames adds the names of events that leave no mark.
-func (s *Store) writeNames(ctx context.Context, events []placed) error {
+func (s *names) writeNames(ctx context.Context, events []placed) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -121,7 +124,7 @@ func (s *Store) writeNames(ctx context.Context, events []placed) error {
 // A word that is also a common one (Pierre, Rose, Juste) is told like any other, in every session where somebody is called
 // so, and so are the words of names that no person has (Guest, iPhone): taking too much out of a text is safe, too little
 // is not. Latin words of fewer than three letters are never told.
-func (s *Store) NamesIn(ctx context.Context, session string, words []string) (map[string]bool, error) {
+func (s *names) NamesIn(ctx context.Context, session string, words []string) (map[string]bool, error) {
 	var hashes []any
 	var typed []string // of each hash
 	for _, word := range words {

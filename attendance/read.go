@@ -16,6 +16,13 @@ import (
 	"jauge/programme"
 )
 
+// reader reads what is known of sessions. Its methods are the store's.
+type reader struct {
+	*base
+	statuses statuses
+	patience time.Duration // how long who asks waits for a status
+}
+
 // counts is the HASH that record.lua keeps, with 0 for what is not there.
 type counts map[string]int64
 
@@ -32,7 +39,7 @@ func parseCounts(raw map[string]string) (counts, error) {
 }
 
 // Figures reads the counts of the given sessions in one pipelined read.
-func (s *Store) Figures(ctx context.Context, sessions ...programme.Session) ([]Figures, error) {
+func (s *reader) Figures(ctx context.Context, sessions ...programme.Session) ([]Figures, error) {
 	read, err := s.readFigures(ctx, sessions)
 	out := make([]Figures, len(read))
 	for i, r := range read {
@@ -47,7 +54,7 @@ type versioned struct {
 	rev int64
 }
 
-func (s *Store) readFigures(ctx context.Context, sessions []programme.Session) ([]versioned, error) {
+func (s *reader) readFigures(ctx context.Context, sessions []programme.Session) ([]versioned, error) {
 	type reply struct {
 		counts   *redis.MapStringStringCmd
 		declared *redis.StringCmd
@@ -78,12 +85,12 @@ func (s *Store) readFigures(ctx context.Context, sessions []programme.Session) (
 }
 
 // Unseen is what is known of a session of which nothing was counted yet.
-func (s *Store) Unseen(session programme.Session) Figures {
+func (s *reader) Unseen(session programme.Session) Figures {
 	return s.figures(session, counts{}, nil, s.now())
 }
 
 // figures makes of counts what is known at a moment: the automatic close is a matter of the clock, not of a write.
-func (s *Store) figures(session programme.Session, c counts, declared *int, asOf time.Time) Figures {
+func (s *reader) figures(session programme.Session, c counts, declared *int, asOf time.Time) Figures {
 	now := asOf.UnixMilli()
 	f := Figures{Session: session, AsOf: asOf, Capability: s.planned(session), Declared: declared}
 	if c["measured"] > 0 {
@@ -165,7 +172,7 @@ func (f *Figures) totals(planned Capability, measured Total, c counts) {
 }
 
 // planned is the best that the sources of a session's rooms can tell.
-func (s *Store) planned(session programme.Session) Capability {
+func (s *reader) planned(session programme.Session) Capability {
 	order := []Capability{Live, Joins, Totals, Declared}
 	best := len(order)
 	for _, room := range session.Rooms {
@@ -189,7 +196,7 @@ const (
 
 // Scrape reads the figures of the sessions that belong on /metrics now: from an hour before the planned start, or the
 // first event, until a day after the planned end or the last event, whichever is later.
-func (s *Store) Scrape(ctx context.Context) ([]Figures, error) {
+func (s *reader) Scrape(ctx context.Context) ([]Figures, error) {
 	sessions, err := s.programme.Sessions(ctx)
 	if err != nil || len(sessions) == 0 {
 		return nil, err
@@ -211,7 +218,7 @@ func (s *Store) Scrape(ctx context.Context) ([]Figures, error) {
 
 // Curve returns present at each step, by event time, from the first event to the end or the moment of the figures; empty before
 // the first event. A step is at least a second.
-func (s *Store) Curve(ctx context.Context, f Figures, step time.Duration) ([]Point, error) {
+func (s *reader) Curve(ctx context.Context, f Figures, step time.Duration) ([]Point, error) {
 	raw, err := s.rdb.HGetAll(ctx, s.keys.curve(f.Session.ID)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read curve: %w", err)
@@ -273,7 +280,7 @@ func points(deltas map[int64]int64, step int64, end time.Time) []Point {
 }
 
 // readOccurrences reads a session's occurrences and the time of its last event, without any person's marks.
-func (s *Store) readOccurrences(ctx context.Context, id string) (*marks, error) {
+func (s *reader) readOccurrences(ctx context.Context, id string) (*marks, error) {
 	m := newMarks()
 	last, err := s.rdb.HGet(ctx, s.keys.counts(id), "last").Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -301,7 +308,7 @@ func (s *Store) readOccurrences(ctx context.Context, id string) (*marks, error) 
 }
 
 // readMarks reads a session's whole set of marks, page by page, so that a large session does not block Redis.
-func (s *Store) readMarks(ctx context.Context, id string) (*marks, error) {
+func (s *reader) readMarks(ctx context.Context, id string) (*marks, error) {
 	m, err := s.readOccurrences(ctx, id)
 	if err != nil {
 		return nil, err
@@ -339,7 +346,7 @@ func (m *marks) parsePerson(person, text string) error {
 
 // Stayed says whether the person whom a source calls attendee has completed the session, as far as it has gone by now:
 // a stay of at least CompletedShare of its live time. known is false for a person who was not seen in it.
-func (s *Store) Stayed(ctx context.Context, id, source, attendee string) (completed, known bool, err error) {
+func (s *reader) Stayed(ctx context.Context, id, source, attendee string) (completed, known bool, err error) {
 	session, err := s.programme.Session(ctx, id)
 	if err != nil {
 		return false, false, err
@@ -373,7 +380,7 @@ func (s *Store) Stayed(ctx context.Context, id, source, attendee string) (comple
 }
 
 // readConnections adds connections to the set, and those that are bound to them.
-func (s *Store) readConnections(ctx context.Context, id string, m *marks, keys []string) error {
+func (s *reader) readConnections(ctx context.Context, id string, m *marks, keys []string) error {
 	for len(keys) > 0 {
 		texts, err := s.rdb.HMGet(ctx, s.keys.connections(id), keys...).Result()
 		if err != nil {
@@ -395,7 +402,7 @@ func (s *Store) readConnections(ctx context.Context, id string, m *marks, keys [
 }
 
 // each calls f for every field of a hash.
-func (s *Store) each(ctx context.Context, key string, f func(field, value string) error) error {
+func (s *reader) each(ctx context.Context, key string, f func(field, value string) error) error {
 	var cursor uint64
 	for {
 		page, next, err := s.rdb.HScan(ctx, key, cursor, "", 1000).Result()
@@ -448,7 +455,7 @@ func (c *connectionMarks) parse(text string) error {
 }
 
 // Rows returns one row per person, by first join; those of whom only a total is known come last.
-func (s *Store) Rows(ctx context.Context, id string) ([]Row, error) {
+func (s *reader) Rows(ctx context.Context, id string) ([]Row, error) {
 	session, err := s.programme.Session(ctx, id)
 	if err != nil {
 		return nil, err

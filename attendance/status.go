@@ -50,7 +50,7 @@ const (
 
 // Status tells what is known of sessions. That of a large one that goes on may be some time old, and so is any whose new one
 // does not come in time: all of it, as AsOf says. Once nobody is in, it is that of now.
-func (s *Store) Status(ctx context.Context, sessions ...programme.Session) ([]Status, error) {
+func (s *reader) Status(ctx context.Context, sessions ...programme.Session) ([]Status, error) {
 	read, err := s.readFigures(ctx, sessions)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (s *Store) Status(ctx context.Context, sessions ...programme.Session) ([]St
 
 // Live tells what is known of a session now: of a large one that goes on, and of one whose status does not come in time, the
 // counts alone.
-func (s *Store) Live(ctx context.Context, session programme.Session) (Status, error) {
+func (s *reader) Live(ctx context.Context, session programme.Session) (Status, error) {
 	read, err := s.readFigures(ctx, []programme.Session{session})
 	if err != nil {
 		return Status{}, err
@@ -92,7 +92,7 @@ func (now versioned) large() bool {
 
 // await gives the status that is kept, or lets it be computed and waits; fresh is false when that takes longer than the store's
 // patience: then it is the one before, or, without one, the counts.
-func (s *Store) await(ctx context.Context, now versioned) (k keptStatus, fresh bool, err error) {
+func (s *reader) await(ctx context.Context, now versioned) (k keptStatus, fresh bool, err error) {
 	counts := keptStatus{Status: Status{Figures: now.Figures}}
 	known := now.Capability == Live || now.Capability == Totals && now.Unique != nil
 	if !known || now.LastEventAt.IsZero() {
@@ -147,7 +147,7 @@ func (k keptStatus) beside(now versioned) Status {
 
 // compute derives a status from the marks alone, so that no two figures of it can contradict each other, and keeps it. It belongs
 // to no request: whoever asked first may be gone, and others wait for it.
-func (s *Store) compute(now versioned) (keptStatus, error) {
+func (s *reader) compute(now versioned) (keptStatus, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), computeWithin)
 	defer cancel()
 	began := time.Now()

@@ -26,24 +26,26 @@ type Options struct {
 // Store keeps the marks and the counts of sessions in Redis. It is safe for concurrent use, and several processes may
 // work on the same Redis.
 type Store struct {
+	*base
+	*reader
+	*asides
+	*names
+	journal *journal.Journal
+	observe func(source, kind, result string)
+
+	// Where the journal is what survives a restart, what is put aside is in it before it can be claimed: what is aside is
+	// read while none is on its way.
+	deciding sync.RWMutex
+}
+
+// base is what all parts of a store work with.
+type base struct {
 	rdb          redis.UniversalClient
 	programme    *programme.Catalogue
 	keys         keys
 	seal         sealer
 	now          func() time.Time
 	capabilities map[string]Capability
-	journal      *journal.Journal
-	observe      func(source, kind, result string)
-
-	statuses statuses
-	patience time.Duration
-
-	// Where the journal is what survives a restart, what is put aside is in it before it can be claimed: what is aside is
-	// read while none is on its way.
-	deciding sync.RWMutex
-
-	asideBounds    asideBounds
-	observeDropped func(source string, n int)
 }
 
 // New returns a Store on rdb, which the caller closes after the last call, of the sessions of a programme.
@@ -54,11 +56,11 @@ func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *S
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	b := &base{rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now, capabilities: o.Capabilities}
 	s := &Store{
-		rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now,
-		capabilities: o.Capabilities, journal: o.Journal, observe: func(string, string, string) {}, observeDropped: func(string, int) {},
-		statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second),
-		asideBounds: asideBounds{asidePerSource, asidePerRoom, asideRooms},
+		base: b, names: &names{b}, journal: o.Journal, observe: func(string, string, string) {},
+		reader: &reader{base: b, statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second)},
+		asides: &asides{base: b, bounds: asideBounds{asidePerSource, asidePerRoom, asideRooms}, dropped: func(string, int) {}},
 	}
 	journal.Handle(o.Journal, entryEvents, s.applyKept)
 	journal.Handle(o.Journal, entryClaimed, func(ctx context.Context, events []sealed) error { return s.applyClaimed(ctx, events, true) })
@@ -82,7 +84,7 @@ func (s *Store) Observe(f func(source, kind, result string)) { s.observe = f }
 
 // ObserveDropped names who is told of authentic events that were not even kept aside, because their source has too much
 // there; call it before they can be.
-func (s *Store) ObserveDropped(f func(source string, n int)) { s.observeDropped = f }
+func (s *Store) ObserveDropped(f func(source string, n int)) { s.dropped = f }
 
 // Record adds what a source said to the set of marks; one result per event, in order, or none when Redis is away and the
 // journal has them. It is idempotent. An event that cannot be used (see Reason) is kept aside, and the others count: a
@@ -105,7 +107,7 @@ func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Re
 // keep decides which sessions events belong to and records them, through the journal. Ahead of a store that forgets, the
 // decision comes first: it is what the journal keeps.
 func (s *Store) keep(ctx context.Context, batch []sealed) (results []Result, _ error) {
-	settle := func(ctx context.Context) error { return s.settle(ctx, batch, s.asideBounds) }
+	settle := func(ctx context.Context) error { return s.settle(ctx, batch, s.bounds) }
 	if s.journal.Ahead() {
 		s.deciding.RLock()
 		defer s.deciding.RUnlock()
@@ -129,7 +131,7 @@ func (s *Store) keep(ctx context.Context, batch []sealed) (results []Result, _ e
 // applyKept records events of the journal as they were decided, or decides now. What the journal is replayed with was within
 // the bounds.
 func (s *Store) applyKept(ctx context.Context, batch []sealed) error {
-	bounds := s.asideBounds
+	bounds := s.bounds
 	if s.journal.Ahead() {
 		bounds = asideBounds{}
 	}

@@ -61,7 +61,7 @@ func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
 	return nil, ErrBusy
 }
 
-func (s *Store) readCounts(ctx context.Context, id string) (counts, error) {
+func (s *reader) readCounts(ctx context.Context, id string) (counts, error) {
 	raw, err := s.rdb.HGetAll(ctx, s.keys.counts(id)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read counts: %w", err)
@@ -150,7 +150,8 @@ func (s *Store) Repair(ctx context.Context, id string) error {
 
 // swap writes the marks under shadow keys and renames those over the session's, if its rev is still the same.
 func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool, error) {
-	shadow := &Store{rdb: s.rdb, keys: keys{s.keys.prefix + "shadow:"}}
+	b := &base{rdb: s.rdb, keys: keys{s.keys.prefix + "shadow:"}}
+	shadow := &Store{base: b, names: &names{b}}
 	from, to := shadow.keys.session(id), s.keys.session(id)
 	if err := s.rdb.Del(ctx, from...).Err(); err != nil {
 		return false, fmt.Errorf("repair: %w", err)
@@ -194,13 +195,13 @@ func (m *marks) events(session string) []placed {
 	}
 	for key, c := range m.connections {
 		occurrence, native := splitKey(key)
-		base := sealed{Occurrence: occurrence, Connection: key[len(occurrence)+1:]}
-		base.Room = m.occurrences[occurrence].room
+		of := sealed{Occurrence: occurrence, Connection: key[len(occurrence)+1:]}
+		of.Room = m.occurrences[occurrence].room
 		if !native {
-			base.Person, base.Connection = base.Connection[1:], ""
+			of.Person, of.Connection = of.Connection[1:], ""
 		}
 		for j := range c.joins {
-			e := base
+			e := of
 			e.Kind, e.At = Joined, j.at
 			if native {
 				e.Person = j.person
@@ -208,12 +209,12 @@ func (m *marks) events(session string) []placed {
 			emit(e)
 		}
 		for at := range c.leaves {
-			e := base
+			e := of
 			e.Kind, e.At = Left, at
 			emit(e)
 		}
 		for peer := range c.peers {
-			e := base
+			e := of
 			e.Kind, e.Peer, e.At = Bound, peer[len(occurrence)+1:], m.occurrences[occurrence].start
 			emit(e)
 		}
