@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -36,11 +35,12 @@ func init() {
 			}
 			return &platforms.Reply{Status: http.StatusAccepted, ContentType: "text/plain", Body: []byte(r.Method + " " + r.Path + " " + challenge)}
 		},
-		Verify: func(s platforms.Source, r platforms.Request) error {
-			if subtle.ConstantTimeCompare([]byte(r.Path), []byte(s.Path)) != 1 {
-				return platforms.ErrSignature
-			}
-			return nil
+		Scheme: platforms.Scheme{
+			Key: func(secret string) ([]byte, error) { return []byte(secret), nil },
+			Read: func(_ platforms.Source, r platforms.Request) (platforms.Credentials, error) {
+				return platforms.Credentials{Given: []string{r.Path}, Expected: func(key []byte) []string { return []string{string(key)} }}, nil
+			},
+			Untimed: true,
 		},
 		Decode: func(_ platforms.Source, r platforms.Request) (platforms.Delivery, error) {
 			var a platforms.Answers
@@ -55,7 +55,7 @@ func init() {
 const secretPath = "kX93/mQ7-the-secret-path"
 
 func withForm(d *Deps) {
-	d.Sources["form"] = platforms.Source{Name: "form", Platform: "form", Path: secretPath}
+	d.Sources["form"] = platforms.Source{Name: "form", Platform: "form", Secrets: []string{secretPath}}
 	d.MinimumGroup = 1
 }
 

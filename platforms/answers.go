@@ -1,44 +1,13 @@
 package platforms
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 
 	"jauge/attendance"
 )
 
 // What the dialects of survey platforms share. They say nothing about attendance, which is the capability Declared: a
 // session whose only room is a survey has the heads that its host declares, and every other count is unknown.
-
-func answersSecret(secret string) error {
-	if secret == "" {
-		return errors.New("missing")
-	}
-	return nil
-}
-
-// answersMAC is the standard base64 of the HMAC-SHA256 of a body, the signature of Typeform and Tally.
-func answersMAC(secret string, body []byte) string {
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write(body)
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
-}
-
-// answersVerify holds a signature against every secret. No time is signed: a replay is the same submission once more.
-func answersVerify(s Source, body []byte, given string) error {
-	if given == "" {
-		return ErrMissing
-	}
-	for _, secret := range s.Secrets {
-		if secret != "" && hmac.Equal([]byte(given), []byte(answersMAC(secret, body))) {
-			return nil
-		}
-	}
-	return ErrSignature
-}
 
 // answersEncode is the Encode of a platform that has no word for attendance.
 func answersEncode(attendance.Event) (string, []byte) { return "", nil }
@@ -86,14 +55,11 @@ func (a *Answers) set(ref string, value any) {
 }
 
 // delivery is what a submission proves: nothing that is jauge's business if no question was answered yet.
-func (a Answers) delivery(c *check) (Delivery, error) {
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case len(a.Values) == 0:
-		return Delivery{Unsupported: 1}, nil
+func (a Answers) delivery() Delivery {
+	if len(a.Values) == 0 {
+		return unsupported
 	}
-	return Delivery{Answers: []Answers{a}}, nil
+	return Delivery{Answers: []Answers{a}}
 }
 
 // hiddenFields is the reverse of hidden, without what is empty.

@@ -71,13 +71,13 @@ func checkGolden(t *testing.T, path string, got []byte) {
 }
 
 // Both were made outside of this code; the second is that of github.com/betagouv/mon-aide-cyber.
-func TestAnswersMAC(t *testing.T) {
+func TestBase64MAC(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ secret, body, want string }{
 		{"secret", `{"event_id":"1"}`, "yS8v9QizAPx9eUM++qKgk3vvwAtMaAL4zEXj+gy9SUE="},
 		{"", `{"body":""}`, "dJiTp1hkvdSvPEL51kGtiwcQhSmMSJ7RGXOFjmTJBqg="},
 	} {
-		if got := answersMAC(row.secret, []byte(row.body)); got != row.want {
+		if got := base64MAC([]byte(row.secret), "", []byte(row.body)); got != row.want {
 			t.Errorf("of %s: %s, want %s", row.body, got, row.want)
 		}
 	}
@@ -93,7 +93,7 @@ func TestTypeformSignature(t *testing.T) {
 		"sha256=yS8v9QizAPx9eUM++qKgk3vvwAtMaAL4zEXj+gy9SUF=": ErrSignature,
 	} {
 		r := Request{Header: headerOf(map[string]string{"Typeform-Signature": given}), Body: []byte(`{"event_id":"1"}`)}
-		if err := typeformVerify(Source{Secrets: []string{"new", "secret"}}, r); !errors.Is(err, want) {
+		if err := typeform.Verify(Source{Secrets: []string{"new", "secret"}}, r); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", given, err, want)
 		}
 	}

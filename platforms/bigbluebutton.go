@@ -5,13 +5,11 @@ import (
 	"crypto/sha1" //nolint:gosec // the platform's default
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -37,10 +35,9 @@ var bigbluebutton = Dialect{
 		bbbBearer:    "auth2_0 alone, without a URL to sign: the server's shared secret itself in a header: whoever sees one request can control the server; https only",
 		bbbModerator: "nobody who joins as a moderator is counted: where a room makes everybody a moderator, nobody is",
 	},
-	Secret: bbbSecret,
+	Scheme: Scheme{Key: plainKey, Read: bbbCredentials, Untimed: true},
 	Needs:  bbbNeeds,
-	Verify: bbbVerify,
-	Decode: bbbDecode,
+	Decode: reading(bbbRead),
 	Sign:   bbbSign,
 	Encode: bbbEncode,
 }
@@ -103,13 +100,6 @@ type bbbRaw struct {
 	} `json:"core"`
 }
 
-func bbbSecret(secret string) error {
-	if secret == "" {
-		return errors.New("missing")
-	}
-	return nil
-}
-
 // bbbNeeds: the checksum covers the URL as it was registered, which behind a proxy no request shows.
 func bbbNeeds(s Source) error {
 	u, err := url.Parse(s.CallbackURL)
@@ -124,36 +114,26 @@ func bbbNeeds(s Source) error {
 	return nil
 }
 
-func bbbVerify(s Source, r Request) error {
-	given := r.Query.Get("checksum")
+func bbbCredentials(s Source, r Request) (Credentials, error) {
+	checksum := r.Query.Get("checksum")
 	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	algorithm := bbbHash(len(checksum))
 	switch {
-	case given != "" && bbbHash(len(given)) != nil:
-		return bbbVerifyChecksum(s, r, given)
-	case given == "" && ok: // auth2_0: who shows the secret could as well have signed with it
-		for _, secret := range s.Secrets {
-			if secret != "" && subtle.ConstantTimeCompare([]byte(bearer), []byte(secret)) == 1 {
-				return nil
-			}
+	case checksum == "" && ok: // auth2_0: who shows the secret could as well have signed with it
+		return Credentials{Given: []string{bearer}, Expected: shownKey}, nil
+	case algorithm == nil:
+		return Credentials{}, nil
+	}
+	return Credentials{Given: []string{checksum}, Expected: func(key []byte) []string {
+		if s.CallbackURL == "" {
+			return nil
 		}
-		return ErrSignature
-	}
-	return ErrMissing
-}
-
-func bbbVerifyChecksum(s Source, r Request, given string) error {
-	if s.CallbackURL == "" {
-		return ErrSignature
-	}
-	for _, secret := range s.Secrets {
+		var sums []string
 		for _, text := range bbbTexts(s, r) {
-			want := bbbChecksum(bbbHash(len(given)), s.CallbackURL+text+secret)
-			if secret != "" && subtle.ConstantTimeCompare([]byte(given), []byte(want)) == 1 {
-				return nil
-			}
+			sums = append(sums, bbbChecksum(algorithm, s.CallbackURL+text+string(key)))
 		}
-	}
-	return ErrSignature
+		return sums
+	}}, nil
 }
 
 // bbbTexts lists what a sender may have hashed between the URL and the secret.
@@ -207,35 +187,31 @@ func bbbQuote(s string) string {
 	return b.String()
 }
 
-// bbbDecode takes the events of a request whole or not at all.
-func bbbDecode(s Source, r Request) (Delivery, error) {
-	whole := &check{}
+// bbbRead takes the events of a request whole or not at all.
+func bbbRead(c *check, s Source, r Request) Delivery {
 	form, err := url.ParseQuery(string(r.Body))
 	if err != nil {
-		whole.fail("form", "cannot be read")
+		c.fail("form", "cannot be read")
 	}
 	var items []json.RawMessage
-	whole.read([]byte(form.Get("event")), &items)
+	c.read([]byte(form.Get("event")), &items)
 	if len(items) == 0 {
-		whole.fail("event", "missing")
-	}
-	if whole.err != nil {
-		return Delivery{}, whole.err
+		c.fail("event", "missing")
 	}
 	var d Delivery
 	for i, item := range items {
-		c := &check{now: r.Now, prefix: fmt.Sprintf("element %d: ", i)}
+		c.prefix = element(i)
 		e, ok := bbbEvent(c, item, slices.Contains(s.Accept, bbbModerator))
 		switch {
 		case c.err != nil:
-			return Delivery{}, c.err
+			return Delivery{}
 		case ok:
 			d.Events = append(d.Events, e)
 		default:
 			d.Unsupported++
 		}
 	}
-	return d, nil
+	return d
 }
 
 // bbbEvent reads one event; false if it is unsupported, in which case nothing more of it is looked into.
@@ -331,10 +307,7 @@ func bbbFromRaw(c *check, item json.RawMessage, kind attendance.Kind) (e attenda
 // bbbSign signs as the current version does, or with the bearer token where the source has no URL to sign.
 func bbbSign(s Source, r *Request) {
 	if s.CallbackURL == "" {
-		if r.Header == nil {
-			r.Header = http.Header{}
-		}
-		r.Header.Set("Authorization", "Bearer "+s.Secrets[0])
+		r.set("Authorization", "Bearer "+s.Secrets[0])
 		return
 	}
 	r.Query = url.Values{"checksum": {bbbChecksum(sha256.New, s.CallbackURL+string(r.Body)+s.Secrets[0])}}

@@ -284,7 +284,7 @@ func TestBBBVerify(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			if err := bbbVerify(row.source, row.r); !errors.Is(err, row.err) {
+			if err := bigbluebutton.Verify(row.source, row.r); !errors.Is(err, row.err) {
 				t.Errorf("%v, want %v", err, row.err)
 			}
 		})
@@ -362,12 +362,12 @@ func TestBBBDecode(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := bbbDecode(Source{Accept: row.accept}, Request{Body: []byte(bbbFormOf(row.events)), Now: now})
+			got, err := bigbluebutton.Decode(Source{Accept: row.accept}, Request{Body: []byte(bbbFormOf(row.events)), Now: now})
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}
 	for body, wrong := range map[string]string{"": "empty", "domain=x&timestamp=1": "empty", "event=%zz": "form: cannot be read"} {
-		got, err := bbbDecode(Source{}, Request{Body: []byte(body), Now: now})
+		got, err := bigbluebutton.Decode(Source{}, Request{Body: []byte(body), Now: now})
 		checkDecoded(t, Delivery{}, wrong, got, err)
 	}
 }

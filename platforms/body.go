@@ -165,6 +165,24 @@ func (c *check) fail(field, why string) {
 	}
 }
 
+// unsupported is a delivery of what is none of jauge's business.
+var unsupported = Delivery{Unsupported: 1}
+
+// reading makes a Decode of a function that reads a body: whatever is found wrong on the way refuses the request as a whole,
+// so that its sender can repeat it whole.
+func reading(read func(*check, Source, Request) Delivery) func(Source, Request) (Delivery, error) {
+	return func(s Source, r Request) (Delivery, error) {
+		c := &check{now: r.Now}
+		if d := read(c, s, r); c.err == nil {
+			return d, nil
+		}
+		return Delivery{}, c.err
+	}
+}
+
+// element is the beginning of messages about one element of a batch.
+func element(i int) string { return fmt.Sprintf("element %d: ", i) }
+
 // read decodes one JSON value, and nothing after it, into v.
 func (c *check) read(body []byte, v any) {
 	if c.err != nil {

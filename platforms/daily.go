@@ -1,7 +1,6 @@
 package platforms
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -23,9 +22,8 @@ import (
 var daily = Dialect{
 	Capability: attendance.Live,
 	Hello:      dailyHello,
-	Secret:     dailySecret,
-	Verify:     dailyVerify,
-	Decode:     dailyDecode,
+	Scheme:     Scheme{Key: dailyKey, Read: dailyCredentials},
+	Decode:     reading(dailyRead),
 	Sign:       dailySign,
 	Encode:     dailyEncode,
 }
@@ -65,58 +63,36 @@ func dailyHello(_ Source, r Request) *Reply {
 	return &Reply{Status: http.StatusOK, ContentType: "application/json", Body: []byte("{}")}
 }
 
-func dailySecret(secret string) error {
-	if key, err := base64.StdEncoding.DecodeString(secret); err != nil || len(key) == 0 {
-		return errors.New("must be base64, as Daily gives it")
+func dailyKey(secret string) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(secret)
+	if err != nil || len(key) == 0 {
+		return nil, errors.New("must be base64, as Daily gives it")
 	}
-	return nil
+	return key, nil
 }
 
-func dailyVerify(s Source, r Request) error {
-	stamp, given := r.Header.Get(dailyTimestamp), r.Header.Get(dailySignature)
-	at, ok := signedAt(stamp)
-	if !ok || given == "" {
-		return ErrMissing
-	}
-	for _, secret := range s.Secrets {
-		if dailySecret(secret) == nil && hmac.Equal([]byte(given), []byte(dailyMAC(secret, stamp, r.Body))) {
-			return inTime(s, r.Now, at)
-		}
-	}
-	return ErrSignature
+func dailyCredentials(_ Source, r Request) (Credentials, error) {
+	stamp := r.Header.Get(dailyTimestamp)
+	return Credentials{
+		Given:    given(r.Header.Get(dailySignature)),
+		Expected: signing(func(key []byte) string { return base64MAC(key, stamp+".", r.Body) }),
+		Valid:    signedAtUnit(stamp),
+	}, nil
 }
 
-// dailyMAC takes a secret that dailySecret found good.
-func dailyMAC(secret, stamp string, body []byte) string {
-	key, _ := base64.StdEncoding.DecodeString(secret)
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(stamp + "."))
-	h.Write(body)
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
-}
-
-// dailyDecode emits every mark that a request proves: a leave has the join in it, an end the start.
-func dailyDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+// dailyRead emits every mark that a request proves: a leave has the join in it, an end the start.
+func dailyRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		Type string `json:"type"`
 	}
 	c.read(r.Body, &head)
-	c.need("type", id(head.Type))
-	decode := dailyDecoder(head.Type)
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case decode == nil:
-		return Delivery{Unsupported: 1}, nil
+	decode := dailyDecoder(c.need("type", id(head.Type)))
+	if decode == nil {
+		return unsupported
 	}
 	var body dailyBody
 	c.read(r.Body, &body)
-	events := decode(c, body)
-	if c.err != nil {
-		return Delivery{}, c.err
-	}
-	return Delivery{Events: events}, nil
+	return Delivery{Events: decode(c, body)}
 }
 
 // dailyDecoder is nil for what counting does not need. A waiting participant knocks at the door and is not in.
@@ -195,11 +171,9 @@ func dailyEnded(c *check, b dailyBody) []attendance.Event {
 
 func dailySign(s Source, r *Request) {
 	stamp := strconv.FormatInt(r.Now.Unix(), 10)
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set(dailyTimestamp, stamp)
-	r.Header.Set(dailySignature, dailyMAC(s.Secrets[0], stamp, r.Body))
+	key, _ := dailyKey(s.Secrets[0]) // Verifiable says so before
+	r.set(dailyTimestamp, stamp)
+	r.set(dailySignature, base64MAC(key, stamp+".", r.Body))
 }
 
 // dailyEncode writes into a leave when its connection joined, if the event's Total says how long that was.

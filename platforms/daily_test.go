@@ -54,8 +54,8 @@ func TestDailySignature(t *testing.T) {
 		{"vector", "1700000000", good, nil},
 		{"another time", "1700000001", good, ErrSignature},
 		{"without its padding", "1700000000", good[:len(good)-1], ErrSignature},
-		{"in milliseconds", "1700000000123", dailyMAC("c2VjcmV0", "1700000000123", []byte(`{"type":"participant.joined"}`)), nil},
-		{"an hour ago, in milliseconds", "1699996400000", dailyMAC("c2VjcmV0", "1699996400000", []byte(`{"type":"participant.joined"}`)), ErrStale},
+		{"in milliseconds", "1700000000123", base64MAC([]byte("secret"), "1700000000123.", []byte(`{"type":"participant.joined"}`)), nil},
+		{"an hour ago, in milliseconds", "1699996400000", base64MAC([]byte("secret"), "1699996400000.", []byte(`{"type":"participant.joined"}`)), ErrStale},
 		{"no time", "", good, ErrMissing},
 		{"not a time", "now", good, ErrMissing},
 		{"no signature", "1700000000", "", ErrMissing},
@@ -67,7 +67,7 @@ func TestDailySignature(t *testing.T) {
 				Header: headerOf(map[string]string{"X-Webhook-Timestamp": row.stamp, "X-Webhook-Signature": row.signature}),
 				Body:   []byte(`{"type":"participant.joined"}`), Now: time.Unix(1700000000, 0),
 			}
-			if err := dailyVerify(Source{Secrets: []string{"not base64!", "c2VjcmV0"}}, r); !errors.Is(err, row.err) {
+			if err := daily.Verify(Source{Secrets: []string{"not base64!", "c2VjcmV0"}}, r); !errors.Is(err, row.err) {
 				t.Errorf("%v, want %v", err, row.err)
 			}
 		})
@@ -156,7 +156,7 @@ func TestDailyDecode(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			body := `{"type":"` + row.event + `","event_ts":1795428001.5,"payload":{` + row.payload + `}}`
-			got, err := dailyDecode(Source{}, Request{Body: []byte(body), Now: now})
+			got, err := daily.Decode(Source{}, Request{Body: []byte(body), Now: now})
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}

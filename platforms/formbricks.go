@@ -12,12 +12,12 @@ import (
 // Source: https://formbricks.com/docs (webhooks) and github.com/formbricks/formbricks
 var formbricks = Dialect{
 	Capability:    attendance.Declared,
-	Secret:        standardSecret,
-	Verify:        standardVerify,
-	Decode:        formbricksDecode,
+	Scheme:        standardScheme,
+	Decode:        reading(formbricksRead),
 	Sign:          standardSign,
 	Encode:        answersEncode,
 	EncodeAnswers: formbricksEncodeAnswers,
+	Grows:         true,
 }
 
 // formbricksBody is what is read of a body; the contact, its attributes, the browser and the country are never decoded.
@@ -33,18 +33,15 @@ type formbricksBody struct {
 	} `json:"data"`
 }
 
-func formbricksDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+func formbricksRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		Event string `json:"event"`
 	}
 	c.read(r.Body, &head)
-	c.need("event", id(head.Event))
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case head.Event != "responseCreated" && head.Event != "responseUpdated" && head.Event != "responseFinished":
-		return Delivery{Unsupported: 1}, nil
+	switch c.need("event", id(head.Event)) {
+	default:
+		return unsupported
+	case "responseCreated", "responseUpdated", "responseFinished":
 	}
 	var body formbricksBody
 	c.read(r.Body, &body)
@@ -65,7 +62,7 @@ func formbricksDecode(_ Source, r Request) (Delivery, error) {
 		}
 		a.set(c.need("data.data", id(ref)), value)
 	}
-	return a.delivery(c)
+	return a.delivery()
 }
 
 func formbricksEncodeAnswers(a Answers) (string, []byte) {

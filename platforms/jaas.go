@@ -1,12 +1,8 @@
 package platforms
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -21,9 +17,8 @@ import (
 // Source: https://developer.8x8.com/jaas/docs/webhooks-payload and …/docs/webhooks-signatures
 var jaas = Dialect{
 	Capability: attendance.Live,
-	Secret:     jaasSecret,
-	Verify:     jaasVerify,
-	Decode:     jaasDecode,
+	Scheme:     Scheme{Key: plainKey, Read: jaasCredentials},
+	Decode:     reading(jaasRead),
 	Sign:       jaasSign,
 	Encode:     jaasEncode,
 }
@@ -46,71 +41,41 @@ type jaasBody struct {
 	} `json:"data"`
 }
 
-func jaasSecret(secret string) error {
-	if secret == "" {
-		return errors.New("missing")
-	}
-	return nil
-}
-
-// jaasVerify tries every signature with every secret. Other schemes than v1 are passed over.
-func jaasVerify(s Source, r Request) error {
+// jaasCredentials passes other schemes than v1 over.
+func jaasCredentials(_ Source, r Request) (Credentials, error) {
 	var stamp string
-	var given []string
+	var signatures []string
 	for element := range strings.SplitSeq(r.Header.Get(jaasSignature), ",") {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(element), "="); name { // base64 may end in "=" too
 		case "t":
 			stamp = value
 		case "v1":
-			given = append(given, value)
+			signatures = append(signatures, value)
 		}
 	}
-	at, ok := signedAt(stamp)
-	if !ok || len(given) == 0 {
-		return ErrMissing
-	}
-	for _, secret := range s.Secrets {
-		want := jaasMAC(secret, stamp, r.Body)
-		for _, signature := range given {
-			if secret != "" && hmac.Equal([]byte(signature), []byte(want)) {
-				return inTime(s, r.Now, at)
-			}
-		}
-	}
-	return ErrSignature
+	return Credentials{
+		Given:    signatures,
+		Expected: signing(func(key []byte) string { return base64MAC(key, stamp+".", r.Body) }),
+		Valid:    signedAtUnit(stamp),
+	}, nil
 }
 
-func jaasMAC(secret, stamp string, body []byte) string {
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write([]byte(stamp + "."))
-	h.Write(body)
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
-}
-
-func jaasDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+func jaasRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		EventType string `json:"eventType"`
 	}
 	c.read(r.Body, &head)
-	c.need("eventType", id(head.EventType))
-	kind := jaasKind(head.EventType)
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case kind == "":
-		return Delivery{Unsupported: 1}, nil
+	kind := jaasKind(c.need("eventType", id(head.EventType)))
+	if kind == "" {
+		return unsupported
 	}
 	var body jaasBody
 	c.read(r.Body, &body)
 	e := jaasEvent(c, kind, body)
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case bool(body.Data.Breakout), kind == attendance.Left && body.Data.DisconnectReason == "switch_room":
-		return Delivery{Unsupported: 1}, nil
+	if bool(body.Data.Breakout) || kind == attendance.Left && body.Data.DisconnectReason == "switch_room" {
+		return unsupported
 	}
-	return Delivery{Events: []attendance.Event{e}}, nil
+	return Delivery{Events: []attendance.Event{e}}
 }
 
 // jaasKind is "" for what counting does not need: the lobby, roles, usage, recordings, calls.
@@ -150,10 +115,7 @@ func jaasEvent(c *check, kind attendance.Kind, b jaasBody) attendance.Event {
 
 func jaasSign(s Source, r *Request) {
 	stamp := strconv.FormatInt(r.Now.Unix(), 10)
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set(jaasSignature, "t="+stamp+",v1="+jaasMAC(s.Secrets[0], stamp, r.Body))
+	r.set(jaasSignature, "t="+stamp+",v1="+base64MAC([]byte(s.Secrets[0]), stamp+".", r.Body))
 }
 
 func jaasEncode(e attendance.Event) (string, []byte) {

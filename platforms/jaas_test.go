@@ -77,7 +77,7 @@ func TestJaasHeader(t *testing.T) {
 		",,=,":                                    ErrMissing,
 	} {
 		r := Request{Header: headerOf(map[string]string{"X-Jaas-Signature": header}), Body: []byte(`{"eventType":"PARTICIPANT_JOINED"}`), Now: time.Unix(1632490060, 0)}
-		if err := jaasVerify(Source{Secrets: []string{"whsec"}}, r); !errors.Is(err, want) {
+		if err := jaas.Verify(Source{Secrets: []string{"whsec"}}, r); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", header, err, want)
 		}
 	}
@@ -119,7 +119,7 @@ func TestJaasDecode(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			body := `{"eventType":"` + row.event + `","sessionId":"o","timestamp":1795427010456,"fqn":"app/room","data":` + row.data + `}`
-			got, err := jaasDecode(Source{}, Request{Body: []byte(body), Now: now})
+			got, err := jaas.Decode(Source{}, Request{Body: []byte(body), Now: now})
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}
@@ -129,7 +129,7 @@ func TestJaasDecode(t *testing.T) {
 		`{"eventType":"ROOM_CREATED","fqn":"a/b","sessionId":"o","timestamp":0}`:              "timestamp: missing",
 		`{"eventType":"ROOM_CREATED","fqn":"a/b","sessionId":"o","timestamp":1795427010.456}`: "timestamp: must be a number",
 	} {
-		got, err := jaasDecode(Source{}, Request{Body: []byte(body), Now: now})
+		got, err := jaas.Decode(Source{}, Request{Body: []byte(body), Now: now})
 		checkDecoded(t, Delivery{}, wrong, got, err)
 	}
 }

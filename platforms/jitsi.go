@@ -1,11 +1,7 @@
 package platforms
 
 import (
-	"crypto/subtle"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -21,11 +17,11 @@ import (
 // Source: https://github.com/jitsi-contrib/prosody-plugins/tree/main/event_sync
 var jitsi = Dialect{
 	Capability: attendance.Live,
-	Secret:     jitsiSecret,
-	Verify:     jitsiVerify,
-	Decode:     jitsiDecode,
+	Scheme:     Scheme{Key: plainKey, Read: jitsiCredentials, Untimed: true},
+	Decode:     reading(jitsiRead),
 	Sign:       jitsiSign,
 	Encode:     jitsiEncode,
+	Resolution: wholeSeconds,
 }
 
 // jitsiPaths are where the module posts what, below /webhooks/{source}/.
@@ -61,50 +57,30 @@ type jitsiOccupant struct {
 	Affiliation id      `json:"affiliation"`
 }
 
-func jitsiSecret(secret string) error {
-	if secret == "" {
-		return errors.New("missing")
-	}
-	return nil
-}
-
-func jitsiVerify(s Source, r Request) error {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+func jitsiCredentials(_ Source, r Request) (Credentials, error) {
+	shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
-		return ErrMissing
+		return Credentials{}, nil
 	}
-	for _, secret := range s.Secrets {
-		if secret != "" && subtle.ConstantTimeCompare([]byte(given), []byte(secret)) == 1 {
-			return nil
-		}
-	}
-	return ErrSignature
+	return Credentials{Given: []string{shown}, Expected: shownKey}, nil
 }
 
-// jitsiDecode goes by the event's name, which says the same as the path.
-func jitsiDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+// jitsiRead goes by the event's name, which says the same as the path.
+func jitsiRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		EventName string `json:"event_name"`
 	}
 	c.read(r.Body, &head)
-	c.need("event_name", id(head.EventName))
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case jitsiPaths[head.EventName] == "":
-		return Delivery{Unsupported: 1}, nil
+	if jitsiPaths[c.need("event_name", id(head.EventName))] == "" {
+		return unsupported
 	}
 	var body jitsiBody
 	c.read(r.Body, &body)
 	events := jitsiEvents(c, body)
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case len(events) == 0: // a breakout room that opens, or closes without anybody having been in
-		return Delivery{Unsupported: 1}, nil
+	if len(events) == 0 { // a breakout room that opens, or closes without anybody having been in
+		return unsupported
 	}
-	return Delivery{Events: events}, nil
+	return Delivery{Events: events}
 }
 
 // jitsiEvents emits every mark that a request proves. A room that closes says who was in from when to when, whatever was
@@ -123,7 +99,7 @@ func jitsiEvents(c *check, b jitsiBody) []attendance.Event {
 		return events
 	}
 	for i, occupant := range b.Everyone {
-		c.prefix = fmt.Sprintf("element %d: ", i)
+		c.prefix = element(i)
 		events = jitsiStay(c, events, room, occupant, b)
 	}
 	c.prefix = ""
@@ -166,10 +142,7 @@ func jitsiSign(s Source, r *Request) {
 	if err := json.Unmarshal(r.Body, &head); err == nil {
 		r.Path = jitsiPaths[head.EventName]
 	}
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set("Authorization", "Bearer "+s.Secrets[0])
+	r.set("Authorization", "Bearer "+s.Secrets[0])
 }
 
 // jitsiEncode needs to know of a leave when its stay began: Total before it.

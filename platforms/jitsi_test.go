@@ -66,7 +66,7 @@ func TestJitsiHeader(t *testing.T) {
 		"":               ErrMissing,
 	} {
 		h := http.Header{"Authorization": {header}}
-		if err := jitsiVerify(Source{Secrets: []string{"", "another", "s3cr3t"}}, Request{Header: h}); !errors.Is(err, want) {
+		if err := jitsi.Verify(Source{Secrets: []string{"", "another", "s3cr3t"}}, Request{Header: h}); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", header, err, want)
 		}
 	}
@@ -152,7 +152,7 @@ func TestJitsiDecode(t *testing.T) {
 			t.Parallel()
 			body := `{"event_name":"` + row.event + `","room_name":"r","room_jid":"r@m",` + row.rest + `}`
 			body = strings.NewReplacer("T0", "1795427000", "T1", "1795427010", "T2", "1795427020", "T3", "1795427030").Replace(body)
-			got, err := jitsiDecode(Source{}, Request{Body: []byte(body), Now: now})
+			got, err := jitsi.Decode(Source{}, Request{Body: []byte(body), Now: now})
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}

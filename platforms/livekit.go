@@ -3,11 +3,9 @@ package platforms
 import (
 	"cmp"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -22,11 +20,11 @@ import (
 // Source: https://docs.livekit.io/home/server/webhooks/ and github.com/livekit/protocol (auth, webhook, livekit_webhook.proto)
 var livekit = Dialect{
 	Capability: attendance.Live,
-	Secret:     livekitSecret,
-	Verify:     livekitVerify,
-	Decode:     livekitDecode,
+	Scheme:     Scheme{Key: livekitKey, Read: livekitCredentials, Tolerance: livekitLeeway},
+	Decode:     reading(livekitRead),
 	Sign:       livekitSign,
 	Encode:     livekitEncode,
+	Resolution: livekitResolution,
 }
 
 // livekitLeeway is the official verifier's. It matters: after a Retry-After the server sends the same token again.
@@ -88,92 +86,68 @@ type livekitClaims struct {
 	SHA256 string `json:"sha256"` // standard base64
 }
 
-func livekitSecret(secret string) error {
-	if key, value, _ := strings.Cut(secret, ":"); key == "" || value == "" {
-		return errors.New("must be KEY:SECRET")
+func livekitKey(secret string) ([]byte, error) {
+	if name, value, _ := strings.Cut(secret, ":"); name == "" || value == "" {
+		return nil, errors.New("must be KEY:SECRET")
 	}
-	return nil
+	return []byte(secret), nil
 }
 
-func livekitVerify(s Source, r Request) error {
-	token := r.Header.Get("Authorization")
-	if token == "" {
-		return ErrMissing
+// livekitCredentials: a token vouches for a body by its digest, so that one is given with the other. A participant's access
+// token has the same signature but no digest. No message of the library is passed on: it may quote the token.
+func livekitCredentials(_ Source, r Request) (Credentials, error) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return Credentials{}, nil
 	}
-	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithExpirationRequired(),
-		jwt.WithIssuedAt(),
-		jwt.WithLeeway(cmp.Or(s.Tolerance, livekitLeeway)),
-		jwt.WithTimeFunc(func() time.Time { return r.Now }),
-		jwt.WithStrictDecoding(),
-	)
 	var claims livekitClaims
-	if _, err := parser.ParseWithClaims(token, &claims, livekitKeys(s)); err != nil {
-		return livekitRefusal(err)
+	token, parts, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(header, &claims)
+	if err != nil || token.Method != jwt.SigningMethodHS256 {
+		return Credentials{}, ErrSignature
 	}
 	sum := sha256.Sum256(r.Body)
-	want := base64.StdEncoding.EncodeToString(sum[:])
-	// A participant's access token has the same signature but no such claim.
-	if subtle.ConstantTimeCompare([]byte(claims.SHA256), []byte(want)) != 1 {
-		return ErrSignature
-	}
-	return nil
-}
-
-// livekitKeys offers every secret of the API key that issued the token.
-func livekitKeys(s Source) jwt.Keyfunc {
-	return func(token *jwt.Token) (any, error) {
-		issuer, err := token.Claims.GetIssuer()
-		if err != nil {
-			return nil, err
-		}
-		var set jwt.VerificationKeySet
-		for _, secret := range s.Secrets {
-			if key, value, _ := strings.Cut(secret, ":"); livekitSecret(secret) == nil && key == issuer {
-				set.Keys = append(set.Keys, []byte(value))
+	digest := base64.StdEncoding.EncodeToString(sum[:])
+	return Credentials{
+		Given: []string{string(token.Signature) + claims.SHA256},
+		Expected: func(key []byte) []string {
+			name, value, _ := strings.Cut(string(key), ":")
+			if name != claims.Issuer {
+				return nil
 			}
+			return []string{string(mac([]byte(value), parts[0]+"."+parts[1], nil)) + digest}
+		},
+		Valid: claims.valid(),
+	}, nil
+}
+
+// valid is nil without an end. The end itself is not in it, as JWT has it.
+func (c livekitClaims) valid() *Period {
+	if c.ExpiresAt == nil {
+		return nil
+	}
+	p := &Period{Until: c.ExpiresAt.Unix() - 1}
+	for _, from := range []*jwt.NumericDate{c.NotBefore, c.IssuedAt} {
+		if from != nil {
+			p.From = max(p.From, from.Unix())
 		}
-		return set, nil
 	}
+	return p
 }
 
-// livekitRefusal never passes on the library's message, which may quote the token.
-func livekitRefusal(err error) error {
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return ErrStale
-	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		return ErrFuture
-	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return ErrMissing
-	}
-	return ErrSignature
-}
-
-// livekitDecode emits every mark that a request proves: that its room was open, and in a leave also the join, so that a
+// livekitRead emits every mark that a request proves: that its room was open, and in a leave also the join, so that a
 // lost join or a lost room_started costs nothing. The opening comes first: a room that was killed without a word is
 // closed by the next one's true start.
-func livekitDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+func livekitRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		Event string `json:"event"`
 	}
 	c.read(r.Body, &head)
-	c.need("event", id(head.Event))
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case !livekitSupports(head.Event):
-		return Delivery{Unsupported: 1}, nil
+	if !livekitSupports(c.need("event", id(head.Event))) {
+		return unsupported
 	}
 	var body livekitBody
 	c.read(r.Body, &body)
-	events := livekitEvents(c, body)
-	if c.err != nil {
-		return Delivery{}, c.err
-	}
-	return Delivery{Events: events}, nil
+	return Delivery{Events: livekitEvents(c, body)}
 }
 
 // livekitSupports: not tracks, egress, ingress or agents, and not participant_connection_aborted, which is somebody who
@@ -239,10 +213,16 @@ func livekitSign(s Source, r *Request) {
 	if err != nil {
 		panic(err) // HMAC takes any key
 	}
-	if r.Header == nil {
-		r.Header = http.Header{}
+	r.set("Authorization", signed)
+}
+
+// livekitResolution: createdAt, the only moment of a leave and an end, has seconds.
+func livekitResolution(kind attendance.Kind) time.Duration {
+	switch kind {
+	case attendance.Left, attendance.Ended:
+		return time.Second
 	}
-	r.Header.Set("Authorization", signed)
+	return time.Millisecond
 }
 
 // livekitEncode knows the room's start in room_started only, and no join in a leave: both are optional when decoding.

@@ -111,7 +111,7 @@ func TestLivekitCapturesAgainstTruth(t *testing.T) {
 		readJSON(t, path+".truth.json", &truth)
 		marks := map[string]map[attendance.Kind][]time.Time{}
 		for _, r := range capture(t, path+".jsonl") {
-			d, err := livekitDecode(Source{}, r)
+			d, err := livekit.Decode(Source{}, r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,7 +188,7 @@ func TestLivekitToken(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := Request{Header: headerOf(map[string]string{"Authorization": row.token}), Body: body, Now: row.now}
-			if err := livekitVerify(source, r); !errors.Is(err, row.err) {
+			if err := livekit.Verify(source, r); !errors.Is(err, row.err) {
 				t.Errorf("%v, want %v", err, row.err)
 			}
 		})
@@ -259,7 +259,7 @@ func TestLivekitDecode(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := livekitDecode(Source{}, Request{Body: []byte(row.body), Now: now})
+			got, err := livekit.Decode(Source{}, Request{Body: []byte(row.body), Now: now})
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}

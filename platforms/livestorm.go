@@ -1,12 +1,9 @@
 package platforms
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -25,11 +22,11 @@ var livestorm = Dialect{
 		Unsigned: "the dashboard's webhooks carry no signature: whoever learns the address can invent registrations, a start and an end, " +
 			"and nothing tells an old request from a new one",
 	},
-	Secret: livestormSecret,
-	Verify: livestormVerify,
-	Decode: livestormDecode,
-	Sign:   livestormSign,
-	Encode: livestormEncode,
+	Scheme:     Scheme{Key: plainKey, Read: livestormCredentials},
+	Decode:     reading(livestormRead),
+	Sign:       livestormSign,
+	Encode:     livestormEncode,
+	Resolution: wholeSeconds,
 }
 
 const livestormSignature = "x-livestorm-signature" // <Unix seconds>,<64 lower-case hex digits>
@@ -69,30 +66,18 @@ type livestormAttributes struct {
 	} `json:"registrant_detail"`
 }
 
-func livestormSecret(secret string) error {
-	if secret == "" {
-		return errors.New("missing")
+// livestormCredentials: a header that cannot be read as time and hash is no missing one.
+func livestormCredentials(_ Source, r Request) (Credentials, error) {
+	header := r.Header.Get(livestormSignature)
+	stamp, sum, _ := strings.Cut(header, ",")
+	if header != "" && sum == "" {
+		return Credentials{}, ErrMissing
 	}
-	return nil
-}
-
-// livestormVerify lets a request without a signature in only where the source chose to, on its secret path.
-func livestormVerify(s Source, r Request) error {
-	given := r.Header.Get(livestormSignature)
-	if given == "" && s.takesUnsigned(r) {
-		return nil
-	}
-	stamp, sum, _ := strings.Cut(given, ",")
-	at, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil || sum == "" {
-		return ErrMissing
-	}
-	for _, secret := range s.Secrets {
-		if secret != "" && hmac.Equal([]byte(sum), []byte(livestormSum(stamp, secret, r.Body))) {
-			return inTime(s, r.Now, at)
-		}
-	}
-	return ErrSignature
+	return Credentials{
+		Given:    given(sum),
+		Expected: signing(func(key []byte) string { return livestormSum(stamp, string(key), r.Body) }),
+		Valid:    signedAt(stamp),
+	}, nil
 }
 
 func livestormSum(stamp, secret string, body []byte) string {
@@ -102,10 +87,9 @@ func livestormSum(stamp, secret string, body []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// livestormDecode takes what it does not know for unsupported: Livestorm disables a subscription whose requests are
+// livestormRead takes what it does not know for unsupported: Livestorm disables a subscription whose requests are
 // refused too often.
-func livestormDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+func livestormRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		Data struct {
 			Meta struct {
@@ -118,22 +102,16 @@ func livestormDecode(_ Source, r Request) (Delivery, error) {
 	c.read(r.Body, &head)
 	event := c.need("data.meta.webhook.event", id(head.Data.Meta.Webhook.Event))
 	decode := livestormDecoder(event)
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case decode == nil:
-		return Delivery{Unsupported: 1}, nil
+	if decode == nil {
+		return unsupported
 	}
 	var body livestormBody
 	c.read(r.Body, &body)
 	events := decode(c, event, body)
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case len(events) == 0:
-		return Delivery{Unsupported: 1}, nil
+	if len(events) == 0 {
+		return unsupported
 	}
-	return Delivery{Events: events}, nil
+	return Delivery{Events: events}
 }
 
 // livestormDecoder is nil for what counting does not need: events created or published, sessions planned, jobs.
@@ -227,10 +205,7 @@ func livestormSign(s Source, r *Request) {
 		return
 	}
 	stamp := strconv.FormatInt(r.Now.Unix(), 10)
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set(livestormSignature, stamp+","+livestormSum(stamp, s.Secrets[0], r.Body))
+	r.set(livestormSignature, stamp+","+livestormSum(stamp, s.Secrets[0], r.Body))
 }
 
 func livestormEncode(e attendance.Event) (string, []byte) {

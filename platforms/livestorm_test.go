@@ -95,7 +95,7 @@ func TestLivestormSignature(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := Request{Header: headerOf(map[string]string{"x-livestorm-signature": row.header}), Body: []byte(row.body), Now: time.Unix(row.now, 0)}
-			if err := livestormVerify(Source{Secrets: []string{"another", row.secret}}, r); !errors.Is(err, row.err) {
+			if err := livestorm.Verify(Source{Secrets: []string{"another", row.secret}}, r); !errors.Is(err, row.err) {
 				t.Errorf("%v, want %v", err, row.err)
 			}
 		})
@@ -124,10 +124,10 @@ func TestLivestormLengthExtension(t *testing.T) {
 		h.Write([]byte(more))
 		r.Body = []byte(body + string(padding) + more)
 		r.Header.Set(livestormSignature, stamp+","+hex.EncodeToString(h.Sum(nil)))
-		if err := livestormVerify(s.source("livestorm"), r); err != nil {
+		if err := livestorm.Verify(s.source("livestorm"), r); err != nil {
 			t.Fatalf("%s: the test forges badly: %v", name, err)
 		}
-		if d, err := livestormDecode(s.source("livestorm"), r); !errors.Is(err, ErrBody) || len(d.Events) > 0 || d.Unsupported > 0 {
+		if d, err := livestorm.Decode(s.source("livestorm"), r); !errors.Is(err, ErrBody) || len(d.Events) > 0 || d.Unsupported > 0 {
 			t.Errorf("%s: the forged body was read: %+v, %v", name, d, err)
 		}
 	}
@@ -174,7 +174,7 @@ func TestLivestormUnsigned(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			if err := livestormVerify(row.source, row.request); !errors.Is(err, row.err) {
+			if err := livestorm.Verify(row.source, row.request); !errors.Is(err, row.err) {
 				t.Errorf("%v, want %v", err, row.err)
 			}
 		})
@@ -265,7 +265,7 @@ func TestLivestormDecode(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			body := `{"data":{"id":"x","attributes":{` + row.attributes + `},"meta":{"webhook":{"event":"` + row.event + `"}}}}`
-			got, err := livestormDecode(Source{}, Request{Body: []byte(body), Now: now})
+			got, err := livestorm.Decode(Source{}, Request{Body: []byte(body), Now: now})
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}

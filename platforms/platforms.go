@@ -1,19 +1,19 @@
 // Package platforms turns the signed webhooks of livestream platforms into attendance events: one file per dialect.
 //
-// The story in files: platforms.go (what a dialect is), body.go (reading JSON that others wrote, without ever quoting
-// it), then one file per platform, each with its payload, Verify, Decode, Sign and Encode.
+// The story in files: platforms.go (what a dialect is), verify.go (who may come in: the one place where signatures and times
+// are judged), body.go (reading JSON that others wrote, without ever quoting it), answers.go (what survey tools share). Then
+// a file a platform, each with its payload, its Scheme, Decode, Sign and Encode: zoom.go, livekit.go, bigbluebutton.go,
+// jaas.go, jitsi.go, daily.go, livestorm.go; typeform.go, tally.go, formbricks.go; and standard.go for senders of one's own.
 package platforms
 
 import (
 	"cmp"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -70,8 +70,8 @@ type Answers struct {
 	Partial  bool           // the person has not finished: more may come under the same key
 }
 
-// Dialect is one platform's way of speaking. Verify looks at the raw request only and returns one of the refusals
-// below; Decode is called on verified requests only and returns ErrBody (wrapped, without any of the body's text).
+// Dialect is one platform's way of speaking. Its Scheme is how Verify knows a request from the raw bytes; Decode is called
+// on verified requests only and returns ErrBody (wrapped, without any of the body's text).
 // Sign and Encode are the sender's side, for the simulator and the tests: Sign sets the headers, or the query, for r.Body
 // at r.Now with the source's first secret, and the path where the platform has paths of its own; Encode writes the event
 // as the platform would, with a nil body for what the platform has no word for, and in the platform's own time resolution.
@@ -80,20 +80,36 @@ type Answers struct {
 // Accepts lists what a source may choose with `accept` (an older checksum, unsigned requests), each with what it risks.
 // Hello, if not nil, answers a handshake that comes before any signature could be made; nil: not a handshake. Refusal is
 // the status of a request that is not verified, where the platform treats another one than 401 better.
+//
+// Resolution is that of the moments that Encode writes, by kind of event; nil: a millisecond. Grows says that one submission
+// comes several times, as it is filled in; SaysBooleans, that yes and no come as such and not in words.
 type Dialect struct {
 	Capability attendance.Capability
 	Accepts    map[string]string
 	Hello      func(Source, Request) *Reply
 	Refusal    int
-	Secret     func(secret string) error // what is wrong with a configured secret, never quoting it
-	Needs      func(Source) error        // what else is wrong with a source, starting with the field; nil: nothing can be
-	Verify     func(Source, Request) error
+	Scheme     Scheme
+	Needs      func(Source) error // what else is wrong with a source, starting with the field; nil: nothing can be
 	Decode     func(Source, Request) (Delivery, error)
 	Sign       func(Source, *Request)
 	Encode     func(attendance.Event) (contentType string, body []byte)
+	Resolution func(attendance.Kind) time.Duration
 
 	EncodeAnswers func(Answers) (contentType string, body []byte) // the same for answers; nil: the platform has none
+	Grows         bool
+	SaysBooleans  bool
 }
+
+// set sets a header of a request that is being signed.
+func (r *Request) set(name, value string) {
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set(name, value)
+}
+
+// wholeSeconds is the Resolution of a platform that knows no less.
+func wholeSeconds(attendance.Kind) time.Duration { return time.Second }
 
 // Dialects by platform name.
 var Dialects = map[string]Dialect{
@@ -110,47 +126,6 @@ var Dialects = map[string]Dialect{
 	"formbricks":    formbricks,
 }
 
-// The refusals. Reason gives their labels.
-var (
-	ErrSignature = errors.New("signature does not match")
-	ErrStale     = errors.New("signed time is too old")
-	ErrFuture    = errors.New("signed time is in the future")
-	ErrMissing   = errors.New("signature or its time is missing") // or cannot be read as one
-	ErrBody      = errors.New("body cannot be decoded")
-)
-
-// reasons are the words of those errors, and otherReason that of any other.
-var reasons = []struct {
-	err  error
-	word string
-}{
-	{ErrSignature, "signature"}, {ErrStale, "stale"}, {ErrFuture, "future"}, {ErrMissing, "missing"}, {ErrBody, "body"},
-}
-
-const otherReason = "other"
-
-// Reason is the label of jauge_webhook_refused_total for a refusal of Verify or Decode; "" for nil.
-func Reason(err error) string {
-	if err == nil {
-		return ""
-	}
-	for _, r := range reasons {
-		if errors.Is(err, r.err) {
-			return r.word
-		}
-	}
-	return otherReason
-}
-
-// Reasons lists every word that Reason has for an error.
-func Reasons() []string {
-	words := []string{otherReason}
-	for _, r := range reasons {
-		words = append(words, r.word)
-	}
-	return words
-}
-
 // Verifiable says everything that keeps a source's requests from being verified, joined with errors.Join and each
 // starting with the field ("secrets[0]: must be KEY:SECRET"); nil if nothing does. No message quotes a secret.
 func Verifiable(s Source) error {
@@ -165,7 +140,7 @@ func Verifiable(s Source) error {
 		problems = append(problems, errors.New("secrets: missing"))
 	}
 	for i, secret := range s.Secrets {
-		if err := dialect.Secret(secret); err != nil {
+		if _, err := dialect.Scheme.Key(secret); err != nil {
 			problems = append(problems, fmt.Errorf("secrets[%d]: %w", i, err))
 		}
 	}
@@ -196,32 +171,3 @@ const Unsigned = "unsigned"
 
 // minPath, in characters, keeps a Path from being guessed.
 const minPath = 16
-
-// takesUnsigned says whether the source takes this request without a signature.
-func (s Source) takesUnsigned(r Request) bool {
-	return slices.Contains(s.Accept, Unsigned) && len(s.Path) >= minPath && subtle.ConstantTimeCompare([]byte(r.Path), []byte(s.Path)) == 1
-}
-
-// defaultTolerance of signed times, both ways.
-const defaultTolerance = 5 * time.Minute
-
-// inTime holds a signed time, in Unix seconds, against the receiver's clock. The bounds are included.
-func inTime(s Source, now time.Time, signed int64) error {
-	tolerance := int64(cmp.Or(s.Tolerance, defaultTolerance) / time.Second)
-	switch {
-	case signed < now.Unix()-tolerance:
-		return ErrStale
-	case signed > now.Unix()+tolerance:
-		return ErrFuture
-	}
-	return nil
-}
-
-// signedAt reads a signed Unix time whose unit is not certain: milliseconds from 12 digits on, else seconds.
-func signedAt(stamp string) (seconds int64, ok bool) {
-	at, err := strconv.ParseInt(stamp, 10, 64)
-	if len(stamp) >= 12 {
-		at /= 1000
-	}
-	return at, err == nil
-}

@@ -22,9 +22,8 @@ import (
 // Source of the signature: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 var standard = Dialect{
 	Capability: attendance.Live,
-	Secret:     standardSecret,
-	Verify:     standardVerify,
-	Decode:     standardDecode,
+	Scheme:     standardScheme,
+	Decode:     reading(standardRead),
 	Sign:       standardSign,
 	Encode:     standardEncode,
 }
@@ -65,13 +64,8 @@ func standardFamily(kind attendance.Kind) string {
 	return ""
 }
 
-func standardSecret(secret string) error {
-	_, err := standardKey(secret)
-	return err
-}
-
 // standardKey enforces the specification's least length, which its library does not: even an empty key would do there.
-func standardKey(secret string) (*standardwebhooks.Webhook, error) {
+func standardKey(secret string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	if err != nil {
 		return nil, errors.New("must be whsec_ and base64")
@@ -79,7 +73,7 @@ func standardKey(secret string) (*standardwebhooks.Webhook, error) {
 	if len(key) < 24 {
 		return nil, errors.New("must be whsec_ and the base64 of at least 24 bytes")
 	}
-	return standardwebhooks.NewWebhookRaw(key)
+	return key, nil
 }
 
 // standardHeader returns the signature's headers under their standard names; Svix sends the same scheme as svix-*.
@@ -95,47 +89,60 @@ func standardHeader(h http.Header) http.Header {
 	return out
 }
 
-// standardVerify checks the signature with the official library and the time itself: the library's clock is the
+// standardScheme is that of Standard Webhooks. The official library signs; the rest is Verify's, as the library's clock is the
 // machine's and its tolerance is fixed.
-func standardVerify(s Source, r Request) error {
+var standardScheme = Scheme{Key: standardKey, Read: standardCredentials}
+
+func standardCredentials(_ Source, r Request) (Credentials, error) {
 	h := standardHeader(r.Header)
-	at, err := strconv.ParseInt(h.Get(standardwebhooks.HeaderWebhookTimestamp), 10, 64)
-	if err != nil || h.Get(standardwebhooks.HeaderWebhookID) == "" || h.Get(standardwebhooks.HeaderWebhookSignature) == "" {
-		return ErrMissing
+	message, valid := h.Get(standardwebhooks.HeaderWebhookID), signedAt(h.Get(standardwebhooks.HeaderWebhookTimestamp))
+	if message == "" || valid == nil || h.Get(standardwebhooks.HeaderWebhookSignature) == "" {
+		return Credentials{}, nil
 	}
-	for _, secret := range s.Secrets {
-		key, err := standardKey(secret)
-		if err == nil && key.VerifyIgnoringTimestamp(r.Body, h) == nil {
-			return inTime(s, r.Now, at)
-		}
+	var signatures []string
+	for signature := range strings.SplitSeq(h.Get(standardwebhooks.HeaderWebhookSignature), " ") {
+		parts := strings.Split(signature, ",") // version, signature, and what the library passes over
+		signatures = append(signatures, strings.Join(parts[:min(len(parts), 2)], ","))
 	}
-	return ErrSignature
+	return Credentials{
+		Given:    signatures,
+		Expected: signing(func(key []byte) string { return standardSum(key, message, time.Unix(valid.From, 0), r.Body) }),
+		Valid:    valid,
+	}, nil
 }
 
-// standardDecode takes a batch whole or not at all, so that its sender can repeat it whole.
-func standardDecode(_ Source, r Request) (Delivery, error) {
+func standardSum(key []byte, message string, at time.Time, body []byte) string {
+	webhook, err := standardwebhooks.NewWebhookRaw(key)
+	if err != nil {
+		panic(err) // it takes any key
+	}
+	sum, err := webhook.Sign(message, at, body)
+	if err != nil {
+		panic(err) // HMAC takes any message
+	}
+	return sum
+}
+
+// standardRead takes a batch whole or not at all, so that its sender can repeat it whole.
+func standardRead(c *check, _ Source, r Request) Delivery {
 	var items []json.RawMessage
 	batch := bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte("["))
 	if batch {
-		whole := &check{}
-		if whole.read(r.Body, &items); whole.err != nil {
-			return Delivery{}, whole.err
-		}
+		c.read(r.Body, &items)
 	} else {
 		items = append(items, r.Body)
 	}
 	var d Delivery
+	message := standardHeader(r.Header).Get(standardwebhooks.HeaderWebhookID)
 	for i, item := range items {
-		c := &check{now: r.Now}
 		if batch {
-			c.prefix = fmt.Sprintf("element %d: ", i)
+			c.prefix = element(i)
 		}
-		key := fmt.Sprintf("%s/%d", standardHeader(r.Header).Get(standardwebhooks.HeaderWebhookID), i)
-		if standardInto(&d, c, item, key); c.err != nil {
-			return Delivery{}, c.err
+		if standardInto(&d, c, item, fmt.Sprintf("%s/%d", message, i)); c.err != nil {
+			break
 		}
 	}
-	return d, nil
+	return d
 }
 
 // standardInto adds one statement to the delivery. An unknown type is not looked into.
@@ -221,21 +228,14 @@ func standardSign(s Source, r *Request) {
 	if err != nil {
 		panic(err) // Verifiable says so before
 	}
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
 	message := r.Header.Get(standardwebhooks.HeaderWebhookID)
 	if message == "" {
 		sum := sha256.Sum256(r.Body)
 		message = "msg_" + hex.EncodeToString(sum[:16])
 	}
-	signature, err := key.Sign(message, r.Now, r.Body)
-	if err != nil {
-		panic(err) // HMAC takes any message
-	}
-	r.Header.Set(standardwebhooks.HeaderWebhookID, message)
-	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(r.Now.Unix(), 10))
-	r.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	r.set(standardwebhooks.HeaderWebhookID, message)
+	r.set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(r.Now.Unix(), 10))
+	r.set(standardwebhooks.HeaderWebhookSignature, standardSum(key, message, r.Now, r.Body))
 }
 
 func standardEncode(e attendance.Event) (string, []byte) {

@@ -39,7 +39,7 @@ func TestStandardVectors(t *testing.T) {
 				}
 			}
 			r := Request{Header: headerOf(v.Headers), Body: v.Body, Now: time.Unix(v.Now, 0)}
-			if err := standardVerify(Source{Secrets: v.Secrets}, r); (err == nil) != want {
+			if err := standard.Verify(Source{Secrets: v.Secrets}, r); (err == nil) != want {
 				t.Errorf("%v, want valid %v", err, want)
 			}
 		})
@@ -68,7 +68,7 @@ func TestStandardRefusals(t *testing.T) {
 			for name, value := range row.set {
 				r.Header.Set(name, value)
 			}
-			if err := standardVerify(s.source("standard"), r); !errors.Is(err, row.err) {
+			if err := standard.Verify(s.source("standard"), r); !errors.Is(err, row.err) {
 				t.Errorf("%v, want %v", err, row.err)
 			}
 		})
@@ -80,7 +80,7 @@ func TestStandardShortKey(t *testing.T) {
 	t.Parallel()
 	r := signed("standard", subjects["standard"].secrets[0], now, "{}")
 	for _, short := range []string{"whsec_", "", "whsec_c2hvcnQ="} {
-		if err := standardVerify(Source{Secrets: []string{short}}, r); !errors.Is(err, ErrSignature) {
+		if err := standard.Verify(Source{Secrets: []string{short}}, r); !errors.Is(err, ErrSignature) {
 			t.Errorf("%q: %v", short, err)
 		}
 	}
@@ -177,7 +177,7 @@ func TestStandardDecode(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := Request{Header: headerOf(map[string]string{"webhook-id": "msg_1"}), Body: []byte(row.body), Now: now}
-			got, err := standardDecode(Source{}, r)
+			got, err := standard.Decode(Source{}, r)
 			checkDecoded(t, row.want, row.err, got, err)
 			if diff := cmp.Diff(row.body, string(r.Body)); diff != "" {
 				t.Errorf("the body was changed:\n%s", diff)

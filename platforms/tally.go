@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 
 	"jauge/attendance"
@@ -15,9 +14,8 @@ import (
 // Source: https://tally.so/help/webhooks
 var tally = Dialect{
 	Capability:    attendance.Declared,
-	Secret:        answersSecret,
-	Verify:        func(s Source, r Request) error { return answersVerify(s, r.Body, r.Header.Get(tallySignature)) },
-	Decode:        tallyDecode,
+	Scheme:        Scheme{Key: plainKey, Read: tallyCredentials, Untimed: true},
+	Decode:        reading(tallyRead),
 	Sign:          tallySign,
 	Encode:        answersEncode,
 	EncodeAnswers: tallyEncodeAnswers,
@@ -55,15 +53,20 @@ type tallyOption struct {
 	Text string `json:"text"`
 }
 
-func tallyDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+func tallyCredentials(_ Source, r Request) (Credentials, error) {
+	return Credentials{
+		Given:    given(r.Header.Get(tallySignature)),
+		Expected: signing(func(key []byte) string { return base64MAC(key, "", r.Body) }),
+	}, nil
+}
+
+func tallyRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		EventType string `json:"eventType"`
 	}
 	c.read(r.Body, &head)
-	c.need("eventType", id(head.EventType))
-	if c.err == nil && head.EventType != tallyEvent {
-		return Delivery{Unsupported: 1}, nil
+	if c.need("eventType", id(head.EventType)) != tallyEvent {
+		return unsupported
 	}
 	var body tallyBody
 	c.read(r.Body, &body)
@@ -76,7 +79,7 @@ func tallyDecode(_ Source, r Request) (Delivery, error) {
 	for _, f := range body.Data.Fields {
 		tallyInto(&a, c, f)
 	}
-	return a.delivery(c)
+	return a.delivery()
 }
 
 // tallyInto adds one field. Types that are not named (addresses, phone numbers, links, files, signatures, payments, grids,
@@ -131,10 +134,7 @@ func (f tallyField) labels(value any) any {
 }
 
 func tallySign(s Source, r *Request) {
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set(tallySignature, answersMAC(s.Secrets[0], r.Body))
+	r.set(tallySignature, base64MAC([]byte(s.Secrets[0]), "", r.Body))
 }
 
 func tallyEncodeAnswers(a Answers) (string, []byte) {

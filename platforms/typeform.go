@@ -3,7 +3,6 @@ package platforms
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -16,12 +15,12 @@ import (
 // Source: https://www.typeform.com/developers/webhooks/ (secure your webhooks, example payload)
 var typeform = Dialect{
 	Capability:    attendance.Declared,
-	Secret:        answersSecret,
-	Verify:        typeformVerify,
-	Decode:        typeformDecode,
+	Scheme:        Scheme{Key: plainKey, Read: typeformCredentials, Untimed: true},
+	Decode:        reading(typeformRead),
 	Sign:          typeformSign,
 	Encode:        answersEncode,
 	EncodeAnswers: typeformEncodeAnswers,
+	SaysBooleans:  true,
 }
 
 const (
@@ -97,23 +96,21 @@ func (a typeformAnswer) value() any {
 	return nil
 }
 
-func typeformVerify(s Source, r Request) error {
-	given, ok := strings.CutPrefix(r.Header.Get(typeformSignature), "sha256=")
+func typeformCredentials(_ Source, r Request) (Credentials, error) {
+	signature, ok := strings.CutPrefix(r.Header.Get(typeformSignature), "sha256=")
 	if !ok {
-		return ErrMissing
+		return Credentials{}, nil
 	}
-	return answersVerify(s, r.Body, given)
+	return Credentials{Given: given(signature), Expected: signing(func(key []byte) string { return base64MAC(key, "", r.Body) })}, nil
 }
 
-func typeformDecode(_ Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+func typeformRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
 		EventType string `json:"event_type"`
 	}
 	c.read(r.Body, &head)
-	c.need("event_type", id(head.EventType))
-	if c.err == nil && head.EventType != typeformEvent { // a submission that was begun and left, for one
-		return Delivery{Unsupported: 1}, nil
+	if c.need("event_type", id(head.EventType)) != typeformEvent { // a submission that was begun and left, for one
+		return unsupported
 	}
 	const at = "form_response."
 	var body typeformBody
@@ -131,14 +128,11 @@ func typeformDecode(_ Source, r Request) (Delivery, error) {
 	for _, answer := range response.Answers {
 		a.set(c.need(at+"answers.field.ref", answer.Field.Ref), answer.value())
 	}
-	return a.delivery(c)
+	return a.delivery()
 }
 
 func typeformSign(s Source, r *Request) {
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set(typeformSignature, "sha256="+answersMAC(s.Secrets[0], r.Body))
+	r.set(typeformSignature, "sha256="+base64MAC([]byte(s.Secrets[0]), "", r.Body))
 }
 
 func typeformEncodeAnswers(a Answers) (string, []byte) {

@@ -1,10 +1,6 @@
 package platforms
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"hash/fnv"
 	"net/http"
 	"strconv"
@@ -19,11 +15,11 @@ import (
 // Source: https://developers.zoom.us/docs/api/webhooks/
 var zoom = Dialect{
 	Capability: attendance.Live,
-	Secret:     zoomSecret,
-	Verify:     zoomVerify,
-	Decode:     zoomDecode,
+	Scheme:     zoomScheme,
+	Decode:     reading(zoomRead),
 	Sign:       zoomSign,
 	Encode:     zoomEncode,
+	Resolution: zoomResolution,
 }
 
 const (
@@ -72,72 +68,42 @@ type zoomPerson struct {
 	LeaveTime     string `json:"leave_time"`
 }
 
-func zoomSecret(secret string) error {
-	if secret == "" {
-		return errors.New("missing")
-	}
-	return nil
-}
+var zoomScheme = Scheme{Key: plainKey, Read: zoomCredentials}
 
-// zoomVerify checks the signature first: only an authentic request can be stale.
-func zoomVerify(s Source, r Request) error {
+func zoomCredentials(_ Source, r Request) (Credentials, error) {
 	stamp := r.Header.Get(zoomTimestamp)
-	at, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil || r.Header.Get(zoomSignature) == "" {
-		return ErrMissing
-	}
-	if _, ok := zoomMatch(s, r); !ok {
-		return ErrSignature
-	}
-	return inTime(s, r.Now, at)
+	return Credentials{
+		Given:    given(r.Header.Get(zoomSignature)),
+		Expected: signing(func(key []byte) string { return zoomSum(key, stamp, r.Body) }),
+		Valid:    signedAt(stamp),
+	}, nil
 }
 
-// zoomMatch finds the secret that signed the request.
-func zoomMatch(s Source, r Request) (secret string, ok bool) {
-	given := []byte(r.Header.Get(zoomSignature))
-	for _, secret := range s.Secrets {
-		want := zoomMAC(secret, "v0:"+r.Header.Get(zoomTimestamp)+":"+string(r.Body))
-		if secret != "" && hmac.Equal(given, []byte("v0="+want)) {
-			return secret, true
-		}
-	}
-	return "", false
+func zoomSum(key []byte, stamp string, body []byte) string {
+	return "v0=" + hexMAC(key, "v0:"+stamp+":", body)
 }
 
-func zoomMAC(secret, message string) string {
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write([]byte(message))
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-func zoomDecode(s Source, r Request) (Delivery, error) {
-	c := &check{now: r.Now}
+func zoomRead(c *check, s Source, r Request) Delivery {
 	var head struct {
 		Event string `json:"event"`
 	}
 	c.read(r.Body, &head)
-	c.need("event", id(head.Event))
-	about, what, _ := strings.Cut(head.Event, ".")
+	about, what, _ := strings.Cut(c.need("event", id(head.Event)), ".")
 	decode := zoomDecoder(what)
 	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
 	case head.Event == "endpoint.url_validation":
 		return zoomValidate(c, s, r)
-	case about != "webinar" && about != "meeting" || decode == nil:
-		return Delivery{Unsupported: 1}, nil
+	case c.err != nil, about != "webinar" && about != "meeting", decode == nil:
+		return unsupported
 	}
 	var body zoomBody
 	c.read(r.Body, &body)
-	if c.err == nil && body.Payload.Object.Practice { // the speakers' rehearsal: neither the start nor the end of the webinar
-		return Delivery{Unsupported: 1}, nil
+	if c.err != nil || body.Payload.Object.Practice { // the speakers' rehearsal: neither the start nor the end of the webinar
+		return unsupported
 	}
 	event := decode(c, body)
 	event.Room = c.need("payload.object.id", body.Payload.Object.ID)
-	if c.err != nil {
-		return Delivery{}, c.err
-	}
-	return Delivery{Events: []attendance.Event{event}}, nil
+	return Delivery{Events: []attendance.Event{event}}
 }
 
 // zoomDecoder is nil for what is unsupported, which includes waiting rooms, waiting for the host and breakout rooms.
@@ -249,31 +215,35 @@ func zoomEmail(c *check, field, email string) string {
 }
 
 // zoomValidate answers the URL validation with the secret that signed the question.
-func zoomValidate(c *check, s Source, r Request) (Delivery, error) {
+func zoomValidate(c *check, s Source, r Request) Delivery {
 	var body zoomBody
 	c.read(r.Body, &body)
 	token := c.need("payload.plainToken", id(body.Payload.PlainToken))
-	secret, ok := zoomMatch(s, r)
-	switch {
-	case c.err != nil:
-		return Delivery{}, c.err
-	case !ok:
-		return Delivery{}, ErrSignature
+	shown, _ := zoomCredentials(s, r)
+	key := zoomScheme.match(s, shown)
+	if key == nil && c.err == nil {
+		c.err = ErrSignature
 	}
 	answer := mustJSON(struct {
 		Plain     string `json:"plainToken"`
 		Encrypted string `json:"encryptedToken"`
-	}{token, zoomMAC(secret, token)})
-	return Delivery{Reply: &Reply{Status: http.StatusOK, ContentType: "application/json", Body: answer}}, nil
+	}{token, hexMAC(key, token, nil)})
+	return Delivery{Reply: &Reply{Status: http.StatusOK, ContentType: "application/json", Body: answer}}
 }
 
 func zoomSign(s Source, r *Request) {
 	stamp := strconv.FormatInt(r.Now.Unix(), 10)
-	if r.Header == nil {
-		r.Header = http.Header{}
+	r.set(zoomTimestamp, stamp)
+	r.set(zoomSignature, zoomSum([]byte(s.Secrets[0]), stamp, r.Body))
+}
+
+// zoomResolution: event_ts has milliseconds, the other times have seconds.
+func zoomResolution(kind attendance.Kind) time.Duration {
+	switch kind {
+	case attendance.Joined, attendance.Left, attendance.Ended:
+		return time.Second
 	}
-	r.Header.Set(zoomTimestamp, stamp)
-	r.Header.Set(zoomSignature, "v0="+zoomMAC(s.Secrets[0], "v0:"+stamp+":"+string(r.Body)))
+	return time.Millisecond
 }
 
 // zoomHost is the invented host of what zoomEncode writes.

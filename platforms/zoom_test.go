@@ -57,14 +57,14 @@ func TestZoomVectors(t *testing.T) {
 				want = ErrSignature
 			}
 			r := Request{Header: headerOf(v.Headers), Body: []byte(v.Body), Now: time.Unix(v.Now, 0)}
-			if err := zoomVerify(Source{Secrets: []string{v.Secret}}, r); !errors.Is(err, want) {
+			if err := zoom.Verify(Source{Secrets: []string{v.Secret}}, r); !errors.Is(err, want) {
 				t.Errorf("Verify: %v, want %v", err, want)
 			}
 			tolerant := Source{Secrets: []string{"another", v.Secret}, Tolerance: 85 * time.Minute}
-			if err := zoomVerify(tolerant, r); (err == nil) != v.Valid {
+			if err := zoom.Verify(tolerant, r); (err == nil) != v.Valid {
 				t.Errorf("Verify with 85 minutes of tolerance: %v, want valid %v", err, v.Valid)
 			}
-			if d, err := zoomDecode(tolerant, r); v.Valid && (err != nil || len(d.Events) == 0 && d.Reply == nil) {
+			if d, err := zoom.Decode(tolerant, r); v.Valid && (err != nil || len(d.Events) == 0 && d.Reply == nil) {
 				t.Errorf("Decode: %+v, %v", d, err)
 			}
 		})
@@ -97,7 +97,7 @@ func TestZoomURLValidation(t *testing.T) {
 			t.Errorf("with %q (-want +got):\n%s", secrets, diff)
 		}
 	}
-	if _, err := zoomDecode(Source{Secrets: []string{"wrong"}}, r); !errors.Is(err, ErrSignature) {
+	if _, err := zoom.Decode(Source{Secrets: []string{"wrong"}}, r); !errors.Is(err, ErrSignature) {
 		t.Errorf("a question that no secret signed was answered: %v", err)
 	}
 	s := subjects["zoom"]
@@ -194,7 +194,7 @@ func TestZoomDecode(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			body := `{"event":"` + row.event + `","event_ts":1795428011572,"payload":{"object":{"id":951,"uuid":"u==",` + row.object + `}}}`
-			got, err := zoomDecode(Source{}, Request{Body: []byte(body), Now: now})
+			got, err := zoom.Decode(Source{}, Request{Body: []byte(body), Now: now})
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}
@@ -207,7 +207,7 @@ func TestZoomDecode(t *testing.T) {
 		if name != "no time" {
 			body = strings.Replace(body, `"event_ts":0`, `"event_ts":"1795428011572"`, 1)
 		}
-		got, err := zoomDecode(Source{}, Request{Body: []byte(body), Now: now})
+		got, err := zoom.Decode(Source{}, Request{Body: []byte(body), Now: now})
 		checkDecoded(t, Delivery{}, row[1], got, err)
 	}
 }

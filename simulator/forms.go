@@ -33,8 +33,8 @@ func (s *stage) playForm() {
 	s.truth.Answers = &answered
 }
 
-// fillIn sends one person's answers, and says whether there are any. Formbricks posts a response as it grows: half of it
-// comes first.
+// fillIn sends one person's answers, and says whether there are any. Where the platform posts a response as it grows, half of
+// it comes first.
 func (s *stage) fillIn(r *rand.Rand, person int) bool {
 	lang := "fr"
 	if r.IntN(12) == 0 {
@@ -51,7 +51,7 @@ func (s *stage) fillIn(r *rand.Rand, person int) bool {
 	if len(a.Values) == 0 {
 		return false
 	}
-	if questions := s.Survey.All(); s.source.Platform == "formbricks" {
+	if questions := s.Survey.All(); s.dialect.Grows {
 		half := a
 		for _, q := range questions[len(questions)/2:] {
 			delete(said, q.ID)
@@ -100,13 +100,13 @@ func (s *stage) reference(question string) (ref string, asked bool) {
 	return question, !taken
 }
 
-// word is the form tool's way to write one answer. Typeform alone has a type for yes and no.
+// word is the form tool's way to write one answer.
 func (s *stage) word(q survey.Question, value any, lang string) any {
 	switch v := value.(type) {
 	case int:
 		return json.Number(strconv.Itoa(v))
 	case bool:
-		if s.source.Platform == "typeform" {
+		if s.dialect.SaysBooleans {
 			return v
 		}
 		words := map[string]map[bool]string{"fr": {true: "Oui", false: "Non"}, "en": {true: "Yes", false: "No"}}

@@ -140,7 +140,7 @@ func TestWords(t *testing.T) {
 	said := map[string]any{"before": 4, "one": "a", "some": []string{"b", "c"}, "yes": true, "text": "Merci.", "nps": 10}
 	for tool, yes := range map[string]any{"typeform": true, "tally": "Yes", "formbricks": "Yes"} {
 		session, source := withForm(programme.Session{}, tool)
-		s := stage{Options: Options{Survey: questionnaire()}, session: session, source: &source}
+		s := stage{Options: Options{Survey: questionnaire()}, session: session, source: &source, dialect: platforms.Dialects[source.Platform]}
 		want := map[string]any{
 			"before": json.Number("4"), "ref-one": "Law", "ref-some": []any{"History", "Autre"}, "yes": yes, "nps": json.Number("10"),
 		}

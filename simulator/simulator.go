@@ -220,17 +220,13 @@ func (s *stage) moment(after time.Duration) time.Time {
 
 func (s *stage) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / s.Speed) }
 
-// stamp is what the platform writes as the moment of an event: Jitsi and Livestorm know whole seconds, so does Zoom but for
-// the start, and LiveKit does of leaves and ends.
+// stamp is what the platform writes as the moment of an event.
 func (s *stage) stamp(kind attendance.Kind, after time.Duration) time.Time {
-	at, platform := s.moment(after), s.source.Platform
-	switch {
-	case platform == "jitsi", platform == "livestorm",
-		platform == "zoom" && kind != attendance.Started,
-		platform == "livekit" && (kind == attendance.Left || kind == attendance.Ended):
-		return at.Truncate(time.Second)
+	at := s.moment(after)
+	if s.dialect.Resolution == nil {
+		return at
 	}
-	return at
+	return at.Truncate(s.dialect.Resolution(kind))
 }
 
 // say encodes an event and sends it, with whatever goes wrong on the way.
