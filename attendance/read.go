@@ -474,11 +474,14 @@ func (m *marks) rows(plannedEnd, now int64) []Row {
 	for id, p := range t.people {
 		rows = append(rows, p.row(id, t.until, live))
 	}
-	slices.SortFunc(rows, func(a, b Row) int {
-		if a.FirstJoinedAt.IsZero() != b.FirstJoinedAt.IsZero() {
-			return map[bool]int{true: 1, false: -1}[a.FirstJoinedAt.IsZero()]
+	last := func(r Row) int { // those of whom only a total is known have no first join
+		if r.FirstJoinedAt.IsZero() {
+			return 1
 		}
-		return cmp.Or(a.FirstJoinedAt.Compare(b.FirstJoinedAt), cmp.Compare(a.Attendee, b.Attendee))
+		return 0
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(last(a), last(b)), a.FirstJoinedAt.Compare(b.FirstJoinedAt), cmp.Compare(a.Attendee, b.Attendee))
 	})
 	return rows
 }
