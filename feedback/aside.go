@@ -72,23 +72,6 @@ type asideEntry struct {
 	Arrived int64     `json:"arrived"`       // Unix seconds, of a full hour
 }
 
-// asideKeys are the keys of what is aside of one source, see lua/aside.lua: no session's id is their hash tag.
-func (s *Store) asideKeys(source string) []string {
-	names := []string{"rows", "arrivals", "room", "rooms"}
-	for i, name := range names {
-		names[i] = s.key("fb:aside:"+source, name)
-	}
-	return names
-}
-
-// asideSourcesKey is a SET of the sources that something is, or was, aside of.
-func (s *Store) asideSourcesKey() string { return s.prefix + "fb:aside:sources" }
-
-// asideBefore are the two keys under which an earlier version kept what is aside, of all sources: rows and arrivals.
-func (s *Store) asideBefore() []string {
-	return []string{s.prefix + "{fb:aside}:rows", s.prefix + "{fb:aside}:arrivals"}
-}
-
 //go:embed lua/aside.lua
 var asideSource string
 
@@ -117,11 +100,11 @@ func (s *Store) applyAside(ctx context.Context, e asideEntry, bounds asideBounds
 	if err != nil {
 		return false, fmt.Errorf("feedback: encode a delivery: %w", err)
 	}
-	if err := s.rdb.SAdd(ctx, s.asideSourcesKey(), e.Row.Source).Err(); err != nil {
+	if err := s.rdb.SAdd(ctx, s.keys.asideSources(), e.Row.Source).Err(); err != nil {
 		return false, fmt.Errorf("feedback: aside: %w", err)
 	}
 	unbound := func(n int) int { return cmp.Or(n, 1<<50) }
-	n, err := asideScript.Run(ctx, s.rdb, s.asideKeys(e.Row.Source), e.Key, row, e.Arrived, e.Row.Room,
+	n, err := asideScript.Run(ctx, s.rdb, s.keys.aside(e.Row.Source), e.Key, row, e.Arrived, e.Row.Room,
 		unbound(bounds.deliveries), unbound(bounds.perRoom), unbound(bounds.rooms)).Int()
 	if err != nil {
 		return false, fmt.Errorf("feedback: aside: %w", err)
@@ -140,7 +123,7 @@ func (s *Store) forgetAside(ctx context.Context, source string, deliveries ...st
 	for i, delivery := range deliveries {
 		args[i] = delivery
 	}
-	if err := unasideScript.Run(ctx, s.rdb, s.asideKeys(source), args...).Err(); err != nil {
+	if err := unasideScript.Run(ctx, s.rdb, s.keys.aside(source), args...).Err(); err != nil {
 		return fmt.Errorf("feedback: aside: %w", err)
 	}
 	return nil
@@ -311,7 +294,7 @@ func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
 	replies := make([]*redis.IntCmd, len(sources))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, source := range sources {
-			replies[i] = p.HLen(ctx, s.asideKeys(source)[0])
+			replies[i] = p.HLen(ctx, s.keys.aside(source)[0])
 		}
 		return nil
 	})
@@ -326,7 +309,7 @@ func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
 }
 
 func (s *Store) asideSources(ctx context.Context) ([]string, error) {
-	sources, err := s.rdb.SMembers(ctx, s.asideSourcesKey()).Result()
+	sources, err := s.rdb.SMembers(ctx, s.keys.asideSources()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what is aside: %w", err)
 	}
@@ -347,7 +330,7 @@ func (s *Store) ExpireAside(ctx context.Context) (int, error) {
 	before := "(" + strconv.FormatInt(s.now().Add(-AsideFor).Unix(), 10)
 	for _, source := range sources {
 		for {
-			old, err := s.rdb.ZRangeByScore(ctx, s.asideKeys(source)[1], &redis.ZRangeBy{Min: "-inf", Max: before, Count: asidePage}).Result()
+			old, err := s.rdb.ZRangeByScore(ctx, s.keys.aside(source)[1], &redis.ZRangeBy{Min: "-inf", Max: before, Count: asidePage}).Result()
 			if err != nil {
 				return n, fmt.Errorf("feedback: read what is aside: %w", err)
 			}
@@ -378,7 +361,7 @@ func (s *Store) eachAside(ctx context.Context, f func(key, row string, arrived t
 }
 
 func (s *Store) eachAsideOf(ctx context.Context, source string, f func(key, row string, arrived time.Time) error) error {
-	keys := s.asideKeys(source)
+	keys := s.keys.aside(source)
 	oldest := strconv.FormatInt(s.now().Add(-AsideFor).Unix(), 10)
 	arrivals, err := s.rdb.ZRangeByScoreWithScores(ctx, keys[1], &redis.ZRangeBy{Min: oldest, Max: "+inf"}).Result()
 	if err != nil {
@@ -417,7 +400,7 @@ func parseAside(text string) (row asideRow, _ error) {
 
 // moveAside takes over what an earlier version kept under one key for all sources. Nothing of it is dropped.
 func (s *Store) moveAside(ctx context.Context) error {
-	before := s.asideBefore()
+	before := s.keys.asideBefore()
 	for {
 		page, err := s.rdb.ZRangeWithScores(ctx, before[1], 0, asidePage-1).Result()
 		if err != nil || len(page) == 0 {

@@ -3,7 +3,6 @@ package feedback
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -18,7 +17,7 @@ func BenchmarkAside(b *testing.B) {
 	}{{"redis", redistest.Redis}, {"embedded", redistest.Embedded}} {
 		b.Run(store.name, func(b *testing.B) {
 			rdb, prefix := store.start()
-			s, err := New(rdb, prefix, secret, time.Now)
+			s, err := New(rdb, Options{Prefix: prefix, Secret: secret})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -178,7 +178,7 @@ func noPersonalText(t *testing.T, s *Store, names bool) {
 	if names {
 		secrets = append(secrets, "Jane", "Doe")
 	}
-	everything, err := s.rdb.HGetAll(t.Context(), s.asideKeys("forms")[0]).Result()
+	everything, err := s.rdb.HGetAll(t.Context(), s.keys.aside("forms")[0]).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestAsideIsKeptForAWeek(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		now := evening
-		s, err := New(rdb, prefix, secret, func() time.Time { return now })
+		s, err := New(rdb, Options{Prefix: prefix, Secret: secret, Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,7 +331,7 @@ func TestAsideIsKeptForAWeek(t *testing.T) {
 			t.Errorf("%d expired (%v)", n, err)
 		}
 		left, _, err := rdb.Scan(t.Context(), 0, prefix+"*", 10_000).Result()
-		if diff := cmp.Diff([]string{s.asideSourcesKey()}, left); err != nil || diff != "" {
+		if diff := cmp.Diff([]string{s.keys.asideSources()}, left); err != nil || diff != "" {
 			t.Errorf("left behind (%v): %s", err, diff)
 		}
 	})
@@ -397,22 +397,22 @@ func TestAsideOfBeforeIsTakenOver(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		deliver(t, s, filled("k"), rooms{})
 		key := s.name(filled("k"))
-		row := s.rdb.HGet(t.Context(), s.asideKeys("forms")[0], key).Val()
+		row := s.rdb.HGet(t.Context(), s.keys.aside("forms")[0], key).Val()
 		if err := s.forget(t.Context(), key); err != nil || len(aside(t, s)) != 0 {
 			t.Fatal(err)
 		}
 		s.asideBounds = asideBounds{1, 1, 1}
 		for i := range asidePage + 2 {
 			key := fmt.Sprint("forms:", i)
-			s.rdb.HSet(t.Context(), s.asideBefore()[0], key, row)
-			s.rdb.ZAdd(t.Context(), s.asideBefore()[1], redis.Z{Score: float64(s.now().Add(-time.Hour).Unix()), Member: key})
+			s.rdb.HSet(t.Context(), s.keys.asideBefore()[0], key, row)
+			s.rdb.ZAdd(t.Context(), s.keys.asideBefore()[1], redis.Z{Score: float64(s.now().Add(-time.Hour).Unix()), Member: key})
 		}
 		reclaim(t, s, rooms{})
 		all, err := s.Aside(t.Context())
 		if err != nil || len(all) != asidePage+2 || !all[0].ReceivedAt.Equal(s.now().Add(-time.Hour)) {
 			t.Errorf("%d taken over (%v)", len(all), err)
 		}
-		if n := s.rdb.Exists(t.Context(), s.asideBefore()...).Val(); n != 0 {
+		if n := s.rdb.Exists(t.Context(), s.keys.asideBefore()...).Val(); n != 0 {
 			t.Errorf("%d keys are left", n)
 		}
 	})
@@ -428,7 +428,7 @@ func TestDeliveriesGoThroughTheJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer j.Close()
-		s.UseJournal(j)
+		s = newStore(t, s.rdb, s.keys.prefix, journaled(j))
 		s.asideBounds = asideBounds{2, 2, 2}
 		r := rooms{}
 		deliver(t, s, filled("k"), r)
@@ -437,7 +437,7 @@ func TestDeliveriesGoThroughTheJournal(t *testing.T) {
 		delete(r, "forms/f1")
 		deliver(t, s, filled("dropped"), r)
 		before := aside(t, s)
-		if err := s.rdb.Del(t.Context(), append(s.asideKeys("forms"), s.rowsKey("law"), s.tallyKey("law"))...).Err(); err != nil {
+		if err := s.rdb.Del(t.Context(), append(s.keys.aside("forms"), s.keys.rows("law"), s.keys.tally("law"))...).Err(); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Replay(t.Context(), nil, nil); err != nil {

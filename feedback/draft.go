@@ -66,22 +66,12 @@ func (s *Store) draftHash(session, token string) string {
 	return hex.EncodeToString(s.mac("draft", session, token)[:16])
 }
 
-// draftKey is a hash of "content" and "counted".
-func (s *Store) draftKey(session, hash string) string {
-	return s.key(session, "draft:"+hash)
-}
-
-// progressKeys are the hash of what drafts count as, the same as last published, and the set of drafts changed since.
-func (s *Store) progressKeys(session string) []string {
-	return []string{s.key(session, "progress"), s.key(session, "progress:shown"), s.key(session, "progress:pending")}
-}
-
 // Draft returns what is kept under a form's token. It returns ErrNotFound, also of one that is over, ErrSent, or the
 // store's error.
 func (s *Store) Draft(ctx context.Context, session, token string) (d Draft, err error) {
 	var fields map[string]string
 	err = s.journal.Try(ctx, func(ctx context.Context) (err error) {
-		fields, err = s.rdb.HGetAll(ctx, s.draftKey(session, s.draftHash(session, token))).Result()
+		fields, err = s.rdb.HGetAll(ctx, s.keys.draft(session, s.draftHash(session, token))).Result()
 		return err
 	})
 	switch {
@@ -161,7 +151,7 @@ func (s *Store) applyDraft(ctx context.Context, e draftEntry) error {
 	if err != nil {
 		return fmt.Errorf("feedback: encode a draft: %w", err)
 	}
-	keys := append([]string{s.draftKey(e.Session, e.Hash)}, s.progressKeys(e.Session)...)
+	keys := append([]string{s.keys.draft(e.Session, e.Hash)}, s.keys.progress(e.Session)...)
 	outcome, err := draftScript.Run(ctx, s.rdb, []string{keys[0], keys[1], keys[3]}, e.Hash, content, string(list), left).Text()
 	if err != nil {
 		return fmt.Errorf("feedback: keep a draft: %w", err)
@@ -228,7 +218,7 @@ func (s *Store) Progress(ctx context.Context, session string, survey *survey.Sur
 		return nil, err
 	}
 	survey, k = survey.For(promise.Minors), max(k, promise.MinimumGroup)
-	reply, err := progressScript.Run(ctx, s.rdb, s.progressKeys(session), k).Slice()
+	reply, err := progressScript.Run(ctx, s.rdb, s.keys.progress(session), k).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read progress: %w", err)
 	}
@@ -270,7 +260,7 @@ func tells(conditions []string, n int, shown map[string]int, k int) bool {
 
 // applyProgress puts back what was last published, after a restart. Drafts that had changed since wait for as many more.
 func (s *Store) applyProgress(ctx context.Context, e progressEntry) error {
-	keys := s.progressKeys(e.Session)
+	keys := s.keys.progress(e.Session)
 	_, err := s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.Del(ctx, keys[1], keys[2])
 		for field, n := range e.Shown {

@@ -50,7 +50,7 @@ func mustSave(t *testing.T, s *Store, token string, d Draft) {
 // mustProgress reads the truth, and what is published of it once k drafts have changed, as "seen/answered".
 func mustProgress(t *testing.T, s *Store, k int) (truth, shown map[string]string) {
 	t.Helper()
-	fields, err := s.rdb.HGetAll(t.Context(), s.progressKeys("law")[0]).Result()
+	fields, err := s.rdb.HGetAll(t.Context(), s.keys.progress("law")[0]).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestDraft(t *testing.T) {
 		if truth, shown := mustProgress(t, s, 1); !maps.Equal(truth, want) || !maps.Equal(shown, want) {
 			t.Errorf("progress %v, shown %v", truth, shown)
 		}
-		key := s.draftKey("law", s.draftHash("law", formToken))
+		key := s.keys.draft("law", s.draftHash("law", formToken))
 		if left := s.rdb.TTL(t.Context(), key).Val(); left < DraftFor || left > DraftFor+time.Hour {
 			t.Errorf("kept for %s", left)
 		}
@@ -137,7 +137,7 @@ func TestDraftsAreApart(t *testing.T) {
 		sub.Key = "form:" + formToken
 		receipt := mustSubmit(t, s, sub)
 		hash, _ := s.receiptHash("law", receipt)
-		keys, err := s.rdb.Keys(t.Context(), s.prefix+"*draft*").Result()
+		keys, err := s.rdb.Keys(t.Context(), s.keys.prefix+"*draft*").Result()
 		if err != nil || len(keys) != 1 || strings.Contains(keys[0], formToken) || strings.Contains(keys[0], hash) {
 			t.Errorf("%v, %v", keys, err)
 		}
@@ -221,7 +221,7 @@ func TestProgressInRandomHistories(t *testing.T) {
 					want[field] = fmt.Sprint(n[field])
 				}
 			}
-			got, err := s.rdb.HGetAll(context.Background(), s.progressKeys(id)[0]).Result()
+			got, err := s.rdb.HGetAll(context.Background(), s.keys.progress(id)[0]).Result()
 			if err != nil {
 				r.Fatal(err)
 			}
@@ -236,16 +236,12 @@ func TestProgressInRandomHistories(t *testing.T) {
 func ahead(t *testing.T, dir string, now *time.Time) (*Store, *journal.Journal) {
 	t.Helper()
 	rdb, prefix := redistest.Embedded()
-	s, err := New(rdb, prefix, secret, func() time.Time { return *now })
-	if err != nil {
-		t.Fatal(err)
-	}
 	j, err := journal.Open(dir, journal.Options{Mode: journal.Ahead})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() })
-	s.UseJournal(j)
+	s := newStore(t, rdb, prefix, journaled(j), func(o *Options) { o.Now = func() time.Time { return *now } })
 	if err := j.Replay(t.Context(), nil, func(err error) { t.Error(err) }); err != nil {
 		t.Fatal(err)
 	}
@@ -319,8 +315,7 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() })
-	s := newStore(t, rdb, "away:")
-	s.UseJournal(j)
+	s := newStore(t, rdb, "away:", journaled(j))
 	d := draft("12", "before", "2", "words", "Merci à Ann")
 	mustSave(t, s, formToken, d)
 	line.Cut()
@@ -337,7 +332,7 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 	if err := j.Drain(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	fields, err := rdb.HGetAll(t.Context(), s.draftKey("law", s.draftHash("law", formToken))).Result()
+	fields, err := rdb.HGetAll(t.Context(), s.keys.draft("law", s.draftHash("law", formToken))).Result()
 	if err != nil || len(fields) != 1 {
 		t.Errorf("afterwards there is %v, %v", fields, err)
 	}
@@ -351,7 +346,7 @@ func TestOnceBesideAnAbsentRedis(t *testing.T) {
 		first.Key, first.Once = "api:0123456789abcdef", true
 		nowhere := redis.NewClient(&redis.Options{Network: "unix", Addr: "/nowhere", MaxRetries: -1, DialerRetries: 1})
 		t.Cleanup(func() { _ = nowhere.Close() })
-		away, err := New(nowhere, s.prefix, s.secret, s.now)
+		away, err := New(nowhere, Options{Prefix: s.keys.prefix, Secret: s.secret, Now: s.now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@
 // (tallies checked); publication.go with lua/publish.lua (changes shown together or not at all), results.go
 // (figures out), export.go (answers as rows). What people write: scrub.go (what is taken out of it) and texts.go with lua/moderate.lua (what is shown of it). What webhooks
 // bring: delivery.go (from a room to a survey), aside.go with lua/aside.lua (what
-// cannot be used yet).
+// cannot be used yet). keys.go has the Redis keys.
 package feedback
 
 import "errors"

@@ -32,9 +32,6 @@ var (
 // MaxInvitations is how many invitations one call makes.
 const MaxInvitations = 10_000
 
-// invitesKey is a hash of invitation hash → "segment|", or "segment|hash of the form that used it".
-func (s *Store) invitesKey(session string) string { return s.key(session, "invites") }
-
 // invitations are as rand.Text makes them.
 var invitations = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
@@ -83,7 +80,7 @@ func (s *Store) Invite(ctx context.Context, session, segment string, n int) ([]s
 	err := s.journal.Keep(ctx, marks, func(ctx context.Context) error {
 		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for page := range slices.Chunk(fields, 2*readAtOnce) {
-				p.HSet(ctx, s.invitesKey(session), page...)
+				p.HSet(ctx, s.keys.invites(session), page...)
 			}
 			return nil
 		})
@@ -96,7 +93,7 @@ func (s *Store) Invite(ctx context.Context, session, segment string, n int) ([]s
 }
 
 func (s *Store) restoreInvite(ctx context.Context, e inviteEntry) error {
-	return s.rdb.HSetNX(ctx, s.invitesKey(e.Session), e.Hash, e.Segment+"|").Err()
+	return s.rdb.HSetNX(ctx, s.keys.invites(e.Session), e.Hash, e.Segment+"|").Err()
 }
 
 // restoreUse claims what was claimed before a restart, or while the store was away. If another form was faster, both
@@ -112,7 +109,7 @@ func (s *Store) Invitation(ctx context.Context, session, token string) (segment 
 	if !invitations.MatchString(token) {
 		return "", false, ErrUninvited
 	}
-	field, err := s.rdb.HGet(ctx, s.invitesKey(session), s.invitationHash(session, token)).Result()
+	field, err := s.rdb.HGet(ctx, s.keys.invites(session), s.invitationHash(session, token)).Result()
 	if errors.Is(err, redis.Nil) {
 		return "", false, ErrUninvited
 	}
@@ -129,7 +126,7 @@ var claimSource string
 var claimScript = redis.NewScript(claimSource)
 
 func (s *Store) runClaim(ctx context.Context, e useEntry, do string) (outcome, segment string, err error) {
-	out, err := claimScript.Run(ctx, s.rdb, []string{s.invitesKey(e.Session)}, e.Hash, e.Form, do).StringSlice()
+	out, err := claimScript.Run(ctx, s.rdb, []string{s.keys.invites(e.Session)}, e.Hash, e.Form, do).StringSlice()
 	if err != nil {
 		return "", "", fmt.Errorf("feedback: claim an invitation: %w", err)
 	}

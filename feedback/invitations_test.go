@@ -137,9 +137,7 @@ func TestInvitationsGoThroughTheJournal(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = j.Close() })
-			s := newStore(t, rdb, prefix)
-			s.UseJournal(j)
-			return s, j
+			return newStore(t, rdb, prefix, journaled(j)), j
 		}
 		s, j := open(rdb, journal.Ahead)
 		tokens := mustInvite(t, s, "evry", 4)
@@ -149,7 +147,7 @@ func TestInvitationsGoThroughTheJournal(t *testing.T) {
 		if _, err := s.Submit(t.Context(), empty); !errors.Is(err, ErrEmpty) {
 			t.Fatal(err)
 		}
-		if err := rdb.Del(t.Context(), s.invitesKey("law"), s.rowsKey("law"), s.tallyKey("law")).Err(); err != nil {
+		if err := rdb.Del(t.Context(), s.keys.invites("law"), s.keys.rows("law"), s.keys.tally("law")).Err(); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Replay(t.Context(), nil, func(err error) { t.Error(err) }); err != nil {
@@ -170,7 +168,7 @@ func TestInvitationsGoThroughTheJournal(t *testing.T) {
 		if waiting.Pending() != 4 { // the claim, the answer and the definition that it answers, the late invitation
 			t.Errorf("%d wait", waiting.Pending())
 		}
-		s.UseJournal(waiting)
+		s = newStore(t, rdb, prefix, journaled(waiting))
 		if err := waiting.Drain(t.Context(), func(err error) { t.Error(err) }); err != nil {
 			t.Fatal(err)
 		}

@@ -177,7 +177,7 @@ func TestJoiningOnce(t *testing.T) {
 		later.Token, later.Key, later.Once = token, "api:0123456789abcdef", true
 		other := later
 		other.Answers = survey.Answers{"wish@after": {"1"}}
-		away := newStore(t, nowhere, s.prefix)
+		away := newStore(t, nowhere, s.keys.prefix)
 		for _, sub := range []Submission{later, other, later} {
 			_, e, err := away.Prepare(t.Context(), sub)
 			if err != nil || !e.Add {
@@ -295,7 +295,7 @@ func TestWavesWithTheStoreAway(t *testing.T) {
 		defer j.Close()
 		gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
 		defer gone.Close()
-		s, away := newStore(t, rdb, prefix), newStore(t, gone, prefix)
+		s, away := newStore(t, rdb, prefix), newStore(t, gone, prefix, journaled(j))
 		token := mustSubmit(t, s, wave("before", 2))
 		r := rooms{}
 		r.open(map[string]string{"r1": "rating", "r7": "agree"})
@@ -303,7 +303,6 @@ func TestWavesWithTheStoreAway(t *testing.T) {
 		part.Partial, part.Values = true, map[string]any{"r1": "8"}
 		deliver(t, s, part, r)
 
-		away.UseJournal(j)
 		later := wave("after", 4)
 		later.Token = token
 		mustSubmit(t, away, later)
@@ -315,7 +314,7 @@ func TestWavesWithTheStoreAway(t *testing.T) {
 		if strings.Count(code, "-") != 3 {
 			t.Errorf("a receipt while the store is away: %s", code)
 		}
-		s.UseJournal(j)
+		s = newStore(t, rdb, prefix, journaled(j))
 		if err := j.Drain(t.Context(), func(err error) { t.Error(err) }); err != nil {
 			t.Fatal(err)
 		}
@@ -342,8 +341,7 @@ func TestDefinitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer j.Close()
-		s := newStore(t, rdb, prefix)
-		s.UseJournal(j)
+		s := newStore(t, rdb, prefix, journaled(j))
 		longer := asked()
 		longer.Sections[0].Questions[1].Max = 7
 		receipt := mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}}))
@@ -360,7 +358,7 @@ func TestDefinitions(t *testing.T) {
 			if _, err := s.Definition(t.Context(), "law", "00000000"); !errors.Is(err, ErrNotFound) {
 				t.Error(err)
 			}
-			if err := rdb.Del(t.Context(), s.versionsKey("law"), s.rowsKey("law"), s.tallyKey("law")).Err(); err != nil {
+			if err := rdb.Del(t.Context(), s.keys.versions("law"), s.keys.rows("law"), s.keys.tally("law")).Err(); err != nil {
 				t.Fatal(err)
 			}
 			if err := j.Replay(t.Context(), nil, func(err error) { t.Error(err) }); err != nil {

@@ -38,14 +38,11 @@ func (p Promise) Tighten(other Promise) Promise {
 // Promise returns what was promised to those who answered in a session; false: nobody has answered yet.
 func (s *Store) Promise(ctx context.Context, session string) (p Promise, given bool, err error) {
 	err = s.journal.Try(ctx, func(ctx context.Context) (err error) {
-		p, given, err = readPromise(s.rdb.HGetAll(ctx, s.promiseKey(session)))
+		p, given, err = readPromise(s.rdb.HGetAll(ctx, s.keys.promise(session)))
 		return err
 	})
 	return p, given, err
 }
-
-// promiseKey is a hash of level, k and minors.
-func (s *Store) promiseKey(session string) string { return s.key(session, "promise") }
 
 func readPromise(cmd *redis.MapStringStringCmd) (p Promise, given bool, err error) {
 	fields, err := cmd.Result()

@@ -24,7 +24,7 @@ func TestTalliesAreThoseOfTheAnswers(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, _ string) {
 		rapid.Check(t, func(t *rapid.T) {
-			s, err := New(rdb, redistest.Prefix(), secret, func() time.Time { return evening })
+			s, err := New(rdb, Options{Prefix: redistest.Prefix(), Secret: secret, Now: func() time.Time { return evening }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func (h *history) check(t *rapid.T) {
 			}
 		}
 	}
-	got, err := readTally(h.s.rdb.HGetAll(context.Background(), h.s.tallyKey("law")))
+	got, err := readTally(h.s.rdb.HGetAll(context.Background(), h.s.keys.tally("law")))
 	if err != nil {
 		t.Fatal(err)
 	}

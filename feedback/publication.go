@@ -25,19 +25,6 @@ import (
 // A group is an audience, whether its people stayed, and the wave. It is the finest division that figures are made by, so
 // that two readings of any of them, or of what is left of the whole, differ by nobody or by that many people at least.
 
-// pendingKey is a zset of the receipt hashes whose answers differ from what is shown of them, all scored 0: a set, small as
-// it is, would keep the order in which they came.
-func (s *Store) pendingKey(session string) string { return s.key(session, "pending") }
-
-// shownKey is a hash of receipt hash → row as it is shown.
-func (s *Store) shownKey(session string) string { return s.key(session, "shown") }
-
-// shownTallyKey is a hash of cell → count of what is shown and of what is gone.
-func (s *Store) shownTallyKey(session string) string { return s.key(session, "shown:tally") }
-
-// goneKey is a hash of id → gone. Ids are random: nothing leads back to a receipt.
-func (s *Store) goneKey(session string) string { return s.key(session, "gone") }
-
 // gone is a deleted answer that the shown figures still count: the figures, and none of its words.
 type gone struct {
 	Segment string   `json:"segment,omitempty"`
@@ -156,7 +143,7 @@ const readAtOnce = 1000
 
 // changes reads what waits in a session.
 func (s *Store) changes(ctx context.Context, session string) ([]change, error) {
-	hashes, err := s.rdb.ZRange(ctx, s.pendingKey(session), 0, -1).Result()
+	hashes, err := s.rdb.ZRange(ctx, s.keys.pending(session), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what waits: %w", err)
 	}
@@ -164,7 +151,7 @@ func (s *Store) changes(ctx context.Context, session string) ([]change, error) {
 	for page := range slices.Chunk(hashes, readAtOnce) {
 		var rows, shown *redis.SliceCmd
 		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			rows, shown = p.HMGet(ctx, s.rowsKey(session), page...), p.HMGet(ctx, s.shownKey(session), page...)
+			rows, shown = p.HMGet(ctx, s.keys.rows(session), page...), p.HMGet(ctx, s.keys.shown(session), page...)
 			return nil
 		})
 		if err != nil {
@@ -184,7 +171,7 @@ func (s *Store) changes(ctx context.Context, session string) ([]change, error) {
 			all = append(all, c)
 		}
 	}
-	deleted, err := s.rdb.HGetAll(ctx, s.goneKey(session)).Result()
+	deleted, err := s.rdb.HGetAll(ctx, s.keys.gone(session)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what waits: %w", err)
 	}
@@ -240,7 +227,7 @@ func (s *Store) show(ctx context.Context, session string, changes []change) (don
 		}
 	}
 	args := slices.Concat([]any{len(rows) / 2}, rows, []any{len(deleted)}, deleted, deltas)
-	keys := []string{s.rowsKey(session), s.pendingKey(session), s.shownKey(session), s.shownTallyKey(session), s.goneKey(session)}
+	keys := []string{s.keys.rows(session), s.keys.pending(session), s.keys.shown(session), s.keys.shownTally(session), s.keys.gone(session)}
 	run := func(ctx context.Context) (err error) {
 		done, err = publishScript.Run(ctx, s.rdb, keys, args...).Bool()
 		return err
@@ -263,16 +250,16 @@ func (s *Store) restoreShown(ctx context.Context, e shownEntry) error {
 	if err != nil {
 		return err
 	}
-	fresh, err := s.rdb.HSetNX(ctx, s.shownKey(e.Session), e.ReceiptHash, row).Result()
+	fresh, err := s.rdb.HSetNX(ctx, s.keys.shown(e.Session), e.ReceiptHash, row).Result()
 	if err != nil || !fresh {
 		return err
 	}
-	field, err := s.rdb.HGet(ctx, s.rowsKey(e.Session), e.ReceiptHash).Result()
+	field, err := s.rdb.HGet(ctx, s.keys.rows(e.Session), e.ReceiptHash).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
 	if parseStored(field).row == row {
-		if err := s.rdb.ZRem(ctx, s.pendingKey(e.Session), e.ReceiptHash).Err(); err != nil {
+		if err := s.rdb.ZRem(ctx, s.keys.pending(e.Session), e.ReceiptHash).Err(); err != nil {
 			return err
 		}
 	}
@@ -285,7 +272,7 @@ func (s *Store) restoreGone(ctx context.Context, e goneEntry) error {
 	if err != nil {
 		return err
 	}
-	fresh, err := s.rdb.HSetNX(ctx, s.goneKey(e.Session), e.ID, text).Result()
+	fresh, err := s.rdb.HSetNX(ctx, s.keys.gone(e.Session), e.ID, text).Result()
 	if err != nil || !fresh {
 		return err
 	}
@@ -296,7 +283,7 @@ func (s *Store) restoreGone(ctx context.Context, e goneEntry) error {
 func (s *Store) recall(ctx context.Context, session string, counted *gone) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, cell := range counted.Cells {
-			p.HIncrBy(ctx, s.shownTallyKey(session), cell, 1)
+			p.HIncrBy(ctx, s.keys.shownTally(session), cell, 1)
 		}
 		return nil
 	})
@@ -312,7 +299,7 @@ func (s *Store) Published(ctx context.Context, session string, minimumGroup int)
 	if err := s.publish(ctx, session, max(minimumGroup, promise.MinimumGroup)); err != nil {
 		return nil, err
 	}
-	shown, err := s.rdb.HGetAll(ctx, s.shownKey(session)).Result()
+	shown, err := s.rdb.HGetAll(ctx, s.keys.shown(session)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what is shown: %w", err)
 	}

@@ -146,7 +146,7 @@ func TestTwoReadingsTellOfNobody(t *testing.T) {
 					t.Errorf("after %d changes: %v, %d answers, not %v", k, err, *r.Questions[1].N, test.n)
 				}
 				verified(t, s)
-				if left := s.rdb.HLen(t.Context(), s.goneKey("law")).Val(); left != 0 {
+				if left := s.rdb.HLen(t.Context(), s.keys.gone("law")).Val(); left != 0 {
 					t.Errorf("%d deleted answers are still counted", left)
 				}
 			})
@@ -172,7 +172,7 @@ func TestWhatIsNoChange(t *testing.T) {
 		if held, _ := shownFigures(t, s); held != first {
 			t.Errorf("edits that were taken back let one out:\n%s", cmp.Diff(first, held))
 		}
-		if n := s.rdb.ZCard(t.Context(), s.pendingKey("law")).Val(); n != 1 {
+		if n := s.rdb.ZCard(t.Context(), s.keys.pending("law")).Val(); n != 1 {
 			t.Errorf("%d wait", n)
 		}
 		for i := 1; i < k+1; i++ {
@@ -248,8 +248,7 @@ func TestShownFiguresSurviveARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer j.Close()
-		s := newStore(t, rdb, prefix)
-		s.UseJournal(j)
+		s := newStore(t, rdb, prefix, journaled(j))
 		a := &audience{t: t, s: s}
 		var receipts []string
 		restart := func(when string) {
@@ -286,7 +285,7 @@ func TestShownFiguresSurviveARestart(t *testing.T) {
 		if all, _ := shownFigures(t, s); all == shown {
 			t.Error("five changes are not shown")
 		}
-		if n := rdb.HLen(t.Context(), s.goneKey("law")).Val(); n != 0 {
+		if n := rdb.HLen(t.Context(), s.keys.gone("law")).Val(); n != 0 {
 			t.Errorf("%d deleted answers are still counted", n)
 		}
 		a.delete(receipts[4])
@@ -308,8 +307,8 @@ func TestRecountOfWhatIsShown(t *testing.T) {
 		a.delete(receipts[0])
 		a.change(receipts[1], 9)
 		hash, _ := s.receiptHash("law", receipts[1])
-		s.rdb.HIncrBy(ctx, s.shownTallyKey("law"), "asked||rating|scale0-10|2", 3)
-		s.rdb.Del(ctx, s.pendingKey("law"))
+		s.rdb.HIncrBy(ctx, s.keys.shownTally("law"), "asked||rating|scale0-10|2", 3)
+		s.rdb.Del(ctx, s.keys.pending("law"))
 		want := []Drift{{"shown asked||rating|scale0-10|2", 4, 1}, {"waiting " + hash, 0, 1}}
 		for range 2 {
 			got, err := s.Recount(ctx, "law", true)
@@ -333,7 +332,7 @@ func TestReadingsDifferByManyOrNobody(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, _ string) {
 		rapid.Check(t, func(t *rapid.T) {
-			s, err := New(rdb, redistest.Prefix(), secret, func() time.Time { return evening })
+			s, err := New(rdb, Options{Prefix: redistest.Prefix(), Secret: secret, Now: func() time.Time { return evening }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -361,16 +360,16 @@ type spectator struct {
 
 func (s *spectator) read(t *rapid.T) {
 	ctx := context.Background()
-	before, _ := s.s.rdb.HGetAll(ctx, s.s.goneKey("law")).Result()
+	before, _ := s.s.rdb.HGetAll(ctx, s.s.keys.gone("law")).Result()
 	rows, err := s.s.Published(ctx, "law", k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown, err := readTally(s.s.rdb.HGetAll(ctx, s.s.shownTallyKey("law")))
+	shown, err := readTally(s.s.rdb.HGetAll(ctx, s.s.keys.shownTally("law")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, _ := s.s.rdb.HGetAll(ctx, s.s.goneKey("law")).Result()
+	after, _ := s.s.rdb.HGetAll(ctx, s.s.keys.gone("law")).Result()
 	changed := map[string]int{}
 	for hash, row := range rows {
 		old, ok := s.rows[hash]

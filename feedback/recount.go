@@ -30,7 +30,7 @@ func (d Drift) String() string {
 // coming in between.
 func (s *Store) Recount(ctx context.Context, session string, repair bool) ([]Drift, error) {
 	keys := []string{
-		s.rowsKey(session), s.tallyKey(session), s.shownKey(session), s.goneKey(session), s.shownTallyKey(session), s.pendingKey(session),
+		s.keys.rows(session), s.keys.tally(session), s.keys.shown(session), s.keys.gone(session), s.keys.shownTally(session), s.keys.pending(session),
 	}
 	var drifts []Drift
 	check := func(tx *redis.Tx) error {
@@ -40,7 +40,7 @@ func (s *Store) Recount(ctx context.Context, session string, repair bool) ([]Dri
 		}
 		drifts = slices.Concat(differ("", b.tally, b.counted), differ("shown ", b.shownTally, b.shownCounted), differ("", b.pending, b.waiting))
 		_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.Exists(ctx, s.tallyKey(session)) // so that the transaction proves all reads to be of one moment
+			p.Exists(ctx, s.keys.tally(session)) // so that the transaction proves all reads to be of one moment
 			if repair && len(drifts) > 0 {
 				s.rewrite(ctx, p, session, b)
 			}
@@ -71,9 +71,9 @@ func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b 
 	var rows, tallied, shown, shownTallied *redis.MapStringStringCmd
 	var deleted, pending *redis.StringSliceCmd
 	_, err = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
-		rows, tallied = p.HGetAll(ctx, s.rowsKey(session)), p.HGetAll(ctx, s.tallyKey(session))
-		shown, shownTallied = p.HGetAll(ctx, s.shownKey(session)), p.HGetAll(ctx, s.shownTallyKey(session))
-		deleted, pending = p.HVals(ctx, s.goneKey(session)), p.ZRange(ctx, s.pendingKey(session), 0, -1)
+		rows, tallied = p.HGetAll(ctx, s.keys.rows(session)), p.HGetAll(ctx, s.keys.tally(session))
+		shown, shownTallied = p.HGetAll(ctx, s.keys.shown(session)), p.HGetAll(ctx, s.keys.shownTally(session))
+		deleted, pending = p.HVals(ctx, s.keys.gone(session)), p.ZRange(ctx, s.keys.pending(session), 0, -1)
 		return nil
 	})
 	if err != nil {
@@ -107,15 +107,15 @@ const waitingCell = "waiting "
 
 // rewrite replaces what is derived by what was recounted.
 func (s *Store) rewrite(ctx context.Context, p redis.Pipeliner, session string, b books) {
-	for key, counted := range map[string]figures.Tally{s.tallyKey(session): b.counted, s.shownTallyKey(session): b.shownCounted} {
+	for key, counted := range map[string]figures.Tally{s.keys.tally(session): b.counted, s.keys.shownTally(session): b.shownCounted} {
 		p.Del(ctx, key)
 		for cell, n := range counted {
 			p.HSet(ctx, key, cell, n)
 		}
 	}
-	p.Del(ctx, s.pendingKey(session))
+	p.Del(ctx, s.keys.pending(session))
 	for name := range b.waiting {
-		p.ZAdd(ctx, s.pendingKey(session), redis.Z{Member: strings.TrimPrefix(name, waitingCell)})
+		p.ZAdd(ctx, s.keys.pending(session), redis.Z{Member: strings.TrimPrefix(name, waitingCell)})
 	}
 }
 

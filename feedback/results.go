@@ -61,8 +61,8 @@ func (s *Store) read(ctx context.Context, surveys map[string]*survey.Survey, min
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for session := range surveys {
 			all[session] = &replies{
-				promise: p.HGetAll(ctx, s.promiseKey(session)),
-				changed: p.ZCard(ctx, s.pendingKey(session)), deleted: p.HLen(ctx, s.goneKey(session)),
+				promise: p.HGetAll(ctx, s.keys.promise(session)),
+				changed: p.ZCard(ctx, s.keys.pending(session)), deleted: p.HLen(ctx, s.keys.gone(session)),
 			}
 		}
 		return nil
@@ -83,8 +83,8 @@ func (s *Store) read(ctx context.Context, surveys map[string]*survey.Survey, min
 	}
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for session, r := range all {
-			r.shown = p.HGetAll(ctx, s.shownTallyKey(session))
-			r.respondents = p.HGet(ctx, s.tallyKey(session), figures.Cell{Survey: surveys[session].ID}.Key())
+			r.shown = p.HGetAll(ctx, s.keys.shownTally(session))
+			r.respondents = p.HGet(ctx, s.keys.tally(session), figures.Cell{Survey: surveys[session].ID}.Key())
 		}
 		return nil
 	})

@@ -14,12 +14,6 @@ import (
 // was seen in the session. Names are looked for again whenever a text is read, because some are seen only after it was
 // written. What is left over is for the organiser to hide, see texts.go.
 
-// UseNames says how names are found; call it before the first answer. find is given words of a text (folded, letters
-// only, at most wordsAtOnce) and returns those that are part of the name of somebody seen in the session.
-func (s *Store) UseNames(find func(ctx context.Context, session string, words []string) (map[string]bool, error)) {
-	s.names = find
-}
-
 // wordsAtOnce bounds one question for names.
 const wordsAtOnce = 1000
 

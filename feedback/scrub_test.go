@@ -34,12 +34,12 @@ func named(names ...string) func(context.Context, string, []string) (map[string]
 func TestNamesAreAskedInBounds(t *testing.T) {
 	t.Parallel()
 	s, asked := newStore(t, nil, ""), 0
-	s.UseNames(func(_ context.Context, _ string, words []string) (map[string]bool, error) {
+	s.names = func(_ context.Context, _ string, words []string) (map[string]bool, error) {
 		if asked += len(words); len(words) > wordsAtOnce {
 			t.Errorf("%d words at once", len(words))
 		}
 		return map[string]bool{words[len(words)-1]: true}, nil
-	})
+	}
 	var text strings.Builder
 	for i := range 2 * wordsAtOnce {
 		word := string([]rune{'a' + rune(i%26), 'a' + rune(i/26%26), 'a' + rune(i/26/26), 'x'})
@@ -56,7 +56,7 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s := newStore(t, rdb, prefix)
-		s.UseNames(named("li"))
+		s.names = named("li")
 		const said, want = "a@b.co 612345678 Li", "[…]"
 		sub := submission(survey.Answers{"rating": {"4"}, "comment": {said}})
 		receipts := map[string]string{"submitted": mustSubmit(t, s, sub)}
@@ -87,7 +87,7 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 		if _, err := s.Deliver(t.Context(), d, Programme{Claim: claim}); err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{s.asideKeys(d.Source)[0], s.rowsKey("law")} {
+		for _, key := range []string{s.keys.aside(d.Source)[0], s.keys.rows("law")} {
 			kept, err := rdb.HGetAll(t.Context(), key).Result()
 			if text := fmt.Sprint(kept); err != nil || len(kept) == 0 || strings.Contains(text, "b.co") || strings.Contains(text, "61234") || strings.Contains(text, "Li") {
 				t.Errorf("%s: %s, %v", key, text, err)
@@ -100,7 +100,7 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 func TestNamesAreAway(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		s.UseNames(func(context.Context, string, []string) (map[string]bool, error) { return nil, errors.New("away") })
+		s.names = func(context.Context, string, []string) (map[string]bool, error) { return nil, errors.New("away") }
 		receipt := mustSubmit(t, s, submission(survey.Answers{"comment": {"Anne, a@b.fr"}}))
 		row, err := s.Get(t.Context(), "law", receipt)
 		if err != nil || row.Answers["comment"].String() != "Anne, […]" {

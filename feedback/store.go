@@ -26,7 +26,7 @@ import (
 // An entry is self-contained, holds no receipt in clear, and can be applied again, later, and in any order.
 type Store struct {
 	rdb    redis.UniversalClient
-	prefix string
+	keys   keys
 	secret []byte
 	now    func() time.Time
 
@@ -42,20 +42,35 @@ type Store struct {
 	writing sync.RWMutex
 	defined sync.Map // the keys of the definitions that the journal is known to have
 
-	// names says which words of a text are names, see UseNames; nil: none is known.
-	names func(ctx context.Context, session string, words []string) (map[string]bool, error)
+	names func(ctx context.Context, session string, words []string) (map[string]bool, error) // nil: none is known
 }
 
-// New returns a store on rdb whose keys begin with prefix. The secret keys the hashes of receipt codes: at least 32 bytes,
-// the same over restarts and replicas, or no receipt is found again.
-func New(rdb redis.UniversalClient, prefix string, secret []byte, now func() time.Time) (*Store, error) {
-	if len(secret) < 32 {
+// Options are what a Store is built with.
+type Options struct {
+	Prefix  string           // of every key, "jauge:" by default
+	Secret  []byte           // ≥ 32 bytes; keys the hashes of receipts: the same over restarts and replicas, or no receipt is found again
+	Now     func() time.Time // time.Now by default
+	Journal *journal.Journal // nil: nothing is journaled
+
+	// Names finds the names in a text: given words of it (folded, letters only, at most a thousand), it returns those that are
+	// part of the name of somebody seen in the session. Nil: none is known.
+	Names func(ctx context.Context, session string, words []string) (map[string]bool, error)
+}
+
+// New returns the Store on rdb, which the caller closes after the last call. It fails when the secret is too short.
+func New(rdb redis.UniversalClient, o Options) (*Store, error) {
+	if len(o.Secret) < 32 {
 		return nil, errors.New("feedback: the secret key is shorter than 32 bytes")
 	}
-	return &Store{
-		rdb: rdb, prefix: prefix, secret: secret, now: now, lexicon: newLexicon(),
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{
+		rdb: rdb, keys: keys{cmp.Or(o.Prefix, "jauge:")}, secret: o.Secret, now: o.Now, lexicon: newLexicon(), journal: o.Journal, names: o.Names,
 		asideBounds: asideBounds{asidePerSource, asidePerRoom, asideRooms}, observeDropped: func(string, int) {},
-	}, nil
+	}
+	s.handle(o.Journal)
+	return s, nil
 }
 
 // ObserveDropped names who is told of deliveries that were not even kept aside, because their source has too much there; call
@@ -74,9 +89,8 @@ const (
 	entryUse     = "feedback.invite.used" // replayed after the invitations
 )
 
-// UseJournal lets every write go through a journal; call it before the first one.
-func (s *Store) UseJournal(j *journal.Journal) {
-	s.journal = j
+// handle applies what a journal kept.
+func (s *Store) handle(j *journal.Journal) {
 	journal.Handle(j, entryAnswer, func(ctx context.Context, e Entry) error {
 		_, err := s.Apply(ctx, e)
 		return err
@@ -108,14 +122,6 @@ func (s *Store) alone() func() {
 	s.writing.Lock()
 	return s.writing.Unlock
 }
-
-func (s *Store) key(session, name string) string { return s.prefix + "{" + session + "}:fb:" + name }
-
-// rowsKey is a hash of receipt hash → revision and row. It stays until the answer is deleted.
-func (s *Store) rowsKey(session string) string { return s.key(session, "rows") }
-
-// tallyKey is a hash of cell → count. Aggregates name nobody: it stays.
-func (s *Store) tallyKey(session string) string { return s.key(session, "tally") }
 
 // Submission is one person's answers to a session's survey.
 type Submission struct {
@@ -321,19 +327,12 @@ func (s *Store) Apply(ctx context.Context, e Entry) (Outcome, error) {
 		return "", err
 	}
 	level, k, minors := e.Promise.args()
-	outcome, err := applyScript.Run(ctx, s.rdb, s.applyKeys(e.Session),
+	outcome, err := applyScript.Run(ctx, s.rdb, s.keys.answer(e.Session),
 		e.ReceiptHash, e.Revision, row, e.Gone, level, k, minors, version, definition).Text()
 	if err != nil {
 		return "", fmt.Errorf("feedback: apply: %w", err)
 	}
 	return Outcome(outcome), nil
-}
-
-func (s *Store) applyKeys(session string) []string {
-	return []string{
-		s.rowsKey(session), s.tallyKey(session), s.pendingKey(session), s.shownKey(session), s.goneKey(session), s.promiseKey(session),
-		s.versionsKey(session),
-	}
 }
 
 // Submit is Prepare and Apply, through the journal. It also returns ErrConflict and, with an invitation, which it uses
@@ -418,7 +417,7 @@ func (s *Store) marks(ctx context.Context, e Entry) ([]journal.Mark, error) {
 	if marks = append(marks, definition...); err != nil || e.Row != nil || !s.journal.Ahead() {
 		return marks, err
 	}
-	row, err := s.rdb.HGet(ctx, s.shownKey(e.Session), e.ReceiptHash).Result()
+	row, err := s.rdb.HGet(ctx, s.keys.shown(e.Session), e.ReceiptHash).Result()
 	if errors.Is(err, redis.Nil) {
 		return marks, nil
 	}
@@ -453,7 +452,7 @@ func (s *Store) tryLoad(ctx context.Context, session, hash string) (row Row, rev
 
 // load reads an answer and its revision; what is no receipt has an empty hash and no answer.
 func (s *Store) load(ctx context.Context, session, hash string) (Row, int, error) {
-	field, err := s.rdb.HGet(ctx, s.rowsKey(session), hash).Result()
+	field, err := s.rdb.HGet(ctx, s.keys.rows(session), hash).Result()
 	if errors.Is(err, redis.Nil) {
 		return Row{}, 0, ErrNotFound
 	}

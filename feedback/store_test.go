@@ -16,6 +16,7 @@ import (
 
 	"jauge/feedback/figures"
 	"jauge/feedback/survey"
+	"jauge/internal/journal"
 	"jauge/internal/redistest"
 )
 
@@ -24,14 +25,21 @@ var (
 	evening = time.Date(2020, 4, 30, 18, 42, 17, 0, time.FixedZone("CEST", 2*60*60))
 )
 
-func newStore(t testing.TB, rdb redis.UniversalClient, prefix string) *Store {
+func newStore(t testing.TB, rdb redis.UniversalClient, prefix string, change ...func(*Options)) *Store {
 	t.Helper()
-	s, err := New(rdb, prefix, secret, func() time.Time { return evening })
+	o := Options{Prefix: prefix, Secret: secret, Now: func() time.Time { return evening }}
+	for _, c := range change {
+		c(&o)
+	}
+	s, err := New(rdb, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+// journaled lets a store write through a journal.
+func journaled(j *journal.Journal) func(*Options) { return func(o *Options) { o.Journal = j } }
 
 // each runs a test on a store over redis-server and on one over the embedded store.
 func each(t *testing.T, f func(t *testing.T, s *Store)) {
@@ -53,7 +61,7 @@ func mustSubmit(t *testing.T, s *Store, sub Submission) string {
 
 func mustTally(t testing.TB, s *Store, session string) figures.Tally {
 	t.Helper()
-	got, err := readTally(s.rdb.HGetAll(context.Background(), s.tallyKey(session)))
+	got, err := readTally(s.rdb.HGetAll(context.Background(), s.keys.tally(session)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +70,7 @@ func mustTally(t testing.TB, s *Store, session string) figures.Tally {
 
 func TestNewRefusesShortSecret(t *testing.T) {
 	t.Parallel()
-	if _, err := New(nil, "", secret[:31], time.Now); err == nil {
+	if _, err := New(nil, Options{Secret: secret[:31]}); err == nil {
 		t.Error("31 bytes are taken")
 	}
 }
@@ -168,7 +176,7 @@ func TestNothingInClear(t *testing.T) {
 			t.Fatal(err)
 		}
 		dump := string(entry)
-		for _, key := range []string{s.rowsKey("law"), s.tallyKey("law")} {
+		for _, key := range []string{s.keys.rows("law"), s.keys.tally("law")} {
 			fields, err := s.rdb.HGetAll(t.Context(), key).Result()
 			if err != nil || len(fields) == 0 {
 				t.Fatalf("%s: %v, %v", key, fields, err)
@@ -299,7 +307,7 @@ func TestPrepareWithTheStoreAway(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
 		defer gone.Close()
-		away := newStore(t, gone, s.prefix)
+		away := newStore(t, gone, s.keys.prefix)
 		sub := submission(survey.Answers{"rating": {"2"}})
 		plain, e1, err1 := away.Prepare(t.Context(), sub)
 		sub.Key = "form:8f2c61"
@@ -347,9 +355,9 @@ func TestRecountFindsAndRepairs(t *testing.T) {
 			t.Errorf("an empty session: %v, %v", drifts, err)
 		}
 		mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}}))
-		s.rdb.HIncrBy(ctx, s.tallyKey("law"), "asked||rating|scale0-10|4", 2)
-		s.rdb.HSet(ctx, s.tallyKey("law"), "asked||rating|scale0-10|9", 1)
-		s.rdb.HDel(ctx, s.tallyKey("law"), "asked|evry|||")
+		s.rdb.HIncrBy(ctx, s.keys.tally("law"), "asked||rating|scale0-10|4", 2)
+		s.rdb.HSet(ctx, s.keys.tally("law"), "asked||rating|scale0-10|9", 1)
+		s.rdb.HDel(ctx, s.keys.tally("law"), "asked|evry|||")
 		want := []Drift{{"asked|evry|||", 0, 1}, {"asked||rating|scale0-10|4", 3, 1}, {"asked||rating|scale0-10|9", 1, 0}}
 		for _, repair := range []bool{false, true} {
 			got, err := s.Recount(ctx, "law", repair)

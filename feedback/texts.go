@@ -59,11 +59,6 @@ var (
 	ErrDecision = errors.New("the decision is neither approve nor hide")
 )
 
-// moderatedKey is a hash of text id → revision, decision, and the receipt hash of the answer that it stands in.
-func (s *Store) moderatedKey(session string) string {
-	return s.key(session, "moderated")
-}
-
 // answerTo is what a row says to a question, if that counts in the question's figures: it may have been asked otherwise.
 func (row Row) answerTo(survey *survey.Survey, q survey.Question) (survey.Value, bool) {
 	v, ok := row.Answers[q.ID]
@@ -81,7 +76,7 @@ func (s *Store) Texts(ctx context.Context, session string, asked *survey.Survey,
 	if !slices.ContainsFunc(asked.All(), survey.Question.IsText) {
 		return nil, nil
 	}
-	decisions, err := s.rdb.HGetAll(ctx, s.moderatedKey(session)).Result()
+	decisions, err := s.rdb.HGetAll(ctx, s.keys.moderated(session)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read decisions: %w", err)
 	}
@@ -89,7 +84,7 @@ func (s *Store) Texts(ctx context.Context, session string, asked *survey.Survey,
 	if err != nil {
 		return nil, err
 	}
-	now, err := s.rdb.HGetAll(ctx, s.rowsKey(session)).Result()
+	now, err := s.rdb.HGetAll(ctx, s.keys.rows(session)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read answers: %w", err)
 	}
@@ -180,7 +175,7 @@ func (s *Store) approvedTexts(ctx context.Context, r figures.Results, asked *sur
 	if !slices.ContainsFunc(asked.All(), survey.Question.IsText) {
 		return nil, nil
 	}
-	decisions, err := s.rdb.HGetAll(ctx, s.moderatedKey(r.Session)).Result()
+	decisions, err := s.rdb.HGetAll(ctx, s.keys.moderated(r.Session)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read decisions: %w", err)
 	}
@@ -214,7 +209,7 @@ func (s *Store) approvedTexts(ctx context.Context, r figures.Results, asked *sur
 func (s *Store) readAnswers(ctx context.Context, session string, hashes []string, rows map[string]Row, now map[string]string) error {
 	var shown, stand *redis.SliceCmd
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		shown, stand = p.HMGet(ctx, s.shownKey(session), hashes...), p.HMGet(ctx, s.rowsKey(session), hashes...)
+		shown, stand = p.HMGet(ctx, s.keys.shown(session), hashes...), p.HMGet(ctx, s.keys.rows(session), hashes...)
 		return nil
 	})
 	if err != nil {
@@ -279,7 +274,7 @@ var moderateSource string
 var moderateScript = redis.NewScript(moderateSource)
 
 func (s *Store) applyModeration(ctx context.Context, m moderation) error {
-	err := moderateScript.Run(ctx, s.rdb, []string{s.moderatedKey(m.Session)}, m.Text, m.Revision, string(m.Decision), m.Row).Err()
+	err := moderateScript.Run(ctx, s.rdb, []string{s.keys.moderated(m.Session)}, m.Text, m.Revision, string(m.Decision), m.Row).Err()
 	if err != nil {
 		return fmt.Errorf("feedback: moderate: %w", err)
 	}
@@ -300,7 +295,7 @@ func (s *Store) Moderate(ctx context.Context, session string, survey *survey.Sur
 	if i < 0 {
 		return Text{}, ErrNoText
 	}
-	field, err := s.rdb.HGet(ctx, s.moderatedKey(session), id).Result()
+	field, err := s.rdb.HGet(ctx, s.keys.moderated(session), id).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return Text{}, fmt.Errorf("feedback: read a decision: %w", err)
 	}

@@ -200,7 +200,7 @@ func TestNamesSeenLater(t *testing.T) {
 		comments(t, s, k)
 		mustSubmit(t, s, submission(survey.Answers{"comment": {"Merci Anne"}}))
 		mustModerate(t, s, mustTexts(t, s)["Merci Anne"].ID, Approve)
-		s.UseNames(named("anne"))
+		s.names = named("anne")
 		if got := shownTexts(t, s); !slices.Equal(got, []string{"Merci […]"}) {
 			t.Errorf("%q", got)
 		}
@@ -225,11 +225,11 @@ func TestDecisionsInAnyOrder(t *testing.T) {
 					}
 				}
 				want := []TextState{Hidden, Approved}[i]
-				field, err := s.rdb.HGet(t.Context(), s.moderatedKey("law"), "t").Result()
+				field, err := s.rdb.HGet(t.Context(), s.keys.moderated("law"), "t").Result()
 				if got := parseDecision(field); err != nil || got.state() != want || got.row != "r" {
 					t.Errorf("%v in order %v: %+v, not %s, %v", made, order, got, want, err)
 				}
-				s.rdb.Del(t.Context(), s.moderatedKey("law"))
+				s.rdb.Del(t.Context(), s.keys.moderated("law"))
 			}
 		}
 	})
@@ -245,9 +245,7 @@ func TestDecisionsAreJournaled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newStore(t, rdb, prefix)
-		s.UseJournal(j)
-		return s, j
+		return newStore(t, rdb, prefix, journaled(j)), j
 	}
 	s, j := open()
 	comments(t, s, k)

@@ -15,13 +15,10 @@ import (
 // A survey that is changed after answers are in is another version, and answers keep theirs: the definition of each version
 // that was answered is kept with the answers, so that they are shown with the words that they were given to.
 
-// versionsKey is a hash of version → definition as JSON.
-func (s *Store) versionsKey(session string) string { return s.key(session, "versions") }
-
 // Definition returns the survey as it was when it had a version (Row.Version): what was asked, as For returned it.
 // ErrNotFound: nobody has answered that one.
 func (s *Store) Definition(ctx context.Context, session, version string) (*survey.Survey, error) {
-	text, err := s.rdb.HGet(ctx, s.versionsKey(session), version).Result()
+	text, err := s.rdb.HGet(ctx, s.keys.versions(session), version).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, ErrNotFound
 	}
@@ -68,5 +65,5 @@ func (s *Store) definitionMark(e Entry) ([]journal.Mark, error) {
 }
 
 func (s *Store) define(ctx context.Context, e definitionEntry) error {
-	return s.rdb.HSetNX(ctx, s.versionsKey(e.Session), e.Version, string(e.Definition)).Err()
+	return s.rdb.HSetNX(ctx, s.keys.versions(e.Session), e.Version, string(e.Definition)).Err()
 }

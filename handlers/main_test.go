@@ -105,7 +105,7 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 	s := &site{t: t, metrics: &counters{counts: map[string]int{}}, log: &buffer{}, now: start.Add(30 * time.Minute)}
 	key := bytes.Repeat([]byte("k"), 32)
 	clock := func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now }
-	answers, err := feedback.New(rdb, prefix, key, clock)
+	answers, err := feedback.New(rdb, feedback.Options{Prefix: prefix, Secret: key, Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,11 +108,10 @@ func (s *stores) build(c *Config, prefix string, now func() time.Time) (err erro
 	s.attendance = attendance.New(s.rdb, s.programme, attendance.Options{
 		Prefix: prefix, Key: s.key, Now: now, Capabilities: capabilities(c.Sources), Journal: s.journal,
 	})
-	if s.feedback, err = feedback.New(s.rdb, prefix, s.key, now); err != nil {
+	s.feedback, err = feedback.New(s.rdb, feedback.Options{Prefix: prefix, Secret: s.key, Now: now, Journal: s.journal, Names: s.attendance.NamesIn})
+	if err != nil {
 		return err
 	}
-	s.feedback.UseJournal(s.journal)
-	s.feedback.UseNames(s.attendance.NamesIn)
 	s.voided = newVoided(s.rdb, prefix, s.journal)
 	return nil
 }
