@@ -17,7 +17,7 @@ import "slices"
 type Group struct {
 	N      int
 	Picks  []int
-	detail []int // what figures are made of and is never shown itself: of a number the counts by value, of a ranking view.ranks
+	detail []int // what figures are made of and is never shown itself: the counts by value, of a ranking view.ranks
 }
 
 // Enough is the first rule.

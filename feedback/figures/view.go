@@ -139,7 +139,7 @@ func (v view) compare(groups []SegmentResult) []Comparison {
 // favourable counts those who said yes, or one of a scale's two highest values; false: hidden, not of such a
 // question, or of the one that makes the groups.
 func favourable(q survey.Question, r QuestionResult) (x, n int, ok bool) {
-	top := map[survey.Kind]int{survey.YesNo: 1, survey.Scale: 2}[q.Kind]
+	top := q.Favourable()
 	if r.Suppressed || top == 0 || q.Stay {
 		return 0, 0, false
 	}
@@ -216,18 +216,18 @@ func (v view) waves() []WaveResult {
 // question reads what a group answered to an item.
 func (v view) question(segment string, q survey.Question) Group {
 	c := Cell{Survey: v.survey.ID, Segment: segment, Question: q.ID, Shape: q.Shape()}
-	g := Group{N: v.tally[c.Key()], Picks: v.picks(c, q.Values())}
-	switch q.Kind {
-	case survey.Consent: // those who did not tick the box have said something, too
+	g := Group{N: v.tally[c.Key()]}
+	if q.Silence() {
 		g.N = v.asked(segment, survey.WaveOf(q.ID)).N
-	case survey.Number:
-		g.detail = g.Picks
-		g.Picks = make([]int, len(q.Bins()))
-		for i, n := range g.detail {
-			g.Picks[i/q.BinWidth()] += n
-		}
-	case survey.Ranking:
+	}
+	if q.Ranked() {
 		g.Picks, g.detail = v.ranks(c, q)
+		return g
+	}
+	bins, width := q.Bins()
+	g.Picks, g.detail = make([]int, len(bins)), v.picks(c, q.Values())
+	for i, n := range g.detail {
+		g.Picks[i/width] += n
 	}
 	return g
 }
@@ -281,15 +281,12 @@ func Median(low int, byValue []int) *float64 {
 
 func questionResult(q survey.Question, p part) QuestionResult {
 	r := QuestionResult{ID: q.ID, Kind: q.Kind, Suppressed: !p.show, Choices: []ChoiceResult{}}
-	shown := q.Values()
-	if q.Kind == survey.Number {
-		shown = q.Bins()
-	}
+	shown, _ := q.Bins()
 	for i, value := range shown {
 		c := ChoiceResult{Value: value}
 		if p.show {
 			c.Count, c.Share = &p.Picks[i], share(p.Picks[i], p.N)
-			if q.Kind == survey.Ranking {
+			if q.Ranked() {
 				rank := float64(p.detail[i]) / 2 / float64(p.N)
 				c.MeanRank = &rank
 			}
@@ -300,13 +297,14 @@ func questionResult(q survey.Question, p part) QuestionResult {
 		return r
 	}
 	r.N = &p.N
-	switch q.Kind {
-	case survey.Scale:
-		r.Mean, r.TopTwo = meanOf(q.Min, p.Picks), share(sum(p.Picks[len(p.Picks)-2:]), p.N)
-	case survey.NPS:
-		r.NPS = npsOf(p.Picks)
-	case survey.Number:
-		r.Mean, r.Median = meanOf(q.Min, p.detail), Median(q.Min, p.detail)
+	low, _ := q.Ends()
+	switch q.Summary() {
+	case survey.Average:
+		r.Mean, r.TopTwo = meanOf(low, p.detail), share(sum(p.detail[len(p.detail)-2:]), p.N)
+	case survey.Middle:
+		r.Mean, r.Median = meanOf(low, p.detail), Median(low, p.detail)
+	case survey.NetScore:
+		r.NPS = npsOf(p.detail)
 	}
 	return r
 }

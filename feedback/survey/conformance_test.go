@@ -16,7 +16,12 @@ import (
 // subject is one kind under test.
 type subject struct {
 	question Question // a right one; its id is "q"
+	fields   string   // of its definition, of those that not every kind has
 	shapes   []string // of its items
+	values   string   // of its first item, "" of a text
+	bins     string   // likewise; "": the values
+	compared bool     // the answers of two waves are
+	decides  bool     // a condition may ask for a value
 	said     []said
 	refused  []refused
 	wrong    map[string]func(*Question) // by mistake: what makes it
@@ -41,7 +46,11 @@ var outOfFive = FieldError{Code: Range, Min: 1, Max: 5}
 var subjects = map[Kind]subject{
 	Scale: {
 		question: Question{Min: 1, Max: 5, Low: words("low"), High: words("high")},
+		fields:   "min max low high pair",
 		shapes:   []string{"scale1-5"},
+		values:   "1 2 3 4 5",
+		compared: true,
+		decides:  true,
 		said:     []said{{form: "q.q=4", json: `{"q": 4.0}`, tool: `{"q": [" 4 "]}`, answers: Answers{"q": {"4"}}, counted: []string{"4"}}},
 		refused: []refused{
 			{form: "q.q=6", json: `{"q": 6}`, tool: `{"q": "6"}`, want: outOfFive},
@@ -59,7 +68,11 @@ var subjects = map[Kind]subject{
 	},
 	NPS: {
 		question: Question{Low: words("never"), High: words("at once")},
+		fields:   "low high pair",
 		shapes:   []string{"nps"},
+		values:   "0 1 2 3 4 5 6 7 8 9 10",
+		compared: true,
+		decides:  true,
 		said: []said{
 			{form: "q.q=0", json: `{"q": 0}`, tool: `{"q": 0}`, answers: Answers{"q": {"0"}}, counted: []string{"0"}},
 			{form: "q.q=10", json: `{"q": 1e1}`, tool: `{"q": "10"}`, answers: Answers{"q": {"10"}}, counted: []string{"10"}},
@@ -68,8 +81,11 @@ var subjects = map[Kind]subject{
 	},
 	Single: {
 		question: Question{Choices: offer("b", "a", "c")},
+		fields:   "choices",
 		shapes:   []string{"choice:a52dd81b"},
-		said:     []said{{form: "q.q=a", json: `{"q": "a"}`, tool: `{"q": " A "}`, answers: Answers{"q": {"a"}}, counted: []string{"a"}}},
+		values:   "b a c",
+		decides:  true,
+		said:     []said{{form: "q.q=a", json: `{"q": "a"}`, tool: `{"q": " THE a "}`, answers: Answers{"q": {"a"}}, counted: []string{"a"}}},
 		refused: []refused{
 			{form: "q.q=d", json: `{"q": "d"}`, tool: `{"q": "d"}`, want: FieldError{Code: NoChoice}},
 			{form: "q.q=a&q.q=b", tool: `{"q": ["a", "b"]}`, want: FieldError{Code: Repeated}},
@@ -84,7 +100,10 @@ var subjects = map[Kind]subject{
 	},
 	Multiple: {
 		question: Question{Choices: offer("b", "a", "c"), MaxChoices: 2},
+		fields:   "choices max_choices",
 		shapes:   []string{"choices:a52dd81b"},
+		values:   "b a c",
+		decides:  true,
 		said: []said{
 			{form: "q.q=b", json: `{"q": ["b"]}`, tool: `{"q": "B"}`, answers: Answers{"q": {"b"}}, counted: []string{"b"}},
 			{form: "q.q=a&q.q=b", json: `{"q": ["a", "b"]}`, tool: `{"q": ["A", "B", "b"]}`, answers: Answers{"q": {"b", "a"}}, counted: []string{"b", "a"}},
@@ -99,11 +118,15 @@ var subjects = map[Kind]subject{
 		wrong: map[string]func(*Question){
 			"questions[0].choices: 0 of them, not 2 to 20\nquestions[0].max_choices: 2 is not between 1 and 0": func(q *Question) { q.Choices = nil },
 			"questions[0].max_choices: 4 is not between 1 and 3":                                               func(q *Question) { q.MaxChoices = 4 },
+			"questions[0].max_choices: -1 is not between 1 and 3":                                              func(q *Question) { q.MaxChoices = -1 },
+			"questions[0].choices: 21 of them, not 2 to 20":                                                    func(q *Question) { q.Choices = offer(strings.Split("abcdefghijklmnopqrstu", "")...) },
 		},
 	},
 	Ranking: {
 		question: Question{Choices: offer("b", "a", "c")},
+		fields:   "choices",
 		shapes:   []string{"ranking:a52dd81b"},
+		values:   "b a c",
 		said: []said{
 			{form: "q.q.a=1&q.q.b=3&q.q.c=2", json: `{"q": ["a", "c", "b"]}`, tool: `{"q": ["A", "c", "b"]}`, answers: Answers{"q": {"a", "c", "b"}}, counted: []string{"b:3", "a:1", "c:2"}},
 			{form: "q.q.a=1&q.q.b=&q.q.c=", json: `{"q": ["a"]}`, tool: `{"q": "a"}`, answers: Answers{"q": {"a"}}, counted: []string{"b:2.5", "a:1", "c:2.5"}},
@@ -112,6 +135,7 @@ var subjects = map[Kind]subject{
 			{form: "q.q.a=1&q.q.b=1", want: FieldError{Code: Tied}},
 			{form: "q.q.a=2", want: FieldError{Code: Gap}},
 			{form: "q.q.a=4", want: FieldError{Code: Range, Min: 1, Max: 3}},
+			{form: "q.q.a=0", want: FieldError{Code: Range, Min: 1, Max: 3}},
 			{form: "q.q.a=1&q.q.a=2", json: `{"q": ["a", "a"]}`, want: FieldError{Code: Repeated}},
 			{json: `{"q": ["a", "d"]}`, tool: `{"q": ["a", "d"]}`, want: FieldError{Code: NoChoice}},
 			{json: `{"q": "a"}`, want: FieldError{Code: Type, Want: "a list of strings"}},
@@ -122,14 +146,23 @@ var subjects = map[Kind]subject{
 	},
 	Matrix: {
 		question: Question{Min: 1, Max: 5, Rows: []Line{{"a", words("A")}, {"b", words("B")}}},
+		fields:   "min max low high rows choices",
 		shapes:   []string{"scale1-5", "scale1-5"},
+		values:   "1 2 3 4 5",
+		compared: true,
 		said: []said{
 			{form: "q.q.a=4&q.q.b=1", json: `{"q": {"a": 4, "b": 1}}`, tool: `{"q.a": "4", "q.b": 1}`, answers: Answers{"q.a": {"4"}, "q.b": {"1"}}, counted: []string{"4", "1"}},
 			{form: "q.q.b=1", json: `{"q.b": 1}`, tool: `{"q.b": 1}`, answers: Answers{"q.b": {"1"}}, counted: []string{"1"}},
 		},
 		refused: []refused{{form: "q.q.a=6", json: `{"q": {"a": 6}}`, tool: `{"q.a": 6}`, want: outOfFive}},
 		wrong: map[string]func(*Question){
-			"questions[0].rows: 0 of them, not 1 to 20":                      func(q *Question) { q.Rows = nil },
+			"questions[0].rows: 0 of them, not 1 to 20": func(q *Question) { q.Rows = nil },
+			"questions[0].rows: 21 of them, not 1 to 20": func(q *Question) {
+				q.Rows = nil
+				for _, c := range offer(strings.Split("abcdefghijklmnopqrstu", "")...) {
+					q.Rows = append(q.Rows, Line{c.Value, c.Label})
+				}
+			},
 			"questions[0].rows[1].id: duplicate":                             func(q *Question) { q.Rows[1].ID = "a" },
 			"questions[0].rows[1].label: missing (fr, en or both)":           func(q *Question) { q.Rows[1].Label = nil },
 			"questions[0].max: 11 is above 10":                               func(q *Question) { q.Max = 11 },
@@ -139,7 +172,11 @@ var subjects = map[Kind]subject{
 		},
 	},
 	YesNo: {
-		shapes: []string{"yesno"},
+		fields:   "pair stay",
+		shapes:   []string{"yesno"},
+		values:   "no yes",
+		compared: true,
+		decides:  true,
 		said: []said{
 			{form: "q.q=yes", json: `{"q": true}`, tool: `{"q": "Oui"}`, answers: Answers{"q": {Yes}}, counted: []string{Yes}},
 			{form: "q.q=no", json: `{"q": "no"}`, tool: `{"q": false}`, answers: Answers{"q": {No}}, counted: []string{No}},
@@ -151,12 +188,17 @@ var subjects = map[Kind]subject{
 		},
 	},
 	Number: {
-		question: Question{Min: 1, Max: 99, Unit: words("years")},
-		shapes:   []string{"number1-99"},
+		question: Question{Min: 1, Max: 29, Unit: words("years")},
+		fields:   "min max unit pair",
+		shapes:   []string{"number1-29"},
+		values:   "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29",
+		bins:     "1-3 4-6 7-9 10-12 13-15 16-18 19-21 22-24 25-27 28-29",
+		compared: true,
+		decides:  true,
 		said:     []said{{form: "q.q=+017+", json: `{"q": 17}`, tool: `{"q": "17.0"}`, answers: Answers{"q": {"17"}}, counted: []string{"17"}}},
 		refused: []refused{
-			{form: "q.q=100", json: `{"q": 100}`, tool: `{"q": "100"}`, want: FieldError{Code: Range, Min: 1, Max: 99}},
-			{form: "q.q=%2B17", want: FieldError{Code: Range, Min: 1, Max: 99}},
+			{form: "q.q=30", json: `{"q": 30}`, tool: `{"q": "30"}`, want: FieldError{Code: Range, Min: 1, Max: 29}},
+			{form: "q.q=%2B17", want: FieldError{Code: Range, Min: 1, Max: 29}},
 			{json: `{"q": "17"}`, want: FieldError{Code: Type, Want: "a number, not a string"}},
 		},
 		wrong: map[string]func(*Question){
@@ -167,12 +209,12 @@ var subjects = map[Kind]subject{
 		},
 	},
 	ShortText: {
-		question: Question{MaxLength: 10},
-		shapes:   []string{"short"},
-		said:     []said{{form: "q.q=+Merci+!+", json: `{"q": " Merci !"}`, tool: `{"q": "Merci !\r\n"}`, answers: Answers{"q": {"Merci !"}}}},
+		fields: "max_length",
+		shapes: []string{"short"},
+		said:   []said{{form: "q.q=+Merci+!+", json: `{"q": " Merci !"}`, tool: `{"q": "Merci !\r\n"}`, answers: Answers{"q": {"Merci !"}}}},
 		refused: []refused{
 			{form: "q.q=a%0D%0Ab", json: `{"q": "a\nb"}`, tool: `{"q": "a\nb"}`, want: FieldError{Code: Lines}},
-			{form: "q.q=01234567890", json: `{"q": "01234567890"}`, tool: `{"q": "01234567890"}`, want: FieldError{Code: TooLong, Max: 10}},
+			{form: "q.q=" + strings.Repeat("a", 121), json: `{"q": "` + strings.Repeat("é", 121) + `"}`, want: FieldError{Code: TooLong, Max: 120}},
 			{form: "q.q=%FF", want: FieldError{Code: Unclean}},
 			{json: `{"q": 1}`, want: FieldError{Code: Type, Want: "a string"}},
 		},
@@ -181,6 +223,7 @@ var subjects = map[Kind]subject{
 		},
 	},
 	FreeText: {
+		fields: "max_length",
 		shapes: []string{"text"},
 		said:   []said{{form: "q.q=Merci.%0D%0AA+demain", json: `{"q": "Merci.\r\nA demain "}`, tool: `{"q": "Merci.\nA demain"}`, answers: Answers{"q": {"Merci.\nA demain"}}}},
 		refused: []refused{
@@ -195,10 +238,13 @@ var subjects = map[Kind]subject{
 		},
 	},
 	Consent: {
-		shapes: []string{"consent"},
+		shapes:  []string{"consent"},
+		values:  Yes,
+		decides: true,
 		said: []said{
 			{form: "q.q=yes", json: `{"q": true}`, tool: `{"q": " the QUESTION"}`, answers: Answers{"q": {Yes}}, counted: []string{Yes}},
 			{form: "q.q=yes", json: `{"q": "yes"}`, tool: `{"q": "vrai"}`, answers: Answers{"q": {Yes}}, counted: []string{Yes}},
+			{json: `{"q": ""}`, answers: Answers{}},
 			{form: "q.q=", json: `{"q": false}`, tool: `{"q": "Non"}`, answers: Answers{}},
 		},
 		refused: []refused{
@@ -266,11 +312,54 @@ func TestDefinitionOfKinds(t *testing.T) {
 		for field, set := range fields {
 			s := subject.asking(kind)
 			set(&s.Questions[0])
-			applies := slices.Contains(s.Questions[0].kind().traits().fields, field)
+			applies := slices.Contains(strings.Fields(subject.fields), field)
 			refused := strings.Contains(s.Validate().Error(), "questions[0]."+field+": not for kind "+string(kind))
 			if refused == applies {
 				t.Errorf("%s is refused: %t", field, refused)
 			}
+		}
+	})
+}
+
+// What a question asks, and what answers to it can be held against.
+func TestValuesOfKinds(t *testing.T) {
+	t.Parallel()
+	eachKind(t, func(t *testing.T, kind Kind, subject subject) {
+		s := subject.asking(kind)
+		var shapes []string
+		for _, q := range s.All() {
+			shapes = append(shapes, q.Shape())
+		}
+		if diff := cmp.Diff(subject.shapes, shapes); diff != "" {
+			t.Errorf("shapes: %s", diff)
+		}
+		first, wantBins := s.All()[0], subject.values
+		if subject.bins != "" {
+			wantBins = subject.bins
+		}
+		bins, _ := first.Bins()
+		if diff := cmp.Diff([]string{subject.values, wantBins}, []string{strings.Join(first.Values(), " "), strings.Join(bins, " ")}); diff != "" {
+			t.Errorf("values and bins: %s", diff)
+		}
+		s.Sections = []Section{{Questions: s.Questions}, {ShowIf: &Condition{"q", strings.Fields(subject.values)}, Questions: []Question{
+			{ID: "then", Kind: YesNo, Label: words("Then")},
+		}}}
+		s.Questions = nil
+		want := ""
+		if !subject.decides {
+			want = `sections[1].show_if.question: "q" is of kind ` + string(kind) + ", which has no value to compare"
+			s.Sections[1].ShowIf.Is = []string{"x"}
+		}
+		if diff := cmp.Diff(want, s.Validate().Error()); diff != "" {
+			t.Errorf("as a condition: %s", diff)
+		}
+		s.Waves = []Wave{{ID: "one"}, {ID: "two"}}
+		pair := ""
+		if subject.compared {
+			pair = first.ID + "@one"
+		}
+		if again := s.In("two").All()[0]; again.Pair != pair {
+			t.Errorf("in a second wave it is compared with %q", again.Pair)
 		}
 	})
 }
@@ -284,13 +373,6 @@ func TestAnswersOfKinds(t *testing.T) {
 			t.Error("nothing is said, or nothing refused")
 		}
 		s := subject.asking(kind)
-		var shapes []string
-		for _, q := range s.All() {
-			shapes = append(shapes, q.Shape())
-		}
-		if diff := cmp.Diff(subject.shapes, shapes); diff != "" {
-			t.Errorf("shapes: %s", diff)
-		}
 		for _, said := range subject.said {
 			for way, got := range waysIn(t, s, said.form, said.json, said.tool) {
 				if diff := cmp.Diff(read{said.answers, FieldErrors{}}, got); diff != "" {
@@ -379,7 +461,7 @@ func words(s string) text.Text { return text.Text{"en": s} }
 func offer(values ...string) []Choice {
 	choices := make([]Choice, len(values))
 	for i, v := range values {
-		choices[i] = Choice{Value: v, Label: words(v)}
+		choices[i] = Choice{Value: v, Label: words("The " + v)}
 	}
 	return choices
 }

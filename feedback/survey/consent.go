@@ -11,7 +11,7 @@ const Consent Kind = "consent"
 
 type consent struct{ base }
 
-func (consent) traits() traits { return traits{} }
+func (consent) traits() traits { return traits{silence: true} }
 
 func (consent) values(Question) []string { return []string{Yes} }
 

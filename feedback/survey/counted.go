@@ -1,10 +1,6 @@
 package survey
 
-import (
-	"fmt"
-	"slices"
-	"strconv"
-)
+import "slices"
 
 // Whether a person stayed to the end.
 const (
@@ -49,22 +45,25 @@ const (
 // PairShape is the shape of the cells of a "now" question's pair: which question it is compared with, and on what scale.
 func (q Question) PairShape() string { return "pair:" + q.Pair + ":" + q.Shape() }
 
-// maxBins is how many ranges the answers to a number are shown in.
-const maxBins = 10
+// Bins are what answers are shown in, from the lowest, and how many values each stands for: one, of a number a range of
+// them, "10-19", with what is left in the last.
+func (q Question) Bins() (bins []string, width int) { return q.kind().bins(q) }
 
-// BinWidth is how many numbers are in each range.
-func (q Question) BinWidth() int { return (q.Max - q.Min + maxBins) / maxBins }
+// Silence says whether who says nothing to a question has said something, too: it counts among those who answered.
+func (q Question) Silence() bool { return q.kind().traits().silence }
 
-// Bins are the ranges of a number, from the lowest: "10-19", the last one up to the highest number.
-func (q Question) Bins() []string {
-	var bins []string
-	for low := q.Min; low <= q.Max; low += q.BinWidth() {
-		high := min(low+q.BinWidth()-1, q.Max)
-		if low == high {
-			bins = append(bins, strconv.Itoa(low))
-			continue
-		}
-		bins = append(bins, fmt.Sprintf("%d-%d", low, high))
-	}
-	return bins
-}
+// Favourable is how many of the highest values are the good ones, whose share sets groups side by side; 0: none does.
+func (q Question) Favourable() int { return q.kind().traits().favourable }
+
+// Summary is what figure sums a question up, beside how many picked each value.
+type Summary string
+
+// The summaries; most kinds have none.
+const (
+	Average  Summary = "average"  // the mean, and the share of the two highest values
+	Middle   Summary = "middle"   // the mean and the median
+	NetScore Summary = "netscore" // the net promoter score
+)
+
+// Summary is how the question's answers are summed up; "": not.
+func (q Question) Summary() Summary { return q.kind().traits().summary }

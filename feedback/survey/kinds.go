@@ -36,12 +36,13 @@ type kind interface {
 	// check notes the mistakes of a definition, those of fields that do not apply apart.
 	check(v *validator, at string, q Question)
 
-	values(q Question) []string           // see Question.Values
-	ends(q Question) (low, high int)      // of kinds whose values are whole numbers
-	shape(q Question) string              // see Question.Shape
-	items(q Question) []Question          // see Question.Items
-	fields(q Question) []string           // see Question.Fields
-	counted(q Question, v Value) []string // see Question.Counted
+	values(q Question) []string                 // see Question.Values
+	ends(q Question) (low, high int)            // of kinds whose values are whole numbers
+	shape(q Question) string                    // see Question.Shape
+	items(q Question) []Question                // see Question.Items
+	fields(q Question) []string                 // see Question.Fields
+	counted(q Question, v Value) []string       // see Question.Counted
+	bins(q Question) (bins []string, width int) // see Question.Bins
 
 	// The ways in: what was sent, as the strings that read takes. fromJSON gets no null; fromTool gets a value of a form
 	// tool's, as people would write it, and gives "" for what says nothing.
@@ -68,6 +69,8 @@ type traits struct {
 	rows       bool     // see Question.Items
 	ordered    bool     // see Question.Ordered
 	favourable int      // see Question.Favourable
+	silence    bool     // see Question.Silence
+	summary    Summary  // see Question.Summary
 	length     int      // see Question.Limit; 0: it is no text
 }
 
@@ -101,6 +104,7 @@ func (base) shape(q Question) string              { return string(q.Kind) }
 func (base) items(q Question) []Question          { return []Question{q} }
 func (base) fields(q Question) []string           { return []string{q.Field()} }
 func (base) counted(_ Question, v Value) []string { return v }
+func (base) bins(q Question) ([]string, int)      { return q.Values(), 1 }
 func (base) words(Question) []word                { return nil }
 
 func (base) fromForm(q Question, form url.Values) ([]string, *FieldError) {

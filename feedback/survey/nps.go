@@ -5,7 +5,9 @@ const NPS Kind = "nps"
 
 type nps struct{ whole }
 
-func (nps) traits() traits { return traits{fields: []string{"low", "high", "pair"}, ordered: true} }
+func (nps) traits() traits {
+	return traits{fields: []string{"low", "high", "pair"}, ordered: true, summary: NetScore}
+}
 
 func (nps) ends(Question) (low, high int) { return 0, 10 }
 

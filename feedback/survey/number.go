@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -8,13 +9,16 @@ import (
 // Number is a whole number from Min to Max, of Unit.
 const Number Kind = "number"
 
+// maxBins is how many ranges the answers to a number are shown in.
+const maxBins = 10
+
 // maxSpan is the most that a number's Max may be above its Min.
 const maxSpan = 1000
 
 type number struct{ whole }
 
 func (number) traits() traits {
-	return traits{fields: []string{"min", "max", "unit", "pair"}, ordered: true}
+	return traits{fields: []string{"min", "max", "unit", "pair"}, ordered: true, summary: Middle}
 }
 
 func (number) check(v *validator, at string, q Question) {
@@ -42,4 +46,18 @@ func (number) read(q Question, said []string) (Value, *FieldError) {
 		return nil, outside(q)
 	}
 	return Value{strconv.Itoa(n)}, nil
+}
+
+// bins are ranges of the same width, the last one up to the highest number.
+func (number) bins(q Question) (bins []string, width int) {
+	width = (q.Max - q.Min + maxBins) / maxBins
+	for low := q.Min; low <= q.Max; low += width {
+		high := min(low+width-1, q.Max)
+		if low == high {
+			bins = append(bins, strconv.Itoa(low))
+			continue
+		}
+		bins = append(bins, fmt.Sprintf("%d-%d", low, high))
+	}
+	return bins, width
 }

@@ -9,7 +9,7 @@ const maxScale = 10
 type scale struct{ whole }
 
 func (scale) traits() traits {
-	return traits{fields: []string{"min", "max", "low", "high", "pair"}, ordered: true, favourable: 2}
+	return traits{fields: []string{"min", "max", "low", "high", "pair"}, ordered: true, favourable: 2, summary: Average}
 }
 
 func (scale) check(v *validator, at string, q Question) {

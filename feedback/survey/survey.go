@@ -241,6 +241,9 @@ const FieldPrefix = "q."
 // yes alone. Nil for a text and for a matrix.
 func (q Question) Values() []string { return q.kind().values(q) }
 
+// Ends are the lowest and the highest value of a scale, nps or number.
+func (q Question) Ends() (low, high int) { return q.kind().ends(q) }
+
 // Shape tells apart questions whose answers cannot be added up: answers given before a scale was changed from five
 // points to ten, or before another choice was offered, stay out of the figures of the new one.
 func (q Question) Shape() string { return q.kind().shape(q) }

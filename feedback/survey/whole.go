@@ -12,7 +12,7 @@ import (
 type whole struct{ base }
 
 func (whole) values(q Question) []string {
-	low, high := q.kind().ends(q)
+	low, high := q.Ends()
 	if low > high || high-low > maxSpan { // as Validate says
 		return nil
 	}
@@ -41,7 +41,7 @@ func (whole) fromJSON(q Question, value any) ([]string, *FieldError) {
 	default:
 		return nil, &FieldError{Code: Type, Want: "a number"}
 	}
-	low, high := q.kind().ends(q)
+	low, high := q.Ends()
 	if err != nil || n != math.Trunc(n) || n < float64(low) || n > float64(high) {
 		return nil, outside(q)
 	}
@@ -64,6 +64,6 @@ func (whole) read(q Question, said []string) (Value, *FieldError) {
 
 // outside is the mistake of what is not between the ends.
 func outside(q Question) *FieldError {
-	low, high := q.kind().ends(q)
+	low, high := q.Ends()
 	return &FieldError{Code: Range, Min: low, Max: high}
 }
