@@ -3,8 +3,9 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # nomsgpack leaves out a codec that Gin would link in; half of the binary's size.
 TAGS := nomsgpack
-# How long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, how many runs a benchmark gets, and
+# Which mutants are tried (a text in the name or file; all), how long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, how many runs a benchmark gets, and
 # how many busy loops the tests run beside.
+MUTANTS ?=
 FUZZTIME ?= 10m
 HISTORIES ?= 100000
 CHECKS ?= 2000
@@ -13,7 +14,7 @@ COUNT ?= 1
 LOAD ?= 8
 
 .DEFAULT_GOAL := help
-.PHONY: help run build deps test test-loaded lint soak load fuzz bench dashboards
+.PHONY: help run build deps test test-loaded lint mutants soak load fuzz bench dashboards
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
@@ -46,6 +47,10 @@ lint: ## check the format, vet, and run the pinned golangci-lint (its first buil
 	go vet -tags $(TAGS) ./...
 	cd e2e && go vet -tags $(TAGS) ./...
 	go tool -modfile=tools/lint/go.mod golangci-lint run --build-tags $(TAGS)
+
+mutants: deps ## try changes of the heart that some test has to notice, MUTANTS alone (all); an hour at most
+	cd tools/mutants && go vet ./... && go test ./...
+	go run -C tools/mutants . -only '$(MUTANTS)'
 
 soak: deps ## play HISTORIES random histories (100000), and CHECKS of answers (2000), on both stores; half an hour on two cores
 	go test -tags $(TAGS) -timeout 6h -v -run RandomHistories ./attendance -histories $(HISTORIES)

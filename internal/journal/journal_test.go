@@ -218,6 +218,10 @@ func TestConcurrentWritersShareFsyncs(t *testing.T) {
 		})
 	}
 	writers.Wait()
+	commits := 0
+	if err := j.db.View(func(tx *bbolt.Tx) error { commits = tx.ID(); return nil }); err != nil || commits > 320 || j.db.NoSync {
+		t.Errorf("%d commits of 640 entries, without a sync: %t (%v)", commits, j.db.NoSync, err)
+	}
 	got := collect(j)
 	if err := j.Replay(t.Context(), nil, nil); err != nil {
 		t.Fatal(err)
@@ -282,6 +286,24 @@ func TestDamageIsSaidInOneLine(t *testing.T) {
 		if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "is damaged") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A tail that is cut off would be read as zeros.
+func TestALogThatIsCutByALittleIsDamaged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j := openJournal(t, dir, Ahead)
+	if _, err := j.write("s", strings.Repeat("x", 50_000)); err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	err := errors.Join(j.db.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil }), j.Close(), os.Truncate(filepath.Join(dir, "journal.db"), size-100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "is damaged") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -365,6 +387,33 @@ func TestMarksAreDrained(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{1, 2, 5}, got); diff != "" || again.Pending() != 0 {
 		t.Errorf("%s, pending %d", diff, again.Pending())
+	}
+}
+
+// What waits is drained in its order, marks last; what was taken before the store went away again is not offered twice.
+func TestADrainingThatIsInterruptedGoesOn(t *testing.T) {
+	t.Parallel()
+	j := openJournal(t, t.TempDir(), Beside)
+	away := true
+	var got []int
+	Handle(j, "n", func(_ context.Context, n int) error {
+		if n == 2 && away {
+			return errAway
+		}
+		got = append(got, n)
+		return nil
+	})
+	if err := j.Keep(t.Context(), []Mark{{Kind: "n", Key: "k", Value: 3}}, func(context.Context) error { return errAway }); err != nil {
+		t.Fatal(err)
+	}
+	keepAway(t, j, 1, 2)
+	if err := j.Drain(t.Context(), nil); !errors.Is(err, errAway) || j.Pending() != 2 {
+		t.Errorf("interrupted: %v, %d wait", err, j.Pending())
+	}
+	away = false
+	drain(t, j)
+	if !slices.Equal(got, []int{1, 2, 3}) || j.Pending() != 0 {
+		t.Errorf("drained %v, %d wait", got, j.Pending())
 	}
 }
 

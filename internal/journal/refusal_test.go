@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.etcd.io/bbolt"
 )
 
 // picky handles entries of kind "n" as a store that refuses some of them.
@@ -54,10 +55,13 @@ func drain(t *testing.T, j *Journal) {
 // number of tries, is shown all the while, and never dropped.
 func TestWhatIsRefusedIsTriedAgainAndThenListed(t *testing.T) {
 	t.Parallel()
-	for name, refusal := range map[string]error{
-		"the entry's fault":           errBad,
-		"a word of the domain":        errors.New("no such session"),
-		"away, though writes go well": errAway,
+	for name, tt := range map[string]struct {
+		refusal error
+		why     string
+	}{
+		"the entry's fault":           {errBad, "wrongtype"},
+		"a word of the domain":        {errors.New("no such session"), "invalid"},
+		"away, though writes go well": {errAway, "network"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +70,7 @@ func TestWhatIsRefusedIsTriedAgainAndThenListed(t *testing.T) {
 			j.options.Probe = func(context.Context) error { return nil }
 			now := time.Date(2020, 4, 30, 18, 24, 0, 0, time.UTC)
 			j.now = func() time.Time { return now }
-			p := &picky{refuses: map[int]error{2: refusal}}
+			p := &picky{refuses: map[int]error{2: tt.refusal}}
 			p.handle(j)
 			keepAway(t, j, 1, 2, 3)
 			now = now.Add(time.Minute)
@@ -78,7 +82,7 @@ func TestWhatIsRefusedIsTriedAgainAndThenListed(t *testing.T) {
 				t.Errorf("after one try: %+v", s)
 			}
 			var waits []time.Duration
-			for tried, last := 1, now; j.Stats().Refused == 0; now = now.Add(time.Second) {
+			for tried, last := 1, now; j.Stats().Refused == 0 && tried < 2*maxTries; now = now.Add(time.Second) {
 				drain(t, j)
 				if _, list, err := j.List(); err != nil || list[0].Tries > tried {
 					waits, tried, last = append(waits, now.Sub(last)), list[0].Tries, now
@@ -95,7 +99,7 @@ func TestWhatIsRefusedIsTriedAgainAndThenListed(t *testing.T) {
 				t.Errorf("given up: %+v", s)
 			}
 			waiting, list, err := j.List()
-			if err != nil || len(list) != 1 || list[0].Tries != maxTries || !list[0].Next.IsZero() || list[0].Kind != "n" ||
+			if err != nil || len(list) != 1 || list[0].Tries != maxTries || !list[0].Next.IsZero() || list[0].Kind != "n" || list[0].Why != tt.why ||
 				!list[0].Since.Equal(now.Truncate(time.Hour)) || !cmp.Equal([]Waiting{{"n", 1}}, waiting) {
 				t.Errorf("listed: %v, %v, %v", list, waiting, err)
 			}
@@ -197,6 +201,30 @@ func TestAReplayTellsWhatIsRefused(t *testing.T) {
 		p.handle(again)
 		if err := again.Replay(t.Context(), nil, func(error) {}); err != nil || again.Stats().Refused != want {
 			t.Errorf("refused %d, want %d (%v)", again.Stats().Refused, want, err)
+		}
+		_ = again.Close()
+	}
+}
+
+// TestRefusedEntriesOfALogOfBefore: they stood in a bucket of their own, and are entries again.
+func TestRefusedEntriesOfALogOfBefore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j := openJournal(t, dir, Beside)
+	text, err := encode("n", 7, 0, false)
+	if err == nil {
+		err = j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(failed).Put([]byte("1"), text) })
+	}
+	if err = errors.Join(err, j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range [][]int{{7}, nil} { // once
+		again := openJournal(t, dir, Beside)
+		p := &picky{}
+		p.handle(again)
+		drain(t, again)
+		if !slices.Equal(p.got, want) {
+			t.Errorf("%v, not %v", p.got, want)
 		}
 		_ = again.Close()
 	}

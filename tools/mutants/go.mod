@@ -1,0 +1,3 @@
+module jauge/tools/mutants
+
+go 1.26.0
