@@ -18,7 +18,7 @@ type fixture struct {
 	Body json.RawMessage
 }
 
-func fixtures(t *testing.T, platform string) []fixture {
+func fixtures(t testing.TB, platform string) []fixture {
 	t.Helper()
 	var all []fixture
 	readJSON(t, filepath.Join("testdata", platform+".json"), &all)

@@ -247,9 +247,9 @@ func (c *check) moment(field string, times ...time.Time) time.Time {
 	return time.Time{}
 }
 
-// answered is the moment of answers, by which the session is found that they are about. For one that no clock should show,
+// answeredAt is the moment of answers, by which the session is found that they are about. For one that no clock should show,
 // their arrival stands: what somebody said is not lost for it.
-func (c *check) answered(field string, times ...time.Time) time.Time {
+func (c *check) answeredAt(field string, times ...time.Time) time.Time {
 	t := c.moment(field, times...)
 	if t.Before(earliest()) || t.After(c.now.Add(maxAhead)) {
 		return c.now.UTC().Truncate(time.Millisecond)

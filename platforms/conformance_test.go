@@ -373,10 +373,9 @@ var allowed = map[string]bool{
 // ours are words of bodies that are also words of an Event.
 var ours = map[string]bool{"true": true, "false": true, "left": true}
 
-// Of all the text in the requests of real platforms, only what is allowed survives, and names where they may (see
-// TestNames).
-func TestOnlyTheAllowedSurvives(t *testing.T) {
-	t.Parallel()
+// examples are the bodies in testdata by platform: what real servers sent, and what platforms document.
+func examples(t testing.TB) map[string][]string {
+	t.Helper()
 	bodies := map[string][]string{}
 	var vectors []struct{ Body string }
 	readJSON(t, "testdata/zoom.json", &vectors)
@@ -407,6 +406,14 @@ func TestOnlyTheAllowedSurvives(t *testing.T) {
 			bodies[platform] = append(bodies[platform], f.body)
 		}
 	}
+	return bodies
+}
+
+// Of all the text in the requests of real platforms, only what is allowed survives, and names where they may (see
+// TestNames).
+func TestOnlyTheAllowedSurvives(t *testing.T) {
+	t.Parallel()
+	bodies := examples(t)
 	for platform, all := range bodies {
 		s := subjects[platform]
 		forbidden := 0

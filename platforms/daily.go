@@ -74,7 +74,7 @@ func dailyKey(secret string) ([]byte, error) {
 func dailyCredentials(_ Source, r Request) (Credentials, error) {
 	stamp := r.Header.Get(dailyTimestamp)
 	return Credentials{
-		Given:    given(r.Header.Get(dailySignature)),
+		Given:    single(r.Header.Get(dailySignature)),
 		Expected: signing(func(key []byte) string { return base64MAC(key, stamp+".", r.Body) }),
 		Valid:    signedAtUnit(stamp),
 	}, nil

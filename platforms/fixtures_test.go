@@ -13,7 +13,7 @@ import (
 type fixtureFile struct{ name, body string }
 
 // fixtureFolders are the platforms that have fixtures.
-func fixtureFolders(t *testing.T) []string {
+func fixtureFolders(t testing.TB) []string {
 	t.Helper()
 	entries, err := os.ReadDir("testdata")
 	if err != nil {
@@ -29,7 +29,7 @@ func fixtureFolders(t *testing.T) []string {
 }
 
 // fixturesOf returns a platform's fixtures by name.
-func fixturesOf(t *testing.T, platform string) []fixtureFile {
+func fixturesOf(t testing.TB, platform string) []fixtureFile {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", platform, "*.json"))
 	if err != nil || len(files) == 0 {

@@ -49,7 +49,7 @@ func formbricksRead(c *check, _ Source, r Request) Delivery {
 	a := Answers{
 		Room:    c.need("data.surveyId", response.SurveyID),
 		Key:     c.need("data.id", response.ID),
-		At:      c.answered("data.updatedAt", c.rfc3339("data.updatedAt", response.UpdatedAt), c.rfc3339("data.createdAt", response.CreatedAt)),
+		At:      c.answeredAt("data.updatedAt", c.rfc3339("data.updatedAt", response.UpdatedAt), c.rfc3339("data.createdAt", response.CreatedAt)),
 		Foreign: true,
 		Partial: !response.Finished,
 	}

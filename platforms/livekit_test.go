@@ -25,7 +25,7 @@ var captures = []string{"livekit-basic", "livekit-dup", "livekit-kill", "livekit
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // capture returns the requests that a server really sent: LiveKit 1.13.5, or bbb-webhooks 3.5.0.
-func capture(t *testing.T, file string) []Request {
+func capture(t testing.TB, file string) []Request {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {

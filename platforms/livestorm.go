@@ -19,7 +19,7 @@ import (
 var livestorm = Dialect{
 	Capability: attendance.Totals,
 	Accepts: map[string]string{
-		Unsigned: "the dashboard's webhooks carry no signature: whoever learns the address can invent registrations, a start and an end, " +
+		acceptUnsigned: "the dashboard's webhooks carry no signature: whoever learns the address can invent registrations, a start and an end, " +
 			"and nothing tells an old request from a new one",
 	},
 	Scheme:     Scheme{Key: plainKey, Read: livestormCredentials},
@@ -66,7 +66,7 @@ type livestormAttributes struct {
 	} `json:"registrant_detail"`
 }
 
-// livestormCredentials: a header that cannot be read as time and hash is no missing one.
+// livestormCredentials: a header without a hash is refused, and not taken for that of an unsigned request.
 func livestormCredentials(_ Source, r Request) (Credentials, error) {
 	header := r.Header.Get(livestormSignature)
 	stamp, sum, _ := strings.Cut(header, ",")
@@ -74,7 +74,7 @@ func livestormCredentials(_ Source, r Request) (Credentials, error) {
 		return Credentials{}, ErrMissing
 	}
 	return Credentials{
-		Given:    given(sum),
+		Given:    single(sum),
 		Expected: signing(func(key []byte) string { return livestormSum(stamp, string(key), r.Body) }),
 		Valid:    signedAt(stamp),
 	}, nil

@@ -135,7 +135,7 @@ func Verifiable(s Source) error {
 		return fmt.Errorf("platform: unknown, must be one of %s", strings.Join(names, ", "))
 	}
 	var problems []error
-	unsigned := slices.Contains(s.Accept, Unsigned)
+	unsigned := slices.Contains(s.Accept, acceptUnsigned)
 	if len(s.Secrets) == 0 && !unsigned {
 		problems = append(problems, errors.New("secrets: missing"))
 	}
@@ -165,9 +165,9 @@ func Verifiable(s Source) error {
 	return errors.Join(problems...)
 }
 
-// Unsigned is the word of Accept for requests that carry no signature: whoever knows the source's Path may post. Such a
+// acceptUnsigned is the word of Accept for requests that carry no signature: whoever knows the source's Path may post. Such a
 // source needs no secrets.
-const Unsigned = "unsigned"
+const acceptUnsigned = "unsigned"
 
 // minPath, in characters, keeps a Path from being guessed.
 const minPath = 16

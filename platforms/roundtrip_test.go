@@ -2,8 +2,11 @@ package platforms
 
 import (
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -202,6 +205,7 @@ var message = regexp.MustCompile(`^body cannot be decoded: (element \d+: )?(empt
 // fuzz feeds a decoder properly signed bodies: no panic, every refusal a known one, and every event whole.
 func fuzz(f *testing.F, platform string, more ...string) {
 	s := subjects[platform]
+	more = append(more, examples(f)[platform]...)
 	for _, seed := range append(more, s.good, s.unknown, "{}", "[]", "null", strings.ReplaceAll(s.good, `"`, "")) {
 		f.Add([]byte(seed))
 	}
@@ -287,4 +291,50 @@ func FuzzJaas(f *testing.F) {
 func FuzzJitsi(f *testing.F) {
 	fuzz(f, "jitsi", `{"event_name":"muc-room-destroyed","room_jid":"r@m","is_breakout":true,"destroyed_at":1795428000,`+
 		`"all_occupants":[{"occupant_jid":"j","joined_at":1795427000,"left_at":0},{"occupant_jid":"k","joined_at":1795427000}]}`)
+}
+
+// Every dialect has a fuzz target of its own.
+func TestEveryDecoderIsFuzzed(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("roundtrip_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for platform := range Dialects {
+		if !strings.Contains(string(source), "\tfuzz(f, \""+platform+`"`) {
+			t.Errorf("%s: its decoder is not fuzzed", platform)
+		}
+	}
+}
+
+// FuzzVerify feeds every dialect headers and queries that nobody signed: no panic, nothing is let in, and every refusal is
+// one of a signature or its time.
+func FuzzVerify(f *testing.F) {
+	platforms := slices.Sorted(maps.Keys(Dialects))
+	for i, platform := range platforms {
+		good := signed(platform, subjects[platform].secrets[0], now, subjects[platform].body(subjects[platform].good))
+		for name := range good.Header {
+			f.Add(uint8(i), good.Header.Get(name), "1795428000", good.Query.Get("checksum"))
+		}
+		f.Add(uint8(i), "Bearer x", "0", good.Query.Get("checksum"))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, signature, stamp, checksum string) {
+		platform := platforms[int(which)%len(platforms)]
+		r := Request{Method: http.MethodPost, Header: http.Header{}, Query: url.Values{"checksum": {checksum}}, Body: []byte("{}"), Now: now}
+		for _, name := range []string{
+			zoomSignature, "webhook-signature", "Authorization", jaasSignature, dailySignature, livestormSignature, typeformSignature, tallySignature,
+		} {
+			r.Header.Set(name, signature)
+		}
+		for _, name := range []string{zoomTimestamp, dailyTimestamp, "webhook-timestamp", "webhook-id"} {
+			r.Header.Set(name, stamp)
+		}
+		source := subjects[platform].source(platform)
+		source.Secrets = []string{subjects[platform].foreign} // no seed was signed with it
+		switch err := Dialects[platform].Verify(source, r); Reason(err) {
+		case "signature", "missing":
+		default:
+			t.Errorf("%s: %v", platform, err)
+		}
+	})
 }

@@ -216,7 +216,7 @@ func standardAnswers(c *check, item standardItem, key string) Answers {
 		Attendee: c.id("data.attendee", id(data.Attendee)),
 		Segment:  c.id("data.segment", id(data.Segment)),
 		Lang:     c.id("data.lang", id(data.Lang)),
-		At:       c.answered("timestamp", c.rfc3339("timestamp", item.Timestamp)),
+		At:       c.answeredAt("timestamp", c.rfc3339("timestamp", item.Timestamp)),
 		Key:      key,
 		Values:   data.Answers,
 	}

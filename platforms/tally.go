@@ -55,7 +55,7 @@ type tallyOption struct {
 
 func tallyCredentials(_ Source, r Request) (Credentials, error) {
 	return Credentials{
-		Given:    given(r.Header.Get(tallySignature)),
+		Given:    single(r.Header.Get(tallySignature)),
 		Expected: signing(func(key []byte) string { return base64MAC(key, "", r.Body) }),
 	}, nil
 }
@@ -73,7 +73,7 @@ func tallyRead(c *check, _ Source, r Request) Delivery {
 	a := Answers{
 		Room:    c.need("data.formId", body.Data.FormID),
 		Key:     c.need("data.responseId", cmp.Or(body.Data.ResponseID, body.Data.SubmissionID)),
-		At:      c.answered("data.createdAt", c.rfc3339("data.createdAt", body.Data.CreatedAt), c.rfc3339("createdAt", body.CreatedAt)),
+		At:      c.answeredAt("data.createdAt", c.rfc3339("data.createdAt", body.Data.CreatedAt), c.rfc3339("createdAt", body.CreatedAt)),
 		Foreign: true,
 	}
 	for _, f := range body.Data.Fields {

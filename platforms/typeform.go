@@ -101,7 +101,7 @@ func typeformCredentials(_ Source, r Request) (Credentials, error) {
 	if !ok {
 		return Credentials{}, nil
 	}
-	return Credentials{Given: given(signature), Expected: signing(func(key []byte) string { return base64MAC(key, "", r.Body) })}, nil
+	return Credentials{Given: single(signature), Expected: signing(func(key []byte) string { return base64MAC(key, "", r.Body) })}, nil
 }
 
 func typeformRead(c *check, _ Source, r Request) Delivery {
@@ -119,7 +119,7 @@ func typeformRead(c *check, _ Source, r Request) Delivery {
 	a := Answers{
 		Room:    c.need(at+"form_id", response.FormID),
 		Key:     c.need(at+"token", response.Token),
-		At:      c.answered(at+"submitted_at", c.rfc3339(at+"submitted_at", response.SubmittedAt)),
+		At:      c.answeredAt(at+"submitted_at", c.rfc3339(at+"submitted_at", response.SubmittedAt)),
 		Foreign: true,
 	}
 	a.hidden(c, at+"hidden.attendee", "attendee", response.Hidden.Attendee)

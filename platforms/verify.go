@@ -63,8 +63,8 @@ func (d Dialect) Verify(s Source, r Request) error {
 
 // takesUnsigned says whether a source takes this request without a signature.
 func (d Dialect) takesUnsigned(s Source, r Request) bool {
-	_, offered := d.Accepts[Unsigned]
-	return offered && slices.Contains(s.Accept, Unsigned) && len(s.Path) >= minPath && equal(r.Path, s.Path)
+	_, offered := d.Accepts[acceptUnsigned]
+	return offered && slices.Contains(s.Accept, acceptUnsigned) && len(s.Path) >= minPath && equal(r.Path, s.Path)
 }
 
 // match finds the key that made one of the given signatures; nil: none. It tries every key with every signature, so that the
@@ -125,8 +125,8 @@ func signedAtUnit(stamp string) *Period {
 	return p
 }
 
-// given is the one signature of a header; none if the header is missing.
-func given(header string) []string {
+// single is the one signature of a header; none if the header is missing.
+func single(header string) []string {
 	if header == "" {
 		return nil
 	}

@@ -134,7 +134,7 @@ func TestForgetfulDialectsAreStrict(t *testing.T) {
 	}
 	anyKey := func(secret string) ([]byte, error) { return []byte(secret), nil }
 	fresh := &Period{now.Unix(), now.Unix()}
-	unsigned := Source{Secrets: []string{"secret"}, Accept: []string{Unsigned}, Path: "0123456789abcdef"}
+	unsigned := Source{Secrets: []string{"secret"}, Accept: []string{acceptUnsigned}, Path: "0123456789abcdef"}
 	for _, row := range []struct {
 		name   string
 		scheme Scheme

@@ -73,7 +73,7 @@ var zoomScheme = Scheme{Key: plainKey, Read: zoomCredentials}
 func zoomCredentials(_ Source, r Request) (Credentials, error) {
 	stamp := r.Header.Get(zoomTimestamp)
 	return Credentials{
-		Given:    given(r.Header.Get(zoomSignature)),
+		Given:    single(r.Header.Get(zoomSignature)),
 		Expected: signing(func(key []byte) string { return zoomSum(key, stamp, r.Body) }),
 		Valid:    signedAt(stamp),
 	}, nil

@@ -14,7 +14,7 @@ import (
 	"jauge/attendance"
 )
 
-func readJSON(t *testing.T, file string, v any) {
+func readJSON(t testing.TB, file string, v any) {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"jauge/attendance"
 )
 
-// playBeacons opens pages that say so: each joins while the session is on, is heard from as often as a real page is, and
+// playBeacons opens pages that send beacons: each joins while the session is on, is heard from as often as a real page is, and
 // leaves before the room closes, as nobody can come or is in after that. Silence is judged by the service's clock, so that
 // heartbeats keep their pace at whatever speed. beside is what the session's platform tells of attendance.
 func (s *stage) playBeacons(beside attendance.Capability) {

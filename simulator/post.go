@@ -34,7 +34,7 @@ func (p Poster) Reach(ctx context.Context) error {
 	}
 	response, err := p.Client.Do(r)
 	if err != nil {
-		return fmt.Errorf("nothing answers at %s: is jauge serve running there? (%w)", p.URL, plain(err))
+		return fmt.Errorf("nothing answers at %s: is jauge serve running there? (%w)", p.URL, cause(err))
 	}
 	return response.Body.Close()
 }
@@ -54,8 +54,8 @@ func (p Poster) address(d Delivery, path string) string {
 	return p.path("webhooks", d.Source.Name, path)
 }
 
-// plain takes an error's cause out of net/http's wrapping, which repeats method and URL.
-func plain(err error) error {
+// cause is an error without net/http's wrapping, which repeats method and URL.
+func cause(err error) error {
 	var wrapped interface{ Unwrap() error }
 	if errors.As(err, &wrapped) {
 		return wrapped.Unwrap()
@@ -99,7 +99,7 @@ func (p Poster) attempt(ctx context.Context, d Delivery) (pause time.Duration, _
 		return 0, context.Cause(ctx)
 	}
 	if err != nil {
-		return firstWait, fmt.Errorf("the service at %s cannot be reached: %w", p.URL, plain(err))
+		return firstWait, fmt.Errorf("the service at %s cannot be reached: %w", p.URL, cause(err))
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20)) // so that the connection is used again

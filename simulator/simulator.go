@@ -3,7 +3,7 @@
 //
 // The story in files: simulator.go (what is asked for, what comes out), audience.go (who comes and goes when), faults.go
 // (what goes wrong on the way), totals.go (platforms that tell afterwards who came), answers.go (what people say in the survey
-// afterwards), forms.go (how form tools say it), beacons.go (pages that say that they are open), truth.go (the figures that a
+// afterwards), forms.go (how form tools say it), beacons.go (pages that report themselves), truth.go (the figures that a
 // service which counts right must show), play.go and post.go (sending it all in time).
 package simulator
 

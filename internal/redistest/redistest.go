@@ -1,4 +1,6 @@
 // Package redistest starts the stores that tests run on: a real redis-server and the embedded one.
+//
+// The story in files: redistest.go (the stores), count.go (the commands that a request costs).
 package redistest
 
 import (
