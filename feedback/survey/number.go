@@ -41,8 +41,9 @@ func (number) read(q Question, said []string) (Value, *FieldError) {
 	if digits == "" {
 		return nil, nil
 	}
+	low, high := q.Ends()
 	n, err := strconv.Atoi(digits)
-	if err != nil || digits[0] == '+' || n < q.Min || n > q.Max {
+	if err != nil || digits[0] == '+' || n < low || n > high {
 		return nil, outside(q)
 	}
 	return Value{strconv.Itoa(n)}, nil
@@ -50,9 +51,10 @@ func (number) read(q Question, said []string) (Value, *FieldError) {
 
 // bins are ranges of the same width, the last one up to the highest number.
 func (number) bins(q Question) (bins []string, width int) {
-	width = (q.Max - q.Min + maxBins) / maxBins
-	for low := q.Min; low <= q.Max; low += width {
-		high := min(low+width-1, q.Max)
+	lowest, highest := q.Ends()
+	width = (highest - lowest + maxBins) / maxBins
+	for low := lowest; low <= highest; low += width {
+		high := min(low+width-1, highest)
 		if low == high {
 			bins = append(bins, strconv.Itoa(low))
 			continue

@@ -125,7 +125,7 @@ func (s *Survey) All() []Question {
 	return all
 }
 
-// conditions lists the items that each item's being asked depends on.
+// Conditions lists the items that each item's being asked depends on.
 func (s *Survey) Conditions() map[string][]string {
 	on := map[string][]string{}
 	for _, wave := range s.WaveIDs() {

@@ -23,7 +23,7 @@ type Wave struct {
 // are where there are waves, unless Anonymity is "anonymous".
 func (s *Survey) Linked() bool { return len(s.Waves) > 0 && s.Anonymity != Anonymous }
 
-// waves lists the ids of the waves; of a survey without waves, the empty one.
+// WaveIDs lists the ids of the waves; of a survey without waves, the empty one.
 func (s *Survey) WaveIDs() []string {
 	if len(s.Waves) == 0 {
 		return []string{""}
@@ -134,7 +134,7 @@ func (s *Survey) Answered(answers Answers) []string {
 	})
 }
 
-// merge is what a person's answers become who answers again: the waves that are answered now replace what was said in
+// Merge is what a person's answers become who answers again: the waves that are answered now replace what was said in
 // them, the others stay. Without waves it is the new answers.
 func (s *Survey) Merge(old, answers Answers) Answers {
 	merged := Answers{}
@@ -149,13 +149,13 @@ func (s *Survey) Merge(old, answers Answers) Answers {
 	return merged
 }
 
-// waveOf is the wave that an item is asked in: what follows the @ of its id.
+// WaveOf is the wave that an item is asked in: what follows the @ of its id.
 func WaveOf(question string) string {
 	_, wave, _ := strings.Cut(question, "@")
 	return wave
 }
 
-// beside returns the answers of other waves.
+// Beside returns the answers of other waves.
 func (a Answers) Beside(wave string) Answers {
 	others := Answers{}
 	for id, v := range a {
@@ -166,7 +166,7 @@ func (a Answers) Beside(wave string) Answers {
 	return others
 }
 
-// and adds the answers to questions that a does not have.
+// And adds the answers to questions that a does not have.
 func (a Answers) And(more Answers) Answers {
 	both := Answers{}
 	for id, v := range more {

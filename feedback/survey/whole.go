@@ -24,7 +24,10 @@ func (whole) values(q Question) []string {
 }
 
 // shape has the ends in it: answers given before a scale was changed from five points to ten are others.
-func (whole) shape(q Question) string { return fmt.Sprintf("%s%d-%d", q.Kind, q.Min, q.Max) }
+func (whole) shape(q Question) string {
+	low, high := q.Ends()
+	return fmt.Sprintf("%s%d-%d", q.Kind, low, high)
+}
 
 func (whole) fromJSON(q Question, value any) ([]string, *FieldError) {
 	var n float64
