@@ -3,6 +3,7 @@ package platforms
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -159,6 +160,12 @@ func TestLivekitToken(t *testing.T) {
 		return signed
 	}
 	hs256 := func(claims livekitClaims) string { return token(jwt.SigningMethodHS256, []byte("mysecret"), claims) }
+	renamed := func(token string) string { // signed as its claims ask, with a header that names another algorithm
+		_, claims, _ := strings.Cut(token, ".")
+		claims, _, _ = strings.Cut(claims, ".")
+		text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS512","typ":"JWT"}`)) + "." + claims
+		return text + "." + base64.RawURLEncoding.EncodeToString(mac([]byte("mysecret"), text, nil))
+	}
 	rows := []struct {
 		name, token string
 		now         time.Time
@@ -166,6 +173,7 @@ func TestLivekitToken(t *testing.T) {
 	}{
 		{"vector", vector, at, nil},
 		{"vector after its exp, within the leeway", vector, at.Add(359 * time.Second), nil},
+		{"vector at the end of the leeway", vector, at.Add(360 * time.Second), ErrStale},
 		{"vector after the leeway", vector, at.Add(361 * time.Second), ErrStale},
 		{"vector too early", vector, at.Add(-61 * time.Second), ErrFuture},
 		{"issued in the future", hs256(livekitClaims{
@@ -176,6 +184,7 @@ func TestLivekitToken(t *testing.T) {
 		{"not a token", "mysecret", at, ErrSignature},
 		{"alg none", token(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, livekitClaims{registered, sum}), at, ErrSignature},
 		{"HS512", token(jwt.SigningMethodHS512, []byte("mysecret"), livekitClaims{registered, sum}), at, ErrSignature},
+		{"HS256 under another name", renamed(hs256(livekitClaims{registered, sum})), at, ErrSignature},
 		{"unknown issuer", hs256(livekitClaims{jwt.RegisteredClaims{Issuer: "who", ExpiresAt: registered.ExpiresAt}, sum}), at, ErrSignature},
 		{"no issuer", hs256(livekitClaims{jwt.RegisteredClaims{ExpiresAt: registered.ExpiresAt}, sum}), at, ErrSignature},
 		{"no exp", hs256(livekitClaims{jwt.RegisteredClaims{Issuer: "mykey"}, sum}), at, ErrMissing},

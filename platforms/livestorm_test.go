@@ -155,6 +155,8 @@ func TestLivestormUnsigned(t *testing.T) {
 	}
 	wrong := signed("livestorm", "another", now, livestormSubject.good)
 	wrong.Path = path
+	half := plain(path)
+	half.Header.Set(livestormSignature, "1795428000")
 	rows := []struct {
 		name    string
 		source  Source
@@ -169,6 +171,7 @@ func TestLivestormUnsigned(t *testing.T) {
 		{"not accepted", closed, plain(path), ErrMissing},
 		{"a path that is too short", short, plain("short"), ErrMissing},
 		{"a wrong signature on the path", both, wrong, ErrSignature},
+		{"half a signature on the path", both, half, ErrMissing},
 		{"signed, without the path", both, signed("livestorm", "s3cr3t", now, livestormSubject.good), nil},
 	}
 	for _, row := range rows {

@@ -145,6 +145,11 @@ func TestForgetfulDialectsAreStrict(t *testing.T) {
 		{"a time that is not read", Scheme{Key: anyKey, Read: shows("secret", nil)}, Source{Secrets: []string{"secret"}}, ErrMissing},
 		{"no time, on purpose", Scheme{Key: anyKey, Read: shows("secret", nil), Untimed: true}, Source{Secrets: []string{"secret"}}, nil},
 		{"a key that is not checked", Scheme{Key: anyKey, Read: shows(" ", fresh)}, Source{Secrets: []string{""}}, ErrSignature},
+		{
+			"a key that is good for nothing",
+			Scheme{Key: func(secret string) ([]byte, error) { return []byte(secret), errors.New("too short") }, Read: shows("secret", fresh)},
+			Source{Secrets: []string{"secret"}}, ErrSignature,
+		},
 		{"an unsigned request, not offered", Scheme{Key: anyKey, Read: shows("", fresh)}, unsigned, ErrMissing},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -154,6 +159,12 @@ func TestForgetfulDialectsAreStrict(t *testing.T) {
 				t.Errorf("%v, want %v", err, row.err)
 			}
 		})
+	}
+	keyless := Scheme{Key: anyKey, Untimed: true, Read: func(Source, Request) (Credentials, error) {
+		return Credentials{Given: []string{hexMAC(nil, "", nil)}, Expected: signing(func(key []byte) string { return hexMAC(key, "", nil) })}, nil
+	}}
+	if err := (Dialect{Scheme: keyless}).Verify(Source{Secrets: []string{""}}, Request{Now: now}); !errors.Is(err, ErrSignature) {
+		t.Errorf("an empty key signs: %v", err)
 	}
 	empty := Dialect{Scheme: Scheme{Key: anyKey, Untimed: true, Read: func(Source, Request) (Credentials, error) {
 		return Credentials{Given: []string{""}, Expected: func([]byte) []string { return []string{""} }}, nil
@@ -170,6 +181,21 @@ func TestPeriod(t *testing.T) {
 	for at, want := range map[int64]error{939: ErrFuture, 940: nil, 1000: nil, 1300: nil, 1360: nil, 1361: ErrStale} {
 		if err := p.holds(time.Unix(at, 999e6), time.Minute); !errors.Is(err, want) {
 			t.Errorf("at %d: %v, want %v", at, err, want)
+		}
+	}
+}
+
+// A time of 12 digits or more is in milliseconds where the unit is not certain.
+func TestSignedAtUnit(t *testing.T) {
+	t.Parallel()
+	for stamp, want := range map[string]int64{"99999999999": 99999999999, "100000000000": 100000000, "1795428000123": 1795428000} {
+		if p := signedAtUnit(stamp); p == nil || *p != (Period{want, want}) {
+			t.Errorf("%s is %v", stamp, p)
+		}
+	}
+	for _, stamp := range []string{"", "now", "1795428000.5", "99999999999999999999"} {
+		if p := signedAtUnit(stamp); p != nil {
+			t.Errorf("%q is %v", stamp, p)
 		}
 	}
 }
