@@ -357,7 +357,7 @@ func (s *asides) ExpireAside(ctx context.Context) (int, error) {
 	before := "(" + strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10)
 	for _, source := range sources {
 		for {
-			old, err := s.rdb.ZRangeByScore(ctx, s.keys.asideOf(source)[2], &redis.ZRangeBy{Min: "-inf", Max: before, Count: 10 * asideChunk}).Result()
+			old, err := s.rdb.ZRangeByScore(ctx, s.keys.asideArrivals(source), &redis.ZRangeBy{Min: "-inf", Max: before, Count: 10 * asideChunk}).Result()
 			if err != nil {
 				return total, fmt.Errorf("events put aside: %w", err)
 			}
@@ -403,7 +403,7 @@ func (s *asides) AsideCounts(ctx context.Context) (map[string]int, error) {
 	replies := make([]*redis.IntCmd, len(sources))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, source := range sources {
-			replies[i] = p.ZCard(ctx, s.keys.asideOf(source)[2])
+			replies[i] = p.ZCard(ctx, s.keys.asideArrivals(source))
 		}
 		return nil
 	})
@@ -427,8 +427,7 @@ func (s *asides) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
 	replies := make([]reply, len(sources))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, source := range sources {
-			keys := s.keys.asideOf(source)
-			replies[i] = reply{groups: p.HGetAll(ctx, keys[1]), rooms: p.HGetAll(ctx, keys[0])}
+			replies[i] = reply{groups: p.HGetAll(ctx, s.keys.asideGroups(source)), rooms: p.HGetAll(ctx, s.keys.asideRooms(source))}
 		}
 		return nil
 	})
@@ -496,7 +495,7 @@ func (s *asides) AsideEvents(ctx context.Context, limit int) ([]AsideEvent, erro
 
 // asideFirst lists the first events of a source.
 func (s *asides) asideFirst(ctx context.Context, source string, limit int) ([]AsideEvent, error) {
-	members, err := s.rdb.ZRangeByScore(ctx, s.keys.asideOf(source)[2], &redis.ZRangeBy{
+	members, err := s.rdb.ZRangeByScore(ctx, s.keys.asideArrivals(source), &redis.ZRangeBy{
 		Min: strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10), Max: "+inf", Count: int64(limit),
 	}).Result()
 	if err != nil || len(members) == 0 {

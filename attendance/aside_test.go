@@ -262,7 +262,7 @@ func TestAsideIsBounded(t *testing.T) {
 	}
 }
 
-// The journal ahead of a store that forgets grows by what is kept, not by what floods.
+// The journal ahead of a volatile store grows by what is kept, not by what floods.
 func TestDroppedIsNotInTheJournal(t *testing.T) {
 	t.Parallel()
 	c := &clock{at: planned}
