@@ -23,18 +23,23 @@ type marks struct {
 	replayed    map[string]bool             // by person: watched the recording
 	reported    map[string]map[string]int64 // by person and occurrence: the platform's own total, ms
 	last        int64                       // latest event time, 0 before the first
+	lists       map[string][]string         // by person: as record.lua keeps them, the connections that are theirs
 }
 
 type occurrenceMarks struct {
-	room   string
-	start  int64 // earliest mark of any kind
-	stop   int64 // latest end mark, 0: none
-	number int   // by which the store calls it in labels
+	room  string
+	start int64 // earliest mark of any kind
+	stop  int64 // latest end mark, 0: none
+
+	// As record.lua keeps them, for Verify alone: by what labels call it, when it ends (0: not yet), how many connections are open.
+	number      int
+	close, open int64
 }
 
 type connectionMarks struct {
 	joins  map[joinMark]bool
 	leaves map[int64]bool
+	owner  string          // as record.lua keeps it, for Verify alone; empty: nobody's
 	peers  map[string]bool // connections bound to this one
 }
 
@@ -46,7 +51,7 @@ type joinMark struct {
 func newMarks() *marks {
 	return &marks{
 		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{},
-		registered: map[string]bool{}, replayed: map[string]bool{}, reported: map[string]map[string]int64{},
+		registered: map[string]bool{}, replayed: map[string]bool{}, reported: map[string]map[string]int64{}, lists: map[string][]string{},
 	}
 }
 

@@ -36,9 +36,12 @@ func (s *reader) readOccurrences(ctx context.Context, id string) (*marks, error)
 		if err != nil {
 			return nil, fmt.Errorf("occurrence in the store: %w", err)
 		}
-		stop, _ := strconv.ParseInt(cmp.Or(f[3], "0"), 10, 64)
-		number, _ := strconv.Atoi(f[0])
-		m.occurrences[occurrence] = &occurrenceMarks{room: f[1], start: start, stop: stop, number: number}
+		o := &occurrenceMarks{room: f[1], start: start}
+		o.stop, _ = strconv.ParseInt(cmp.Or(f[3], "0"), 10, 64)
+		o.number, _ = strconv.Atoi(f[0])
+		o.close, _ = strconv.ParseInt(cmp.Or(f[4], "0"), 10, 64)
+		o.open, _ = strconv.ParseInt(f[5], 10, 64)
+		m.occurrences[occurrence] = o
 	}
 	return m, nil
 }
@@ -58,12 +61,13 @@ func (s *reader) readMarks(ctx context.Context, id string) (*marks, error) {
 	return m, err
 }
 
-// parse reads "owner;joins;leaves;peers"; the owner is derived and not read.
+// parse reads "owner;joins;leaves;peers".
 func (c *connectionMarks) parse(text string) error {
 	f := strings.Split(text, ";")
 	if len(f) != 4 {
 		return errors.New("connection in the store: wrong shape")
 	}
+	c.owner = f[0]
 	for _, join := range listed(f[1]) {
 		ms, person, _ := strings.Cut(join, "=")
 		at, err := strconv.ParseInt(ms, 10, 64)
@@ -85,11 +89,14 @@ func (c *connectionMarks) parse(text string) error {
 	return nil
 }
 
-// parsePerson reads "connections;flags;reported"; the connections are derived and not read.
+// parsePerson reads "connections;flags;reported".
 func (m *marks) parsePerson(person, text string) error {
 	f := strings.Split(text, ";")
 	if len(f) != 3 {
 		return errors.New("person in the store: wrong shape")
+	}
+	if f[0] != "" {
+		m.lists[person] = listed(f[0])
 	}
 	if strings.Contains(f[1], "r") {
 		m.registered[person] = true
