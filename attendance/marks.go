@@ -11,9 +11,9 @@ import (
 // counts that record.lua keeps are tested against it, rows and summaries are made by it, and Verify computes with it. Times are
 // milliseconds of event time.
 
-// CloseAfter is how long after its planned end or its last event, whichever is later, a session whose platform never
+// closeAfter is how long after its planned end or its last event, whichever is later, a session whose platform never
 // says that it ended is closed.
-const CloseAfter = 30 * time.Minute
+const closeAfter = 30 * time.Minute
 
 // marks is the set that everything derives from. Adding a mark twice, or two marks in either order, gives the same set.
 type marks struct {
@@ -117,7 +117,7 @@ func (m *marks) ends(plannedEnd, now int64) map[string]int64 {
 }
 
 func (m *marks) closeAt(plannedEnd int64) int64 {
-	return max(plannedEnd, m.last) + CloseAfter.Milliseconds()
+	return max(plannedEnd, m.last) + closeAfter.Milliseconds()
 }
 
 // visit is one stay of one connection. Without a leave, low is the last evidence of the person in the occurrence.

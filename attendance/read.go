@@ -99,7 +99,7 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 	if c["occurrences"] > 0 {
 		f.StartedAt = time.UnixMilli(c["started"]).UTC()
 	}
-	closeAt := max(session.EndsAt.UnixMilli(), c["last"]) + CloseAfter.Milliseconds()
+	closeAt := max(session.EndsAt.UnixMilli(), c["last"]) + closeAfter.Milliseconds()
 	closed := now >= closeAt
 	until := max(now, c["last"])
 	if closed {

@@ -43,9 +43,9 @@ func (p *personTally) row(id string, until, live int64) Row {
 	watch, low := p.watch(upper, until), p.watch(lower, until)
 	r := Row{
 		Attendee: id, Watch: time.Duration(watch) * time.Millisecond, WatchLow: time.Duration(low) * time.Millisecond,
-		Attended: watch >= AttendedAfter.Milliseconds(), Provenance: FromMarks,
+		Attended: watch >= attendedAfter.Milliseconds(), Provenance: FromMarks,
 	}
-	r.Completed = r.Attended && float64(watch) >= CompletedShare*float64(live) // in a short session, all of it is no attendance
+	r.Completed = r.Attended && float64(watch) >= completedShare*float64(live) // in a short session, all of it is no attendance
 	switch {
 	case len(p.visits) == 0:
 		r.Provenance = FromPlatform
@@ -54,7 +54,7 @@ func (p *personTally) row(id string, until, live int64) Row {
 		r.Provenance = FromInferred
 	}
 	r.FirstJoinedAt = time.UnixMilli(p.visits[0].start).UTC()
-	grace, last := ReconnectGrace.Milliseconds(), p.visits[0].start
+	grace, last := reconnectGrace.Milliseconds(), p.visits[0].start
 	for i, v := range p.visits {
 		if i == 0 || last != never && v.start > last+grace {
 			r.Visits++
@@ -76,7 +76,7 @@ func (r Row) joined() int64 {
 }
 
 // Stayed says whether the person whom a source calls attendee has completed the session, as far as it has gone by now:
-// a stay of at least CompletedShare of its live time. known is false for a person who was not seen in it.
+// a stay of at least five minutes, and 85 % of its live time. known is false for a person who was not seen in it.
 func (s *reader) Stayed(ctx context.Context, id, source, attendee string) (completed, known bool, err error) {
 	session, err := s.programme.Session(ctx, id)
 	if err != nil {
