@@ -15,10 +15,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"jauge/feedback/survey"
 	"jauge/internal/text"
-
-	"github.com/redis/go-redis/v9"
+	"jauge/programme"
 )
 
 // Deliveries that cannot be used are kept aside without whatever could name a person: no key in clear, times to the hour,
@@ -35,6 +36,22 @@ const (
 	asideMaxRefs   = 100    // of one delivery
 	asideMaxCount  = 1000   // numbers beyond, either way, may be telephone numbers
 )
+
+// asides holds the deliveries that are kept aside.
+type asides struct {
+	*base
+	surveys map[string]*survey.Survey
+	bounds  asideBounds
+	dropped func(source string, n int)
+}
+
+func newAsides(b *base, surveys map[string]*survey.Survey) *asides {
+	return &asides{b, surveys, asideBounds{asidePerSource, asidePerRoom, asideRooms}, func(string, int) {}}
+}
+
+// ObserveDropped names who is told of deliveries that were not even kept aside, because their source has too much there; call
+// it before they can be.
+func (s *Store) ObserveDropped(f func(source string, n int)) { s.dropped = f }
 
 // asideBounds are how much of one source is kept; the zero value has none.
 type asideBounds struct{ deliveries, perRoom, rooms int }
@@ -81,8 +98,8 @@ var unasideSource string
 var asideScript, unasideScript = redis.NewScript(asideSource), redis.NewScript(unasideSource)
 
 // restoreAside writes an entry of the journal. Ahead of the store it has only what was within the bounds.
-func (s *Store) restoreAside(ctx context.Context, e asideEntry) error {
-	bounds := s.asideBounds
+func (s *asides) restoreAside(ctx context.Context, e asideEntry) error {
+	bounds := s.bounds
 	if s.journal.Ahead() {
 		bounds = asideBounds{}
 	}
@@ -92,7 +109,7 @@ func (s *Store) restoreAside(ctx context.Context, e asideEntry) error {
 
 // applyAside writes an entry, and says whether it was within the bounds. What is too old by now is not kept, so that a
 // journal may be replayed.
-func (s *Store) applyAside(ctx context.Context, e asideEntry, bounds asideBounds) (kept bool, _ error) {
+func (s *asides) applyAside(ctx context.Context, e asideEntry, bounds asideBounds) (kept bool, _ error) {
 	if e.Row == nil || e.Arrived < s.now().Add(-AsideFor).Unix() {
 		return true, s.forgetAside(ctx, sourceOf(e.Key), e.Key)
 	}
@@ -110,7 +127,7 @@ func (s *Store) applyAside(ctx context.Context, e asideEntry, bounds asideBounds
 		return false, fmt.Errorf("feedback: aside: %w", err)
 	}
 	if n == 0 {
-		s.observeDropped(e.Row.Source, 1)
+		s.dropped(e.Row.Source, 1)
 	}
 	return n == 1, nil
 }
@@ -118,7 +135,7 @@ func (s *Store) applyAside(ctx context.Context, e asideEntry, bounds asideBounds
 // sourceOf is the source of a delivery, see name.
 func sourceOf(key string) string { return key[:max(0, strings.LastIndexByte(key, ':'))] }
 
-func (s *Store) forgetAside(ctx context.Context, source string, deliveries ...string) error {
+func (s *asides) forgetAside(ctx context.Context, source string, deliveries ...string) error {
 	args := make([]any, len(deliveries))
 	for i, delivery := range deliveries {
 		args[i] = delivery
@@ -130,14 +147,14 @@ func (s *Store) forgetAside(ctx context.Context, source string, deliveries ...st
 }
 
 // putAside keeps a row, through the journal. Ahead of a store that forgets, what is dropped is not in the journal either.
-func (s *Store) putAside(ctx context.Context, key string, row *asideRow) error {
+func (s *asides) putAside(ctx context.Context, key string, row *asideRow) error {
 	e := asideEntry{Key: key, Row: row, Arrived: s.now().Truncate(time.Hour).Unix()}
 	apply := func(ctx context.Context) error {
-		_, err := s.applyAside(ctx, e, s.asideBounds)
+		_, err := s.applyAside(ctx, e, s.bounds)
 		return err
 	}
 	if s.journal.Ahead() {
-		if kept, err := s.applyAside(ctx, e, s.asideBounds); err != nil || !kept {
+		if kept, err := s.applyAside(ctx, e, s.bounds); err != nil || !kept {
 			return err
 		}
 		apply = func(context.Context) error { return nil }
@@ -146,10 +163,10 @@ func (s *Store) putAside(ctx context.Context, key string, row *asideRow) error {
 }
 
 // forget removes what was kept of a delivery before it could be used.
-func (s *Store) forget(ctx context.Context, key string) error { return s.putAside(ctx, key, nil) }
+func (s *asides) forget(ctx context.Context, key string) error { return s.putAside(ctx, key, nil) }
 
 // keepAside keeps what is lost of a delivery, or all of it if nothing could be used.
-func (s *Store) keepAside(ctx context.Context, d Delivery, t Target, lost survey.FieldErrors, reason Reason, surveys map[string]*survey.Survey) error {
+func (s *asides) keepAside(ctx context.Context, d Delivery, t target, lost survey.FieldErrors, reason Reason) error {
 	row := &asideRow{
 		Source: d.Source, Room: d.Room, Segment: d.Segment, Lang: d.Lang, At: d.At.UTC().Truncate(time.Hour),
 		Foreign: d.Foreign, Reason: reason, Values: map[string]any{}, Lost: map[string]loss{},
@@ -161,9 +178,9 @@ func (s *Store) keepAside(ctx context.Context, d Delivery, t Target, lost survey
 		row.Lang = ""
 	}
 	if reason == Partly {
-		row.Recorded = t.Session
+		row.Recorded = t.session
 	}
-	known := vocabulary(surveys)
+	known := vocabulary(s.surveys)
 	for _, ref := range slices.Sorted(maps.Keys(d.Values)) {
 		err, isLost := lost[ref]
 		if len(row.Values) == asideMaxRefs || row.Recorded != "" && !isLost {
@@ -188,22 +205,6 @@ func (s *Store) keepAside(ctx context.Context, d Delivery, t Target, lost survey
 		}
 	}
 	return s.putAside(ctx, d.Key, row)
-}
-
-// question finds what a reference stands for: the question, if the survey has it, and its id.
-func (t Target) question(ref string) (*survey.Question, string) {
-	id, mapped := t.Questions[ref]
-	if !mapped {
-		id = ref
-	}
-	if t.Survey == nil {
-		return nil, ""
-	}
-	q, ok := t.Survey.Question(id)
-	if !ok {
-		return nil, ""
-	}
-	return &q, id
 }
 
 // vocabulary is every word that some survey offers as an answer, folded.
@@ -268,7 +269,7 @@ type asideHead struct {
 }
 
 // Aside lists the deliveries that are kept aside, oldest first in each source.
-func (s *Store) Aside(ctx context.Context) ([]AsideAnswers, error) {
+func (s *asides) Aside(ctx context.Context) ([]AsideAnswers, error) {
 	var all []AsideAnswers
 	err := s.eachAside(ctx, func(_, text string, arrived time.Time) error {
 		var row asideHead
@@ -286,7 +287,7 @@ func (s *Store) Aside(ctx context.Context) ([]AsideAnswers, error) {
 }
 
 // AsideCounts is how many deliveries are kept aside, by source.
-func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
+func (s *asides) AsideCounts(ctx context.Context) (map[string]int, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil || len(sources) == 0 {
 		return nil, err
@@ -308,7 +309,7 @@ func (s *Store) AsideCounts(ctx context.Context) (map[string]int, error) {
 	return counts, nil
 }
 
-func (s *Store) asideSources(ctx context.Context) ([]string, error) {
+func (s *asides) asideSources(ctx context.Context) ([]string, error) {
 	sources, err := s.rdb.SMembers(ctx, s.keys.asideSources()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what is aside: %w", err)
@@ -321,7 +322,7 @@ func (s *Store) asideSources(ctx context.Context) ([]string, error) {
 const asidePage = 500
 
 // ExpireAside drops what has been aside for AsideFor, and returns how many deliveries that was. Run it now and then.
-func (s *Store) ExpireAside(ctx context.Context) (int, error) {
+func (s *asides) ExpireAside(ctx context.Context) (int, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil {
 		return 0, err
@@ -347,7 +348,7 @@ func (s *Store) ExpireAside(ctx context.Context) (int, error) {
 }
 
 // eachAside calls f for each row that is not too old, oldest first in each source.
-func (s *Store) eachAside(ctx context.Context, f func(key, row string, arrived time.Time) error) error {
+func (s *asides) eachAside(ctx context.Context, f func(key, row string, arrived time.Time) error) error {
 	sources, err := s.asideSources(ctx)
 	if err != nil {
 		return err
@@ -360,7 +361,7 @@ func (s *Store) eachAside(ctx context.Context, f func(key, row string, arrived t
 	return nil
 }
 
-func (s *Store) eachAsideOf(ctx context.Context, source string, f func(key, row string, arrived time.Time) error) error {
+func (s *asides) eachAsideOf(ctx context.Context, source string, f func(key, row string, arrived time.Time) error) error {
 	keys := s.keys.aside(source)
 	oldest := strconv.FormatInt(s.now().Add(-AsideFor).Unix(), 10)
 	arrivals, err := s.rdb.ZRangeByScoreWithScores(ctx, keys[1], &redis.ZRangeBy{Min: oldest, Max: "+inf"}).Result()
@@ -399,7 +400,7 @@ func parseAside(text string) (row asideRow, _ error) {
 }
 
 // moveAside takes over what an earlier version kept under one key for all sources. Nothing of it is dropped.
-func (s *Store) moveAside(ctx context.Context) error {
+func (s *asides) moveAside(ctx context.Context) error {
 	before := s.keys.asideBefore()
 	for {
 		page, err := s.rdb.ZRangeWithScores(ctx, before[1], 0, asidePage-1).Result()
@@ -433,34 +434,35 @@ func (s *Store) moveAside(ctx context.Context) error {
 	}
 }
 
-// Reclaim submits what is aside and can be used by now, because a session claims its room or maps its references, and
-// returns how many deliveries counted. Run it now and then. What is recorded already stays as it is.
-func (s *Store) Reclaim(ctx context.Context, p Programme) (int, error) {
+// Kept is one delivery that is aside.
+type Kept struct {
+	Source string
+	Room   string
+	At     time.Time // to the hour
+
+	key string
+	row asideRow
+}
+
+// EachAside calls f for each delivery that is aside and not too old, oldest first in each source, until it fails.
+func (s *Store) EachAside(ctx context.Context, f func(Kept) error) error {
 	if err := s.moveAside(ctx); err != nil {
-		return 0, err
+		return err
 	}
-	n := 0
-	err := s.eachAside(ctx, func(key, text string, _ time.Time) error {
+	return s.eachAside(ctx, func(key, text string, _ time.Time) error {
 		row, err := parseAside(text)
 		if err != nil {
 			return err
 		}
-		counted, err := s.reclaim(ctx, key, row, p)
-		if counted {
-			n++
-		}
-		return err
+		return f(Kept{row.Source, row.Room, row.At, key, row})
 	})
-	return n, err
 }
 
-// reclaim records first and forgets after: at least once.
-func (s *Store) reclaim(ctx context.Context, key string, row asideRow, p Programme) (counted bool, _ error) {
-	t, err := s.target(ctx, p, row.Source, row.Room, row.At)
-	if err != nil {
-		return false, err
-	}
-	if row.Recorded != "" && row.Recorded != t.Session {
+// Reclaim submits what of a delivery can be used by now, because a session claims its room or maps its references, and says
+// whether that counted; session is as Deliver takes it. What is recorded already stays as it is.
+func (s *Store) Reclaim(ctx context.Context, kept Kept, session *programme.Session) (counted bool, _ error) {
+	t, row, key := s.target(ctx, session), kept.row, kept.key
+	if row.Recorded != "" && row.Recorded != t.session {
 		return false, nil
 	}
 	d := Delivery{
@@ -468,15 +470,15 @@ func (s *Store) reclaim(ctx context.Context, key string, row asideRow, p Program
 		Foreign: row.Foreign, Partial: true, Values: row.Values,
 	}
 	answers, _, reason := d.against(t)
-	if t.Survey == nil || reason == Invalid { // as unusable as it was, if perhaps for another reason
+	if t.asked == nil || reason == Invalid { // as unusable as it was, if perhaps for another reason
 		if row.Reason == reason || row.Recorded != "" {
 			return false, nil
 		}
 		row.Reason = reason
 		return false, s.putAside(ctx, key, &row)
 	}
-	if len(answers) > 0 {
-		switch err := s.record(ctx, d, t, answers); {
+	if len(answers) > 0 { // recorded first and forgotten after: at least once
+		switch err := t.asked.record(ctx, d, answers); {
 		case errors.Is(err, ErrDeleted):
 			return false, s.forget(ctx, key)
 		case err != nil:
@@ -488,7 +490,7 @@ func (s *Store) reclaim(ctx context.Context, key string, row asideRow, p Program
 		return len(answers) > 0, s.forget(ctx, key)
 	}
 	if len(answers) > 0 {
-		rest.Reason, rest.Recorded = Partly, t.Session
+		rest.Reason, rest.Recorded = Partly, t.session
 	} else if row.Recorded == "" {
 		rest.Reason = Unmapped
 	}
@@ -500,13 +502,13 @@ func (s *Store) reclaim(ctx context.Context, key string, row asideRow, p Program
 
 // without returns the row without what is settled: references that are answered now, that are left out on purpose, or
 // whose value is gone although they stand for a question now.
-func (row asideRow) without(t Target) asideRow {
+func (row asideRow) without(t target) asideRow {
 	rest := row
 	rest.Values, rest.Lost = map[string]any{}, map[string]loss{}
 	if !row.Foreign {
 		return rest
 	}
-	_, lost := survey.Translate(t.Survey, t.Questions, row.Values)
+	_, lost := survey.Translate(t.asked.Survey, t.asked.Session.Questions, row.Values)
 	for ref, value := range row.Values {
 		q, id := t.question(ref)
 		before, wasLost := row.Lost[ref]
@@ -521,9 +523,4 @@ func (row asideRow) without(t Target) asideRow {
 		}
 	}
 	return rest
-}
-
-func (t Target) leavesOut(ref string) bool {
-	id, mapped := t.Questions[ref]
-	return mapped && id == ""
 }

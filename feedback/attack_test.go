@@ -30,25 +30,25 @@ func TestConditionsTellNothing(t *testing.T) {
 				if ill == survey.Yes {
 					said["how"] = survey.Value{fmt.Sprint(1 + i%2)}
 				}
-				mustSubmit(t, s, Submission{Session: "law", Survey: asks, Segment: segment, Answers: said})
+				mustSubmit(t, s, sending{Session: "law", Survey: asks, Submission: Submission{Segment: segment, Answers: said}})
 			}
 		}
 		begin := func(from, n int, ill string, seen ...string) {
 			t.Helper()
 			for i := range n {
 				d := Draft{Form: url.Values{"q.ill": {ill}}, Page: "2", Seen: append([]string{"1"}, seen...)}
-				if err := s.SaveDraft(t.Context(), "law", fmt.Sprint("form ", from+i), asks, d); err != nil {
+				if err := open(s, "law", asks, 0).SaveDraft(t.Context(), fmt.Sprint("form ", from+i), asks, d); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 		shown := func() (questions, progress bool) {
 			t.Helper()
-			r, err := s.Results(t.Context(), "law", asks, []string{"a", "b"}, k)
+			r, err := open(s, "law", asks, k, []string{"a", "b"}...).Results(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := s.Progress(t.Context(), "law", asks, k)
+			p, err := open(s, "law", asks, k).Progress(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestConditionsTellNothing(t *testing.T) {
 		answer(7, survey.Yes, "a")
 		answer(7, survey.Yes, "b")
 		answer(7, survey.No, "b")
-		r, err := s.Results(t.Context(), "law", asks, []string{"a", "b"}, k)
+		r, err := open(s, "law", asks, k, []string{"a", "b"}...).Results(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,20 +92,20 @@ func TestDoubleClicksOutlastARestart(t *testing.T) {
 		return receipt
 	}
 	deleted, changed := twice("form:a"), twice("form:b")
-	if err := s.Delete(t.Context(), "law", deleted); err != nil {
+	if err := open(s, "law", asked(), 0).Delete(t.Context(), deleted); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Change(t.Context(), "law", changed, asked(), survey.Answers{"rating": {"9"}}, "fr"); err != nil {
+	if err := open(s, "law", asked(), 0).Change(t.Context(), changed, survey.Answers{"rating": {"9"}}, "fr"); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s, _ = ahead(t, dir, &now)
-	if row, err := s.Get(t.Context(), "law", deleted); !errors.Is(err, ErrDeleted) {
+	if row, err := open(s, "law", asked(), 0).Get(t.Context(), deleted); !errors.Is(err, ErrDeleted) {
 		t.Errorf("the deleted answer is back: %v, %v", row.Answers, err)
 	}
-	if row, err := s.Get(t.Context(), "law", changed); err != nil || row.Answers["rating"].String() != "9" {
+	if row, err := open(s, "law", asked(), 0).Get(t.Context(), changed); err != nil || row.Answers["rating"].String() != "9" {
 		t.Errorf("the change is gone: %v, %v", row.Answers, err)
 	}
 }

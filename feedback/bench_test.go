@@ -24,7 +24,7 @@ func BenchmarkAside(b *testing.B) {
 			for i := range asidePerSource {
 				d := filled(fmt.Sprint(i))
 				d.Room = fmt.Sprint(i % 10)
-				if _, err := s.Deliver(b.Context(), d, rooms{}.programme()); err != nil {
+				if _, err := s.Deliver(b.Context(), d, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

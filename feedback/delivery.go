@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"slices"
 	"time"
 
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
+	"jauge/programme"
 )
 
 // Delivery is one person's answers as a platform's webhook brought them, before it is known what they answer.
@@ -26,21 +26,6 @@ type Delivery struct {
 	// Stay says whether the person stayed in the session: Stayed, Left, or "" if that is not known. Optional; who the person
 	// is stays with the caller.
 	Stay func(ctx context.Context, session string) (string, error)
-}
-
-// Target is what people answer in a room.
-type Target struct {
-	Session   string            // empty: no session claims the room
-	Survey    *survey.Survey    // as For returned it; nil: the session has none
-	Questions map[string]string // reference → question id; an empty id leaves the reference out
-	Segments  []string
-	Promise   Promise
-}
-
-// Programme is what this package has to know of the sessions.
-type Programme struct {
-	Surveys map[string]*survey.Survey // by id
-	Claim   func(ctx context.Context, source, room string, at time.Time) (Target, error)
 }
 
 // Reason is why a delivery, or a part of it, is kept aside.
@@ -62,18 +47,16 @@ type Received struct {
 	Reason   Reason // why it, or a part of it, is aside; empty: nothing of it is
 }
 
-// Deliver submits what a delivery answers and keeps aside what cannot be used, for Reclaim. The same delivery again is
-// the same answer. An error means that nothing is safe: the platform should send it again.
-func (s *Store) Deliver(ctx context.Context, d Delivery, p Programme) (Received, error) {
-	target, err := s.target(ctx, p, d.Source, d.Room, d.At)
-	if err != nil {
-		return Received{}, err
-	}
-	d.Key = s.name(d)
-	answers, lost, reason := d.against(target)
-	r := Received{Session: target.Session, Reason: reason}
+// Deliver submits what a delivery answers and keeps aside what cannot be used, for Reclaim; session is the one that claims its
+// room, nil if none does. The same delivery again is the same answer. An error means that nothing is safe: the platform should send
+// it again.
+func (s *Store) Deliver(ctx context.Context, d Delivery, session *programme.Session) (Received, error) {
+	t := s.target(ctx, session)
+	d.Key = s.seal.name(d)
+	answers, lost, reason := d.against(t)
+	r := Received{Session: t.session, Reason: reason}
 	if len(answers) > 0 {
-		switch err := s.record(ctx, d, target, answers); {
+		switch err := t.asked.record(ctx, d, answers); {
 		case errors.Is(err, ErrDeleted):
 			return r, s.forget(ctx, d.Key)
 		case err != nil:
@@ -84,45 +67,70 @@ func (s *Store) Deliver(ctx context.Context, d Delivery, p Programme) (Received,
 	if reason == "" {
 		return r, s.forget(ctx, d.Key)
 	}
-	return r, s.keepAside(ctx, d, target, lost, reason, p.Surveys)
+	return r, s.keepAside(ctx, d, t, lost, reason)
 }
 
-// target finds what people answer in a room, as it was promised to those who answered before. With the store away the
-// configuration has to do: what was promised is kept when the answer comes to the store.
-func (s *Store) target(ctx context.Context, p Programme, source, room string, at time.Time) (Target, error) {
-	t, err := p.Claim(ctx, source, room, at)
-	if err != nil || t.Survey == nil {
-		return t, err
+// target is what people answer in a room.
+type target struct {
+	session string // empty: no session claims the room
+	asked   *Asked // nil: the session asks nothing
+}
+
+func (s *Store) target(ctx context.Context, session *programme.Session) target {
+	if session == nil {
+		return target{}
 	}
-	if before, given, err := s.Promise(ctx, t.Session); err == nil && given {
-		t.Promise = t.Promise.Tighten(before)
-		t.Survey = t.Survey.For(t.Promise.Minors)
+	a, err := s.Open(ctx, *session)
+	if err != nil { // ErrNoSurvey
+		return target{session: session.ID}
 	}
-	return t, nil
+	return target{session.ID, a}
+}
+
+// question finds what a reference stands for: the question, if the survey has it, and its id.
+func (t target) question(ref string) (*survey.Question, string) {
+	if t.asked == nil {
+		return nil, ""
+	}
+	id, mapped := t.asked.Session.Questions[ref]
+	if !mapped {
+		id = ref
+	}
+	q, ok := t.asked.Survey.Question(id)
+	if !ok {
+		return nil, ""
+	}
+	return &q, id
+}
+
+// leavesOut says whether a reference is left out on purpose.
+func (t target) leavesOut(ref string) bool {
+	id, mapped := t.asked.Session.Questions[ref]
+	return mapped && id == ""
 }
 
 // name is a delivery's key with its origin, hashed, because whoever could guess it could change the answer.
-func (s *Store) name(d Delivery) string {
+func (s sealer) name(d Delivery) string {
 	return d.Source + ":" + base64.RawURLEncoding.EncodeToString(s.mac("delivery", d.Source, d.Key))
 }
 
 // against holds a delivery against what people answer in its room: the answers to submit, what is lost by reference, and
 // why something is.
-func (d Delivery) against(t Target) (answers survey.Answers, lost survey.FieldErrors, reason Reason) {
+func (d Delivery) against(t target) (answers survey.Answers, lost survey.FieldErrors, reason Reason) {
 	switch {
-	case t.Session == "":
+	case t.session == "":
 		return nil, nil, NoSession
-	case t.Survey == nil:
+	case t.asked == nil:
 		return nil, nil, NoSurvey
-	case d.Segment != "" && !slices.Contains(t.Segments, d.Segment):
+	case !t.asked.HasSegment(d.Segment):
 		return nil, nil, Invalid
 	case !d.Foreign:
-		if answers, lost = survey.ParseJSON(t.Survey, d.Values); len(lost) > 0 {
+		if answers, lost = survey.ParseJSON(t.asked.Survey, d.Values); len(lost) > 0 {
 			reason = Invalid
 		}
 		return answers, lost, reason
 	}
-	answers, lost = survey.Translate(t.Survey, t.Questions, d.Values)
+	answers, lost = survey.Translate(t.asked.Survey, t.asked.Session.Questions, d.Values)
 	switch {
 	case len(lost) == 0:
 		return answers, nil, ""
@@ -133,30 +141,27 @@ func (d Delivery) against(t Target) (answers survey.Answers, lost survey.FieldEr
 }
 
 // record submits answers under the delivery's key. Those of a part of a submission leave the others as they are.
-func (s *Store) record(ctx context.Context, d Delivery, t Target, answers survey.Answers) error {
-	stay := ""
+func (a *Asked) record(ctx context.Context, d Delivery, answers survey.Answers) error {
+	s, session, stay := a.store, a.Session.ID, ""
 	if d.Stay != nil {
 		err := s.journal.Try(ctx, func(ctx context.Context) (err error) {
-			stay, err = d.Stay(ctx, t.Session)
+			stay, err = d.Stay(ctx, session)
 			return err
 		})
 		if err != nil && !errors.Is(err, journal.ErrAway) { // with the store away it is not known, and the answer counts
 			return err
 		}
 	}
-	return s.write(ctx, func() (Entry, error) {
+	return s.write(ctx, func() (entry, error) {
 		whole := answers
 		if d.Partial {
-			hash, _ := s.receiptHash(t.Session, s.receiptOf(t.Session, d.Key))
-			if old, _, err := s.tryLoad(ctx, t.Session, hash); err == nil {
+			hash, _ := s.seal.receiptHash(session, s.seal.receiptOf(session, d.Key))
+			if old, _, err := s.tryLoad(ctx, session, hash); err == nil {
 				whole = old.Answers.And(answers)
 			}
 		}
-		sub := Submission{
-			Session: t.Session, Survey: t.Survey, Segment: d.Segment, Lang: d.Lang, Answers: whole, At: d.At, Key: d.Key,
-			Stay: stay, Promise: t.Promise, Unlinked: true,
-		}
-		_, e, err := s.Prepare(ctx, sub)
+		sub := Submission{Segment: d.Segment, Lang: d.Lang, Answers: whole, At: d.At, Key: d.Key, Stay: stay, Unlinked: true}
+		_, e, err := a.prepare(ctx, sub)
 		if d.Partial && err == nil && e.Revision == 0 { // the store is away: the rest may be there
 			e = e.added(sub)
 		}

@@ -1,7 +1,6 @@
 package feedback
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,22 +14,21 @@ import (
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
-// rooms is a programme that a test changes as it goes: what people answer in each room.
-type rooms map[string]Target
+// rooms is a programme that a test changes as it goes: the session that claims each room.
+type rooms map[string]*programme.Session
 
-func (r rooms) programme() Programme {
-	return Programme{
-		Surveys: map[string]*survey.Survey{"asked": bilingual()},
-		Claim: func(_ context.Context, source, room string, _ time.Time) (Target, error) {
-			return r[source+"/"+room], nil
-		},
+func (r rooms) open(questions map[string]string) { r["forms/f1"] = asking(questions, "evry") }
+
+// asking is a session that asks what bilingual does.
+func asking(questions map[string]string, segments ...string) *programme.Session {
+	session := &programme.Session{ID: "law", Survey: "asked", Questions: questions}
+	for _, id := range segments {
+		session.Segments = append(session.Segments, programme.Segment{ID: id})
 	}
-}
-
-func (r rooms) open(questions map[string]string) {
-	r["forms/f1"] = Target{Session: "law", Survey: bilingual(), Questions: questions, Segments: []string{"evry"}}
+	return session
 }
 
 // filled is one person's form, with much that is nobody's business.
@@ -46,7 +44,7 @@ func filled(key string) Delivery {
 
 func deliver(t *testing.T, s *Store, d Delivery, r rooms) Received {
 	t.Helper()
-	got, err := s.Deliver(t.Context(), d, r.programme())
+	got, err := s.Deliver(t.Context(), d, r[d.Source+"/"+d.Room])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +53,14 @@ func deliver(t *testing.T, s *Store, d Delivery, r rooms) Received {
 
 func reclaim(t *testing.T, s *Store, r rooms) int {
 	t.Helper()
-	n, err := s.Reclaim(t.Context(), r.programme())
+	n := 0
+	err := s.EachAside(t.Context(), func(kept Kept) error {
+		counted, err := s.Reclaim(t.Context(), kept, r[kept.Source+"/"+kept.Room])
+		if counted {
+			n++
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,12 +89,12 @@ func aside(t *testing.T, s *Store) []string {
 func said(t *testing.T, s *Store, session, key string) survey.Answers {
 	t.Helper()
 	d := Delivery{Source: "forms", Key: key}
-	sub := Submission{Session: session, Survey: bilingual(), Answers: survey.Answers{"rating": {"1"}}, Key: s.name(d)}
-	receipt, _, err := s.Prepare(t.Context(), sub)
+	sub := sending{Session: session, Survey: bilingual(), Submission: Submission{Answers: survey.Answers{"rating": {"1"}}, Key: s.seal.name(d)}}
+	receipt, _, err := prepare(t.Context(), s, sub)
 	if err != nil {
 		t.Fatal(err)
 	}
-	row, err := s.Get(t.Context(), session, receipt)
+	row, err := open(s, session, asked(), 0).Get(t.Context(), receipt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,42 +106,42 @@ func TestDeliver(t *testing.T) {
 	all := map[string]string{"r1": "rating", "r2": "one", "r3": "many", "r4": "comment", "r5": "", "r6": "", "jane@example.test": "", "r7": "agree", "r8": ""}
 	for _, row := range []struct {
 		name  string
-		room  Target
+		room  *programme.Session
 		spoil func(*Delivery)
 		want  Received
 		aside []string
 		said  survey.Answers
 	}{
-		{"nobody's room", Target{}, nil, Received{Reason: NoSession},
+		{"nobody's room", nil, nil, Received{Reason: NoSession},
 			[]string{"no_session ?:unknown r1:unknown r2:unknown r3:unknown r4:unknown r5:unknown r6:unknown r7:unknown r8:unknown"}, nil},
-		{"a session that asks nothing", Target{Session: "law"}, nil, Received{Session: "law", Reason: NoSurvey},
+		{"a session that asks nothing", &programme.Session{ID: "law"}, nil, Received{Session: "law", Reason: NoSurvey},
 			[]string{"no_survey ?:unknown r1:unknown r2:unknown r3:unknown r4:unknown r5:unknown r6:unknown r7:unknown r8:unknown"}, nil},
-		{"nothing is mapped", Target{Session: "law", Survey: bilingual(), Segments: []string{"evry"}}, nil, Received{Session: "law", Reason: Unmapped},
+		{"nothing is mapped", asking(nil, "evry"), nil, Received{Session: "law", Reason: Unmapped},
 			[]string{"unmapped ?:unknown r1:unknown r2:unknown r3:unknown r4:unknown r5:unknown r6:unknown r7:unknown r8:unknown"}, nil},
-		{"some is mapped", Target{Session: "law", Survey: bilingual(), Segments: []string{"evry"}, Questions: map[string]string{"r1": "rating", "r3": "many", "r5": "now", "r6": "", "r8": "", "jane@example.test": ""}},
+		{"some is mapped", asking(map[string]string{"r1": "rating", "r3": "many", "r5": "now", "r6": "", "r8": "", "jane@example.test": ""}, "evry"),
 			nil, Received{Session: "law", Recorded: true, Reason: Partly}, []string{"partly r2:unknown r3:choice r4:unknown r5:range r7:unknown"},
 			survey.Answers{"rating": {"8"}, "many": {"x"}}},
-		{"all is mapped or left out", Target{Session: "law", Survey: bilingual(), Segments: []string{"evry"}, Questions: all},
+		{"all is mapped or left out", asking(all, "evry"),
 			func(d *Delivery) { d.Values["r3"] = []any{"x", "y"} }, Received{Session: "law", Recorded: true}, nil,
 			survey.Answers{"rating": {"8"}, "one": {"law"}, "many": {"x", "y"}, "comment": {"Jane Doe"}, "agree": {"yes"}}},
-		{"an audience that the session does not have", Target{Session: "law", Survey: bilingual(), Questions: all}, nil,
+		{"an audience that the session does not have", asking(all), nil,
 			Received{Session: "law", Reason: Invalid}, []string{"invalid ?:unknown r1:unknown r2:unknown r3:unknown r4:unknown r5:unknown r6:unknown r7:unknown r8:unknown"}, nil},
-		{"our own words, strictly", Target{Session: "law", Survey: bilingual()},
+		{"our own words, strictly", asking(nil),
 			func(d *Delivery) {
 				*d = Delivery{Source: "forms", Room: "f1", Key: "k", At: evening, Values: map[string]any{"rating": "8", "before": json.Number("2")}}
 			},
 			Received{Session: "law", Reason: Invalid}, []string{"invalid rating:type"}, nil},
-		{"our own words without what is required", Target{Session: "law", Survey: bilingual()},
+		{"our own words without what is required", asking(nil),
 			func(d *Delivery) {
 				*d = Delivery{Source: "forms", Room: "f1", Key: "k", At: evening, Values: map[string]any{"before": json.Number("2")}}
 			},
 			Received{Session: "law", Reason: Invalid}, []string{"invalid rating:required"}, nil},
-		{"our own words", Target{Session: "law", Survey: bilingual()},
+		{"our own words", asking(nil),
 			func(d *Delivery) {
 				*d = Delivery{Source: "forms", Room: "f1", Key: "k", At: evening, Values: map[string]any{"rating": json.Number("8")}}
 			},
 			Received{Session: "law", Recorded: true}, nil, survey.Answers{"rating": {"8"}}},
-		{"nothing said", Target{Session: "law", Survey: bilingual(), Segments: []string{"evry"}}, func(d *Delivery) { d.Values = map[string]any{"rating": ""} },
+		{"nothing said", asking(nil, "evry"), func(d *Delivery) { d.Values = map[string]any{"rating": ""} },
 			Received{Session: "law"}, nil, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -223,7 +228,7 @@ func TestReclaim(t *testing.T) {
 		if diff := cmp.Diff(survey.Answers{"rating": {"8"}, "agree": {"yes"}, "one": {"law"}}, said(t, s, "law", "0")); diff != "" {
 			t.Error(diff)
 		}
-		results, err := s.Results(t.Context(), "law", bilingual(), nil, 1)
+		results, err := open(s, "law", bilingual(), 1).Results(t.Context())
 		if err != nil || results.Respondents != 3 {
 			t.Errorf("%d respondents (%v)", results.Respondents, err)
 		}
@@ -251,7 +256,8 @@ func TestReclaimLeavesWhatIsRecorded(t *testing.T) {
 		if diff := cmp.Diff(survey.Answers{"rating": {"9"}}, said(t, s, "law", "k")); diff != "" {
 			t.Error(diff)
 		}
-		r["forms/f1"] = Target{Session: "other", Survey: bilingual(), Questions: map[string]string{"r1": "rating"}, Segments: []string{"evry"}}
+		r.open(map[string]string{"r1": "rating"})
+		r["forms/f1"].ID = "other"
 		third := filled("k3")
 		third.Values = first.Values
 		deliver(t, s, third, r)
@@ -291,7 +297,7 @@ func TestDeletedDeliveryStaysDeleted(t *testing.T) {
 		r.open(map[string]string{"r1": "rating"})
 		d := filled("k")
 		deliver(t, s, d, r)
-		if err := s.Delete(t.Context(), "law", s.receiptOf("law", s.name(d))); err != nil {
+		if err := open(s, "law", asked(), 0).Delete(t.Context(), s.seal.receiptOf("law", s.seal.name(d))); err != nil {
 			t.Fatal(err)
 		}
 		r.open(map[string]string{"r1": "rating", "r2": "one"})
@@ -308,10 +314,7 @@ func TestAsideIsKeptForAWeek(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		now := evening
-		s, err := New(rdb, Options{Prefix: prefix, Secret: secret, Now: func() time.Time { return now }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := newStore(t, rdb, prefix, func(o *Options) { o.Now = func() time.Time { return now } })
 		deliver(t, s, filled("old"), rooms{})
 		now = evening.Add(AsideFor - 2*time.Hour)
 		deliver(t, s, filled("old"), rooms{}) // again: as old as it was
@@ -354,7 +357,7 @@ func TestAsideIsBounded(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, s *Store) {
-				s.asideBounds = row.bounds
+				s.bounds = row.bounds
 				lost := map[string]int{}
 				s.ObserveDropped(func(source string, n int) { lost[source] += n })
 				quiet := filled("quiet")
@@ -396,12 +399,12 @@ func TestAsideOfBeforeIsTakenOver(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		deliver(t, s, filled("k"), rooms{})
-		key := s.name(filled("k"))
+		key := s.seal.name(filled("k"))
 		row := s.rdb.HGet(t.Context(), s.keys.aside("forms")[0], key).Val()
 		if err := s.forget(t.Context(), key); err != nil || len(aside(t, s)) != 0 {
 			t.Fatal(err)
 		}
-		s.asideBounds = asideBounds{1, 1, 1}
+		s.bounds = asideBounds{1, 1, 1}
 		for i := range asidePage + 2 {
 			key := fmt.Sprint("forms:", i)
 			s.rdb.HSet(t.Context(), s.keys.asideBefore()[0], key, row)
@@ -429,7 +432,7 @@ func TestDeliveriesGoThroughTheJournal(t *testing.T) {
 		}
 		defer j.Close()
 		s = newStore(t, s.rdb, s.keys.prefix, journaled(j))
-		s.asideBounds = asideBounds{2, 2, 2}
+		s.bounds = asideBounds{2, 2, 2}
 		r := rooms{}
 		deliver(t, s, filled("k"), r)
 		r.open(map[string]string{"r1": "rating"})

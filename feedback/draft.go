@@ -28,8 +28,11 @@ const maxDraft = 64 << 10
 // The refusals of drafts; one that is not there is ErrNotFound.
 var (
 	ErrSent     = errors.New("what this form held was sent") // its answers are under their receipt alone
-	ErrTooLarge = errors.New("the draft is too large to be kept")
+	errTooLarge = errors.New("the draft is too large to be kept")
 )
+
+// drafts holds what people have filled in so far, and counts where they are.
+type drafts struct{ *base }
 
 // Draft is what one person has filled in so far. It is as sensitive as an answer, free text included: it stands under a
 // keyed hash of the form's token, for DraftFor, and goes when the form is sent.
@@ -54,24 +57,19 @@ type progressEntry struct {
 	Shown   map[string]int `json:"shown"`
 }
 
-// The kinds of the journal's entries. Replayed in this order, the second one says what the first ones may show.
-const (
-	entryDraft    = "feedback.draft"
-	entryProgress = "feedback.progress"
-)
-
 // draftHash is what the store knows of a form's token. It is another one than that of the answer's key, so that the two
 // cannot be joined.
-func (s *Store) draftHash(session, token string) string {
+func (s sealer) draftHash(session, token string) string {
 	return hex.EncodeToString(s.mac("draft", session, token)[:16])
 }
 
 // Draft returns what is kept under a form's token. It returns ErrNotFound, also of one that is over, ErrSent, or the
 // store's error.
-func (s *Store) Draft(ctx context.Context, session, token string) (d Draft, err error) {
+func (a *Asked) Draft(ctx context.Context, token string) (d Draft, err error) {
 	var fields map[string]string
+	s, session := a.store, a.Session.ID
 	err = s.journal.Try(ctx, func(ctx context.Context) (err error) {
-		fields, err = s.rdb.HGetAll(ctx, s.keys.draft(session, s.draftHash(session, token))).Result()
+		fields, err = s.rdb.HGetAll(ctx, s.keys.draft(session, s.seal.draftHash(session, token))).Result()
 		return err
 	})
 	switch {
@@ -88,27 +86,33 @@ func (s *Store) Draft(ctx context.Context, session, token string) (d Draft, err 
 	return d, nil
 }
 
-// SaveDraft keeps a draft under a form's token, in the place of what was there. It returns ErrSent, ErrTooLarge, or the
-// store's error: there is no journal of drafts beside a store that is away, because the pages carry what they hold.
-func (s *Store) SaveDraft(ctx context.Context, session, token string, survey *survey.Survey, d Draft) error {
-	return s.keepDraft(ctx, draftEntry{
-		Session: session, Hash: s.draftHash(session, token), Draft: &d, Counted: counted(survey, d), Expires: s.draftExpiry(),
-	})
+// SaveDraft keeps a draft of a form, of the wave that it asks, under the form's token, in the place of what was there. It returns
+// ErrSent, errTooLarge, or the store's error: there is no journal of drafts beside a store that is away, because the pages carry
+// what they hold.
+func (a *Asked) SaveDraft(ctx context.Context, token string, wave *survey.Survey, d Draft) error {
+	e := a.draft(token, wave, d)
+	e.Draft = &d
+	return a.store.keepDraft(ctx, e)
 }
 
 // FinishDraft drops what a sent form held. What it counts as stays until the draft is over, so that sending it twice counts
 // once: the items of the sections seen, and those that were answered.
-func (s *Store) FinishDraft(ctx context.Context, session, token string, survey *survey.Survey, d Draft) error {
-	return s.keepDraft(ctx, draftEntry{
-		Session: session, Hash: s.draftHash(session, token), Counted: counted(survey, d), Expires: s.draftExpiry(),
-	})
+func (a *Asked) FinishDraft(ctx context.Context, token string, wave *survey.Survey, d Draft) error {
+	return a.store.keepDraft(ctx, a.draft(token, wave, d))
 }
 
-func (s *Store) draftExpiry() int64 {
+// draft is the entry of a draft, without what it holds.
+func (a *Asked) draft(token string, wave *survey.Survey, d Draft) draftEntry {
+	return draftEntry{
+		Session: a.Session.ID, Hash: a.store.seal.draftHash(a.Session.ID, token), Counted: counted(wave, d), Expires: a.store.draftExpiry(),
+	}
+}
+
+func (s *drafts) draftExpiry() int64 {
 	return s.now().Add(DraftFor + time.Hour).Truncate(time.Hour).Unix()
 }
 
-func (s *Store) keepDraft(ctx context.Context, e draftEntry) error {
+func (s *drafts) keepDraft(ctx context.Context, e draftEntry) error {
 	mark := journal.Mark{Kind: entryDraft, Key: e.Session + " " + e.Hash, Value: e, Final: e.Draft == nil}
 	apply := func(ctx context.Context) error { return s.applyDraft(ctx, e) }
 	switch {
@@ -135,7 +139,7 @@ var (
 )
 
 // applyDraft writes an entry. What it held is not written any more when it is over.
-func (s *Store) applyDraft(ctx context.Context, e draftEntry) error {
+func (s *drafts) applyDraft(ctx context.Context, e draftEntry) error {
 	left := e.Expires - s.now().Unix()
 	content := ""
 	if e.Draft != nil && left > 0 {
@@ -144,7 +148,7 @@ func (s *Store) applyDraft(ctx context.Context, e draftEntry) error {
 			return fmt.Errorf("feedback: encode a draft: %w", err)
 		}
 		if content = string(b); len(content) > maxDraft {
-			return ErrTooLarge
+			return errTooLarge
 		}
 	}
 	list, err := json.Marshal(e.Counted)
@@ -163,7 +167,7 @@ func (s *Store) applyDraft(ctx context.Context, e draftEntry) error {
 }
 
 // ExpireDrafts takes what is over out of the journal; Redis does it by itself. Run it now and then.
-func (s *Store) ExpireDrafts() error {
+func (s *drafts) ExpireDrafts() error {
 	now := s.now().Unix()
 	return s.journal.Revise(entryDraft, func(data json.RawMessage) any {
 		var e draftEntry
@@ -210,14 +214,34 @@ type ItemProgress struct {
 	Answered *int   `json:"answered"` // of those
 }
 
-// Progress is where the forms of a session got to, sent or not, by question in the survey's order. Nothing about fewer
-// than k forms comes out: neither a figure, nor what changed between two readings.
-func (s *Store) Progress(ctx context.Context, session string, survey *survey.Survey, k int) ([]ItemProgress, error) {
-	promise, _, err := s.Promise(ctx, session)
+// Progress is where the forms of a session got to, sent or not, by question in the survey's order. Nothing about fewer forms than
+// the minimum group comes out: neither a figure, nor what changed between two readings.
+func (a *Asked) Progress(ctx context.Context) ([]ItemProgress, error) {
+	a, err := a.known(ctx)
 	if err != nil {
 		return nil, err
 	}
-	survey, k = survey.For(promise.Minors), max(k, promise.MinimumGroup)
+	k := a.Promise.MinimumGroup
+	shown, err := a.store.publishedProgress(ctx, a.Session.ID, k)
+	if err != nil {
+		return nil, err
+	}
+	all, conditions := []ItemProgress{}, a.Survey.Conditions()
+	for _, q := range a.Survey.All() {
+		p := ItemProgress{Question: q.ID}
+		if n := shown[q.ID+seen]; n >= k && !tells(conditions[q.ID], n, shown, k) {
+			p.Seen = &n
+			if a := shown[q.ID+answered]; a >= k {
+				p.Answered = &a
+			}
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// publishedProgress reads a session's progress as it was last published, which it does first once k drafts have changed.
+func (s *drafts) publishedProgress(ctx context.Context, session string, k int) (map[string]int, error) {
 	reply, err := progressScript.Run(ctx, s.rdb, s.keys.progress(session), k).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read progress: %w", err)
@@ -231,23 +255,11 @@ func (s *Store) Progress(ctx context.Context, session string, survey *survey.Sur
 	}
 	if reply[0] == int64(1) {
 		e := progressEntry{Session: session, Shown: shown}
-		mark := journal.Mark{Kind: entryProgress, Key: session, Value: e}
-		if err := s.journal.Note([]journal.Mark{mark}); err != nil {
+		if err := s.journal.Note([]journal.Mark{{Kind: entryProgress, Key: session, Value: e}}); err != nil {
 			return nil, err
 		}
 	}
-	all, conditions := []ItemProgress{}, survey.Conditions()
-	for _, q := range survey.All() {
-		p := ItemProgress{Question: q.ID}
-		if n := shown[q.ID+seen]; n >= k && !tells(conditions[q.ID], n, shown, k) {
-			p.Seen = &n
-			if a := shown[q.ID+answered]; a >= k {
-				p.Answered = &a
-			}
-		}
-		all = append(all, p)
-	}
-	return all, nil
+	return shown, nil
 }
 
 // tells says whether how many came to a question gives away what nobody, everybody or too few answered to one that it
@@ -259,7 +271,7 @@ func tells(conditions []string, n int, shown map[string]int, k int) bool {
 }
 
 // applyProgress puts back what was last published, after a restart. Drafts that had changed since wait for as many more.
-func (s *Store) applyProgress(ctx context.Context, e progressEntry) error {
+func (s *drafts) applyProgress(ctx context.Context, e progressEntry) error {
 	keys := s.keys.progress(e.Session)
 	_, err := s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.Del(ctx, keys[1], keys[2])

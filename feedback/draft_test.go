@@ -42,7 +42,7 @@ func draft(seen string, fields ...string) Draft {
 
 func mustSave(t *testing.T, s *Store, token string, d Draft) {
 	t.Helper()
-	if err := s.SaveDraft(t.Context(), "law", token, drafted(), d); err != nil {
+	if err := open(s, "law", drafted(), 0).SaveDraft(t.Context(), token, drafted(), d); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,7 +59,7 @@ func mustProgress(t *testing.T, s *Store, k int) (truth, shown map[string]string
 		item, _, _ := strings.Cut(field, "|")
 		truth[item] = fields[item+seen] + "/" + fields[item+answered]
 	}
-	items, err := s.Progress(t.Context(), "law", drafted(), k)
+	items, err := open(s, "law", drafted(), k).Progress(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func mustProgress(t *testing.T, s *Store, k int) (truth, shown map[string]string
 func TestDraft(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		if _, err := s.Draft(t.Context(), "law", formToken); !errors.Is(err, ErrNotFound) {
+		if _, err := open(s, "law", asked(), 0).Draft(t.Context(), formToken); !errors.Is(err, ErrNotFound) {
 			t.Errorf("before: %v", err)
 		}
 		first := draft("12", "before", "2", "known", "")
@@ -88,34 +88,34 @@ func TestDraft(t *testing.T) {
 		second := draft("12", "before", "3", "now", "4", "words", "Merci à Ann")
 		mustSave(t, s, formToken, second)
 		mustSave(t, s, formToken, second)
-		got, err := s.Draft(t.Context(), "law", formToken)
+		got, err := open(s, "law", asked(), 0).Draft(t.Context(), formToken)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(second, got); diff != "" {
 			t.Error(diff)
 		}
-		if _, err := s.Draft(t.Context(), "cordee", formToken); !errors.Is(err, ErrNotFound) {
+		if _, err := open(s, "cordee", asked(), 0).Draft(t.Context(), formToken); !errors.Is(err, ErrNotFound) {
 			t.Errorf("in another session: %v", err)
 		}
 		want := map[string]string{"before": "1/1", "known": "1/", "now": "1/1", "words": "1/1"}
 		if truth, shown := mustProgress(t, s, 1); !maps.Equal(truth, want) || !maps.Equal(shown, want) {
 			t.Errorf("progress %v, shown %v", truth, shown)
 		}
-		key := s.keys.draft("law", s.draftHash("law", formToken))
+		key := s.keys.draft("law", s.seal.draftHash("law", formToken))
 		if left := s.rdb.TTL(t.Context(), key).Val(); left < DraftFor || left > DraftFor+time.Hour {
 			t.Errorf("kept for %s", left)
 		}
 
 		for range 2 { // sent, and sent again
-			if err := s.FinishDraft(t.Context(), "law", formToken, drafted(), second); err != nil {
+			if err := open(s, "law", drafted(), 0).FinishDraft(t.Context(), formToken, drafted(), second); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := s.Draft(t.Context(), "law", formToken); !errors.Is(err, ErrSent) {
+		if _, err := open(s, "law", asked(), 0).Draft(t.Context(), formToken); !errors.Is(err, ErrSent) {
 			t.Errorf("once sent: %v", err)
 		}
-		if err := s.SaveDraft(t.Context(), "law", formToken, drafted(), first); !errors.Is(err, ErrSent) {
+		if err := open(s, "law", drafted(), 0).SaveDraft(t.Context(), formToken, drafted(), first); !errors.Is(err, ErrSent) {
 			t.Errorf("saved once sent: %v", err)
 		}
 		if truth, _ := mustProgress(t, s, 1); !maps.Equal(truth, want) {
@@ -136,7 +136,7 @@ func TestDraftsAreApart(t *testing.T) {
 		sub := submission(survey.Answers{"rating": {"4"}})
 		sub.Key = "form:" + formToken
 		receipt := mustSubmit(t, s, sub)
-		hash, _ := s.receiptHash("law", receipt)
+		hash, _ := s.seal.receiptHash("law", receipt)
 		keys, err := s.rdb.Keys(t.Context(), s.keys.prefix+"*draft*").Result()
 		if err != nil || len(keys) != 1 || strings.Contains(keys[0], formToken) || strings.Contains(keys[0], hash) {
 			t.Errorf("%v, %v", keys, err)
@@ -148,8 +148,8 @@ func TestDraftTooLarge(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		mustSave(t, s, formToken, draft("1", "before", "2"))
-		err := s.SaveDraft(t.Context(), "law", formToken, drafted(), draft("12", "words", strings.Repeat("x", maxDraft)))
-		if got, _ := s.Draft(t.Context(), "law", formToken); !errors.Is(err, ErrTooLarge) || got.Page != "1" {
+		err := open(s, "law", drafted(), 0).SaveDraft(t.Context(), formToken, drafted(), draft("12", "words", strings.Repeat("x", maxDraft)))
+		if got, _ := open(s, "law", asked(), 0).Draft(t.Context(), formToken); !errors.Is(err, errTooLarge) || got.Page != "1" {
 			t.Errorf("%v, and %v is kept", err, got)
 		}
 	})
@@ -196,12 +196,13 @@ func TestProgressInRandomHistories(t *testing.T) {
 				form := rapid.IntRange(0, 3).Draw(r, "form")
 				d := draft(rapid.SampledFrom([]string{"1", "12"}).Draw(r, "seen"),
 					"before", rapid.SampledFrom([]string{"", "1", "9"}).Draw(r, "before"), "now", rapid.SampledFrom([]string{"", "3"}).Draw(r, "now"))
-				save := s.SaveDraft
+				a := open(s, id, drafted(), 0)
+				save := a.SaveDraft
 				finish := rapid.Bool().Draw(r, "finish")
 				if finish {
-					save = s.FinishDraft
+					save = a.FinishDraft
 				}
-				err := save(t.Context(), id, fmt.Sprint("form ", form), drafted(), d)
+				err := save(t.Context(), fmt.Sprint("form ", form), drafted(), d)
 				if sent[form] && !finish {
 					if !errors.Is(err, ErrSent) {
 						r.Fatalf("saved once sent: %v", err)
@@ -256,7 +257,7 @@ func TestDraftsSurviveARestart(t *testing.T) {
 	for i := range 5 {
 		mustSave(t, s, fmt.Sprint("form ", i), draft("12", "before", "2", "words", "Merci à Ann"))
 	}
-	if err := s.FinishDraft(t.Context(), "law", "form 0", drafted(), draft("12", "before", "2", "words", "Merci à Ann")); err != nil {
+	if err := open(s, "law", drafted(), 0).FinishDraft(t.Context(), "form 0", drafted(), draft("12", "before", "2", "words", "Merci à Ann")); err != nil {
 		t.Fatal(err)
 	}
 	wantTruth, wantShown := mustProgress(t, s, 5)
@@ -264,10 +265,10 @@ func TestDraftsSurviveARestart(t *testing.T) {
 	_ = j.Close()
 
 	s, j = ahead(t, dir, &now)
-	if _, err := s.Draft(t.Context(), "law", "form 0"); !errors.Is(err, ErrSent) {
+	if _, err := open(s, "law", asked(), 0).Draft(t.Context(), "form 0"); !errors.Is(err, ErrSent) {
 		t.Errorf("the one that was sent: %v", err)
 	}
-	if d, err := s.Draft(t.Context(), "law", "form 1"); err != nil || d.Form.Get("q.words") != "Merci à Ann" {
+	if d, err := open(s, "law", asked(), 0).Draft(t.Context(), "form 1"); err != nil || d.Form.Get("q.words") != "Merci à Ann" {
 		t.Errorf("the one that was not: %v, %v", d, err)
 	}
 	for i := range 4 { // they wait for a fifth, whatever was waiting before the restart
@@ -283,7 +284,7 @@ func TestDraftsSurviveARestart(t *testing.T) {
 	if err := s.ExpireDrafts(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Draft(t.Context(), "law", "form 1"); !errors.Is(err, ErrNotFound) {
+	if _, err := open(s, "law", asked(), 0).Draft(t.Context(), "form 1"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("what is over: %v", err)
 	}
 	truth, _ := mustProgress(t, s, 5)
@@ -319,20 +320,20 @@ func TestDraftsBesideAnAbsentRedis(t *testing.T) {
 	d := draft("12", "before", "2", "words", "Merci à Ann")
 	mustSave(t, s, formToken, d)
 	line.Cut()
-	if err := s.SaveDraft(t.Context(), "law", formToken, drafted(), d); !errors.Is(err, journal.ErrAway) {
+	if err := open(s, "law", drafted(), 0).SaveDraft(t.Context(), formToken, drafted(), d); !errors.Is(err, journal.ErrAway) {
 		t.Errorf("kept: %v", err)
 	}
-	if err := s.FinishDraft(t.Context(), "law", formToken, drafted(), d); err != nil || j.Pending() != 1 {
+	if err := open(s, "law", drafted(), 0).FinishDraft(t.Context(), formToken, drafted(), d); err != nil || j.Pending() != 1 {
 		t.Errorf("sent: %v, %d entries wait", err, j.Pending())
 	}
-	if _, err := s.Draft(t.Context(), "law", formToken); !errors.Is(err, journal.ErrAway) {
+	if _, err := open(s, "law", asked(), 0).Draft(t.Context(), formToken); !errors.Is(err, journal.ErrAway) {
 		t.Errorf("read: %v", err)
 	}
 	line.Mend()
 	if err := j.Drain(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	fields, err := rdb.HGetAll(t.Context(), s.keys.draft("law", s.draftHash("law", formToken))).Result()
+	fields, err := rdb.HGetAll(t.Context(), s.keys.draft("law", s.seal.draftHash("law", formToken))).Result()
 	if err != nil || len(fields) != 1 {
 		t.Errorf("afterwards there is %v, %v", fields, err)
 	}
@@ -346,35 +347,35 @@ func TestOnceBesideAnAbsentRedis(t *testing.T) {
 		first.Key, first.Once = "api:0123456789abcdef", true
 		nowhere := redis.NewClient(&redis.Options{Network: "unix", Addr: "/nowhere", MaxRetries: -1, DialerRetries: 1})
 		t.Cleanup(func() { _ = nowhere.Close() })
-		away, err := New(nowhere, Options{Prefix: s.keys.prefix, Secret: s.secret, Now: s.now})
+		away, err := New(nowhere, Options{Prefix: s.keys.prefix, Secret: s.seal.secret, Now: s.now})
 		if err != nil {
 			t.Fatal(err)
 		}
 		other := first
 		other.Answers = survey.Answers{"rating": {"9"}}
-		receipt, entry, err := away.Prepare(t.Context(), first)
+		receipt, made, err := prepare(t.Context(), away, first)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, otherEntry, err := away.Prepare(t.Context(), other)
+		_, otherEntry, err := prepare(t.Context(), away, other)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range []Entry{entry, otherEntry, entry} {
-			if _, err := s.Apply(t.Context(), e); err != nil {
+		for _, e := range []entry{made, otherEntry, made} {
+			if _, err := s.apply(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if row, err := s.Get(t.Context(), "law", receipt); err != nil || row.Answers["rating"].String() != "4" {
+		if row, err := open(s, "law", asked(), 0).Get(t.Context(), receipt); err != nil || row.Answers["rating"].String() != "4" {
 			t.Errorf("%v, %v", row, err)
 		}
-		if again, err := s.Submit(t.Context(), first); err != nil || again != receipt {
+		if again, err := submit(t.Context(), s, first); err != nil || again != receipt {
 			t.Errorf("again: %q, %v", again, err)
 		}
-		if _, err := s.Submit(t.Context(), other); !errors.Is(err, ErrReused) {
+		if _, err := submit(t.Context(), s, other); !errors.Is(err, ErrReused) {
 			t.Errorf("others: %v", err)
 		}
-		text, _ := json.Marshal(entry)
+		text, _ := json.Marshal(made)
 		if strings.Contains(string(text), "0123456789abcdef") {
 			t.Errorf("the key is there in clear: %s", text)
 		}

@@ -14,7 +14,7 @@ import (
 
 func mustRows(t *testing.T, s *Store, survey *survey.Survey, segments ...string) figures.Table {
 	t.Helper()
-	table, err := s.Rows(t.Context(), "law", survey, segments, k)
+	table, err := open(s, "law", survey, k, segments...).Rows(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestRows(t *testing.T) {
 			if i < k {
 				delete(a, "before")
 			}
-			mustSubmit(t, s, Submission{Session: "law", Survey: asked(), Lang: "fr", Answers: a})
+			mustSubmit(t, s, sending{Session: "law", Survey: asked(), Submission: Submission{Lang: "fr", Answers: a}})
 		}
 		mustModerate(t, s, mustTexts(t, s)["mot 7"].ID, Approve)
 		mustModerate(t, s, mustTexts(t, s)["mot 8"].ID, Hide)
@@ -115,7 +115,7 @@ func TestRowsHideWhatResultsHide(t *testing.T) {
 			each(t, func(t *testing.T, s *Store) {
 				other := asks()
 				other.ID = "other"
-				mustSubmit(t, s, Submission{Session: "law", Survey: other, Answers: survey.Answers{"now": yes}})
+				mustSubmit(t, s, sending{Session: "law", Survey: other, Submission: Submission{Answers: survey.Answers{"now": yes}}})
 				for _, g := range test.groups {
 					for range g.n {
 						a := survey.Answers{"before": g.before, "now": g.now}
@@ -124,11 +124,11 @@ func TestRowsHideWhatResultsHide(t *testing.T) {
 								delete(a, id)
 							}
 						}
-						mustSubmit(t, s, Submission{Session: "law", Survey: asks(), Segment: g.segment, Answers: a})
+						mustSubmit(t, s, sending{Session: "law", Survey: asks(), Submission: Submission{Segment: g.segment, Answers: a}})
 					}
 				}
 				if test.want == nil {
-					if table, err := s.Rows(t.Context(), "law", asks(), nil, k); !errors.Is(err, ErrTooFew) || len(table.Rows) > 0 {
+					if table, err := open(s, "law", asks(), k).Rows(t.Context()); !errors.Is(err, ErrTooFew) || len(table.Rows) > 0 {
 						t.Errorf("%v, %v", table, err)
 					}
 					return
@@ -149,9 +149,9 @@ func TestResultsTable(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		for i := range 12 {
-			mustSubmit(t, s, Submission{Session: "law", Survey: asks(), Segment: "a", Answers: survey.Answers{"before": {[]string{survey.Yes, survey.No}[i%2]}}})
+			mustSubmit(t, s, sending{Session: "law", Survey: asks(), Submission: Submission{Segment: "a", Answers: survey.Answers{"before": {[]string{survey.Yes, survey.No}[i%2]}}}})
 		}
-		r, err := s.Results(t.Context(), "law", asks(), []string{"a", "b"}, k)
+		r, err := open(s, "law", asks(), k, []string{"a", "b"}...).Results(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

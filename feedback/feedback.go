@@ -5,15 +5,15 @@
 //
 // What is asked, and what is a valid answer, is in package survey, and what may be shown of answers in package figures.
 //
-// The story in files: draft.go with lua/draft.lua and lua/progress.lua (what is
-// half said, and where people stop);
-// receipt.go and words.go (the code in their hands), linked.go (several answers of one person, if they were told so),
-// promise.go (what they were told), versions.go (what they were asked), invitations.go with lua/claim.lua (who may answer);
-// row.go (one answer), store.go with lua/apply.lua (answers in, tallies corrected), recount.go
-// (tallies checked); publication.go with lua/publish.lua (changes shown together or not at all), results.go
-// (figures out), export.go (answers as rows). What people write: scrub.go (what is taken out of it) and texts.go with lua/moderate.lua (what is shown of it). What webhooks
-// bring: delivery.go (from a room to a survey), aside.go with lua/aside.lua (what
-// cannot be used yet). keys.go has the Redis keys.
+// The story in files: asked.go (what one session asks, of whom, under which promise: everything about its answers goes through it) and
+// promise.go (what people were told). Answers in: submit.go (what one person sends, changes, deletes), linked.go (several answers of one
+// person, if they were told so), receipt.go and words.go (the code in their hands), invitations.go with lua/claim.lua (who may answer), row.go
+// (one answer), ledger.go with lua/apply.lua (all of them, tallies corrected), versions.go (what they were asked). Before that: draft.go with
+// lua/draft.lua and lua/progress.lua (what is half said, and where people stop). Answers out: publication.go with lua/publish.lua (changes shown
+// together or not at all), results.go with lua/read.lua (figures), export.go (answers as rows), recount.go (tallies checked). What people
+// write: scrub.go (what is taken out of it) and texts.go with lua/moderate.lua (what is shown of it). What webhooks bring: delivery.go (from a
+// room to what its session asks), aside.go with lua/aside.lua and lua/unaside.lua (what cannot be used yet). store.go puts the parts together,
+// and keys.go has the Redis keys.
 package feedback
 
 import "errors"
@@ -26,7 +26,8 @@ var (
 	ErrConflict = errors.New("the answer is being changed by another request") // try again
 	ErrReused   = errors.New("the key was used for other answers")             // which are changed through their receipt
 	ErrUnlinked = errors.New("answers of several waves are not kept together") // it was promised so
-	ErrSegment  = errors.New("the segment is not an id")                       // the caller checks that the session has it
+	ErrNoSurvey = errors.New("the session asks nothing")
+	ErrSegment  = errors.New("the segment is not an id") // the caller checks that the session has it
 )
 
 // errRepeated says that a submission was kept before, as it is.

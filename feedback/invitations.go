@@ -32,10 +32,13 @@ var (
 // MaxInvitations is how many invitations one call makes.
 const MaxInvitations = 10_000
 
-// invitations are as rand.Text makes them.
-var invitations = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+// invitations holds who may answer, and who has.
+type invitations struct{ *base }
 
-func (s *Store) invitationHash(session, token string) string {
+// invitationTokens are as rand.Text makes them.
+var invitationTokens = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
+func (s sealer) invitationHash(session, token string) string {
 	return hex.EncodeToString(s.mac("invitation", session, token)[:16])
 }
 
@@ -60,9 +63,10 @@ func (e useEntry) mark(used bool) []journal.Mark {
 	return []journal.Mark{m}
 }
 
-// Invite makes n invitations to a session, 1 to MaxInvitations, for a segment or, if that is empty, for none, and returns
+// Invite makes n invitations to the session, 1 to MaxInvitations, for a segment or, if that is empty, for none, and returns
 // their tokens, which are kept nowhere. ErrSegment.
-func (s *Store) Invite(ctx context.Context, session, segment string, n int) ([]string, error) {
+func (a *Asked) Invite(ctx context.Context, segment string, n int) ([]string, error) {
+	s, session := a.store, a.Session.ID
 	if segment != "" && !survey.Ids.MatchString(segment) {
 		return nil, ErrSegment
 	}
@@ -73,7 +77,7 @@ func (s *Store) Invite(ctx context.Context, session, segment string, n int) ([]s
 	fields := make([]any, 0, 2*n)
 	for i := range tokens {
 		tokens[i] = rand.Text()
-		e := inviteEntry{session, s.invitationHash(session, tokens[i]), segment}
+		e := inviteEntry{session, s.seal.invitationHash(session, tokens[i]), segment}
 		marks[i] = journal.Mark{Kind: entryInvite, Key: session + " " + e.Hash, Value: e}
 		fields = append(fields, e.Hash, segment+"|")
 	}
@@ -92,24 +96,25 @@ func (s *Store) Invite(ctx context.Context, session, segment string, n int) ([]s
 	return tokens, nil
 }
 
-func (s *Store) restoreInvite(ctx context.Context, e inviteEntry) error {
+func (s *invitations) restoreInvite(ctx context.Context, e inviteEntry) error {
 	return s.rdb.HSetNX(ctx, s.keys.invites(e.Session), e.Hash, e.Segment+"|").Err()
 }
 
 // restoreUse claims what was claimed before a restart, or while the store was away. If another form was faster, both
 // answers count: the first of the two was taken in good faith.
-func (s *Store) restoreUse(ctx context.Context, e useEntry) error {
+func (s *invitations) restoreUse(ctx context.Context, e useEntry) error {
 	_, _, err := s.runClaim(ctx, e, "use")
 	return err
 }
 
 // Invitation returns the segment of an invitation and whether it was used. It returns ErrUninvited for what is none, or the
 // store's error.
-func (s *Store) Invitation(ctx context.Context, session, token string) (segment string, used bool, err error) {
-	if !invitations.MatchString(token) {
+func (a *Asked) Invitation(ctx context.Context, token string) (segment string, used bool, err error) {
+	if !invitationTokens.MatchString(token) {
 		return "", false, ErrUninvited
 	}
-	field, err := s.rdb.HGet(ctx, s.keys.invites(session), s.invitationHash(session, token)).Result()
+	s, session := a.store, a.Session.ID
+	field, err := s.rdb.HGet(ctx, s.keys.invites(session), s.seal.invitationHash(session, token)).Result()
 	if errors.Is(err, redis.Nil) {
 		return "", false, ErrUninvited
 	}
@@ -125,7 +130,7 @@ var claimSource string
 
 var claimScript = redis.NewScript(claimSource)
 
-func (s *Store) runClaim(ctx context.Context, e useEntry, do string) (outcome, segment string, err error) {
+func (s *invitations) runClaim(ctx context.Context, e useEntry, do string) (outcome, segment string, err error) {
 	out, err := claimScript.Run(ctx, s.rdb, []string{s.keys.invites(e.Session)}, e.Hash, e.Form, do).StringSlice()
 	if err != nil {
 		return "", "", fmt.Errorf("feedback: claim an invitation: %w", err)
@@ -135,12 +140,12 @@ func (s *Store) runClaim(ctx context.Context, e useEntry, do string) (outcome, s
 
 // claim uses a submission's invitation and gives the submission its segment; release gives it back, unless it was this
 // form's before. With the store away, the claim waits in the journal, and the segment is what the form says.
-func (s *Store) claim(ctx context.Context, sub *Submission) (release func(), err error) {
-	if !invitations.MatchString(sub.Invitation) {
+func (s *invitations) claim(ctx context.Context, session string, sub *Submission) (release func(), err error) {
+	if !invitationTokens.MatchString(sub.Invitation) {
 		return nil, ErrUninvited
 	}
-	form := s.mac("invited", sub.Session, cmp.Or(sub.Key, rand.Text())) // without a key, each submission is another form
-	e := useEntry{sub.Session, s.invitationHash(sub.Session, sub.Invitation), hex.EncodeToString(form[:16])}
+	form := s.seal.mac("invited", session, cmp.Or(sub.Key, rand.Text())) // without a key, each submission is another form
+	e := useEntry{session, s.seal.invitationHash(session, sub.Invitation), hex.EncodeToString(form[:16])}
 	outcome, segment := "", ""
 	run := func(ctx context.Context) (err error) {
 		outcome, segment, err = s.runClaim(ctx, e, "use")

@@ -19,7 +19,7 @@ import (
 
 func mustInvite(t *testing.T, s *Store, segment string, n int) []string {
 	t.Helper()
-	tokens, err := s.Invite(t.Context(), "law", segment, n)
+	tokens, err := open(s, "law", asked(), 0).Invite(t.Context(), segment, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func mustInvite(t *testing.T, s *Store, segment string, n int) []string {
 // invited says of an invitation "segment", "segment used" or why it is none.
 func invited(t *testing.T, s *Store, token string) string {
 	t.Helper()
-	segment, used, err := s.Invitation(t.Context(), "law", token)
+	segment, used, err := open(s, "law", asked(), 0).Invitation(t.Context(), token)
 	switch {
 	case err != nil:
 		return err.Error()
@@ -39,7 +39,7 @@ func invited(t *testing.T, s *Store, token string) string {
 	return segment
 }
 
-func invitedSubmission(token, key string) Submission {
+func invitedSubmission(token, key string) sending {
 	sub := submission(survey.Answers{"rating": {"4"}})
 	sub.Invitation, sub.Key, sub.Segment = token, key, "elsewhere"
 	return sub
@@ -50,17 +50,17 @@ func TestInvitations(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		tokens := mustInvite(t, s, "evry", 3)
-		if _, err := s.Invite(ctx, "law", "a|b", 1); !errors.Is(err, ErrSegment) {
+		if _, err := open(s, "law", asked(), 0).Invite(ctx, "a|b", 1); !errors.Is(err, ErrSegment) {
 			t.Errorf("a segment that is no id: %v", err)
 		}
 		for _, n := range []int{0, MaxInvitations + 1} {
-			if _, err := s.Invite(ctx, "law", "", n); err == nil {
+			if _, err := open(s, "law", asked(), 0).Invite(ctx, "", n); err == nil {
 				t.Errorf("%d invitations", n)
 			}
 		}
 		form, other := invitedSubmission(tokens[0], "form:one"), invitedSubmission(tokens[0], "form:two")
 		receipt := mustSubmit(t, s, form)
-		row, err := s.Get(ctx, "law", receipt)
+		row, err := open(s, "law", asked(), 0).Get(ctx, receipt)
 		if err != nil || row.Segment != "evry" {
 			t.Errorf("%+v %v: not the invitation's segment", row, err)
 		}
@@ -73,7 +73,7 @@ func TestInvitations(t *testing.T) {
 		unkeyed := invitedSubmission(tokens[2], "")
 		mustSubmit(t, s, unkeyed)
 		for name, test := range map[string]struct {
-			sub  Submission
+			sub  sending
 			want error
 		}{
 			"another form":             {other, ErrUsed},
@@ -81,11 +81,11 @@ func TestInvitations(t *testing.T) {
 			"nothing answered":         {empty, ErrEmpty},
 			"no invitation":            {invitedSubmission(strings.Repeat("A", 26), "form:x"), ErrUninvited},
 			"nothing like one":         {invitedSubmission("x", "form:x"), ErrUninvited},
-			"of another session":       {Submission{Session: "cordee", Survey: asked(), Answers: form.Answers, Invitation: tokens[1]}, ErrUninvited},
+			"of another session":       {sending{Session: "cordee", Survey: asked(), Submission: Submission{Answers: form.Answers, Invitation: tokens[1]}}, ErrUninvited},
 			"a change by a used form":  {form, nil},
 			"by another after failure": {other, ErrUsed},
 		} {
-			if _, err := s.Submit(ctx, test.sub); !errors.Is(err, test.want) {
+			if _, err := submit(ctx, s, test.sub); !errors.Is(err, test.want) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -112,7 +112,7 @@ func TestOneInvitationOneForm(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 16 {
 			wg.Go(func() {
-				_, err := s.Submit(t.Context(), invitedSubmission(token, fmt.Sprint("form:", i)))
+				_, err := submit(t.Context(), s, invitedSubmission(token, fmt.Sprint("form:", i)))
 				if err == nil {
 					taken.Add(1)
 				} else if !errors.Is(err, ErrUsed) {
@@ -144,7 +144,7 @@ func TestInvitationsGoThroughTheJournal(t *testing.T) {
 		receipt := mustSubmit(t, s, invitedSubmission(tokens[0], "form:one"))
 		empty := invitedSubmission(tokens[1], "form:two")
 		empty.Answers = nil
-		if _, err := s.Submit(t.Context(), empty); !errors.Is(err, ErrEmpty) {
+		if _, err := submit(t.Context(), s, empty); !errors.Is(err, ErrEmpty) {
 			t.Fatal(err)
 		}
 		if err := rdb.Del(t.Context(), s.keys.invites("law"), s.keys.rows("law"), s.keys.tally("law")).Err(); err != nil {

@@ -46,6 +46,11 @@ func (k keys) progress(session string) []string {
 	return []string{k.of(session, "progress"), k.of(session, "progress:shown"), k.of(session, "progress:pending")}
 }
 
+// figures are the keys that figures are read from, see lua/read.lua.
+func (k keys) figures(session string) []string {
+	return []string{k.rows(session), k.pending(session), k.shown(session), k.shownTally(session), k.gone(session), k.tally(session)}
+}
+
 // answer are the keys that an answer is written to, see lua/apply.lua.
 func (k keys) answer(session string) []string {
 	return []string{

@@ -13,60 +13,52 @@ import (
 // Where people were told so, the answers that they give in several waves are kept together, in one row under the receipt
 // that they bring along. Nothing but that receipt links them.
 
-// links says whether a submission may be linked with others: where it was not promised so to everybody, never again.
-func (s *Store) links(ctx context.Context, sub Submission) bool {
-	if !sub.Promise.Linked || sub.Unlinked {
-		return false
-	}
-	before, given, err := s.Promise(ctx, sub.Session)
-	return err != nil || !given || before.Linked
-}
-
 // prepareWave builds the entry that adds answers to those under the submission's token. With the store away, they are added
 // when they come to it. What was sent under the submission's key without a token stays where it is: a form sent again is
 // never a second answer.
-func (s *Store) prepareWave(ctx context.Context, sub Submission) (receipt string, e Entry, err error) {
-	hash, ok := s.receiptHash(sub.Session, sub.Token)
+func (a *Asked) prepareWave(ctx context.Context, sub Submission) (receipt string, e entry, err error) {
+	s, seal, session := a.store, a.store.seal, a.Session.ID
+	hash, ok := seal.receiptHash(session, sub.Token)
 	if !ok {
-		return "", Entry{}, ErrNotFound
+		return "", entry{}, ErrNotFound
 	}
-	receipt, _ = s.Receipt(sub.Token)
-	joined := s.joined(sub)
-	adding := func() Entry { return sub.entry(hash, 0).added(sub).joining(sub.Wave, joined) }
+	receipt, _ = seal.receipt(sub.Token)
+	joined := seal.joined(session, sub)
+	adding := func() entry { return a.newEntry(sub, hash, 0).added(sub).joining(sub.Wave, joined) }
 	if sub.Key != "" {
-		switch sent, at, old, revision, err := s.sent(ctx, sub.Session, sub.Key); {
+		switch sent, at, old, revision, err := s.sent(ctx, session, sub.Key); {
 		case err == nil:
-			e, err := sub.again(at, old, revision)
+			e, err := a.again(sub, at, old, revision)
 			return sent, e, err
 		case errors.Is(err, ErrDeleted):
-			return "", Entry{}, err
+			return "", entry{}, err
 		case !errors.Is(err, ErrNotFound):
 			return receipt, adding(), nil
 		}
 	}
-	old, revision, err := s.tryLoad(ctx, sub.Session, hash)
+	old, revision, err := s.tryLoad(ctx, session, hash)
 	switch {
 	case err == nil:
 		if sameKey(old.Joined[sub.Wave], joined) {
 			if old.Joined[sub.Wave] != joined {
-				return "", Entry{}, ErrReused
+				return "", entry{}, ErrReused
 			}
-			return receipt, Entry{}, errRepeated
+			return receipt, entry{}, errRepeated
 		}
 		sub.Segment, sub.Answers = old.Segment, old.Answers.Beside(sub.Wave).And(sub.Answers)
-		return receipt, sub.after(hash, old, revision).joining(sub.Wave, joined), nil
+		return receipt, a.after(sub, hash, old, revision).joining(sub.Wave, joined), nil
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted):
-		return "", Entry{}, err
+		return "", entry{}, err
 	}
 	return receipt, adding(), nil
 }
 
 // joined is what a row keeps of a submission that is to join it once: hashes of the key and of the answers.
-func (s *Store) joined(sub Submission) string {
+func (s sealer) joined(session string, sub Submission) string {
 	if !sub.Once {
 		return ""
 	}
-	return s.formHash(sub.Session, sub.Key) + ":" + sub.sent
+	return s.formHash(session, sub.Key) + ":" + sub.sent
 }
 
 func sameKey(a, b string) bool {
@@ -76,7 +68,7 @@ func sameKey(a, b string) bool {
 }
 
 // joining writes down in the row what joined it in a wave. Without anything to write down, what was is not the last any more.
-func (e Entry) joining(wave, joined string) Entry {
+func (e entry) joining(wave, joined string) entry {
 	all := maps.Clone(e.Row.Joined)
 	delete(all, wave)
 	if joined != "" {
@@ -90,40 +82,41 @@ func (e Entry) joining(wave, joined string) Entry {
 }
 
 // added makes the entry one that adds, whatever will be there.
-func (e Entry) added(sub Submission) Entry {
-	e.Add, e.Wave, e.Survey = true, sub.Wave, sub.Survey
+func (e entry) added(sub Submission) entry {
+	e.Add, e.Wave, e.Survey = true, sub.Wave, e.asked
 	return e
 }
 
 // prepareLinked builds the entry of answers that come without a token, under three words that nobody has. It returns
 // journal.ErrAway when only the store could tell which those are.
-func (s *Store) prepareLinked(ctx context.Context, sub Submission) (receipt string, e Entry, err error) {
+func (a *Asked) prepareLinked(ctx context.Context, sub Submission) (receipt string, e entry, err error) {
+	s, session := a.store, a.Session.ID
 	if sub.Key != "" {
-		code, hash, old, revision, err := s.underCode(ctx, sub.Session, sub.Key) // of the time while the store was away
+		code, hash, old, revision, err := s.underCode(ctx, session, sub.Key) // of the time while the store was away
 		switch {
 		case err == nil:
-			e, err := sub.again(hash, old, revision)
+			e, err := a.again(sub, hash, old, revision)
 			return code, e, err
 		case errors.Is(err, ErrDeleted):
-			return "", Entry{}, err
+			return "", entry{}, err
 		}
 	}
-	p, old, revision, err := s.underWords(ctx, sub.Session, sub.Key)
-	receipt, hash := s.lexicon.token(p, sub.Lang), s.wordsHash(sub.Session, p)
+	p, old, revision, err := s.underWords(ctx, session, sub.Key)
+	receipt, hash := s.seal.lexicon.token(p, sub.Lang), s.seal.wordsHash(session, p)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		e := sub.entry(hash, 1)
-		e.Row.Form = s.formHash(sub.Session, sub.Key)
+		e := a.newEntry(sub, hash, 1)
+		e.Row.Form = s.seal.formHash(session, sub.Key)
 		return receipt, e, nil
 	case err != nil:
-		return "", Entry{}, err
+		return "", entry{}, err
 	}
-	e, err = sub.again(hash, old, revision)
+	e, err = a.again(sub, hash, old, revision)
 	return receipt, e, err
 }
 
 // formHash names a submission in the row under three words: others may draw the same. Empty without a key.
-func (s *Store) formHash(session, key string) string {
+func (s sealer) formHash(session, key string) string {
 	if key == "" {
 		return ""
 	}
@@ -131,23 +124,23 @@ func (s *Store) formHash(session, key string) string {
 }
 
 // underCode finds what was sent under a key and has a code, and that code.
-func (s *Store) underCode(ctx context.Context, session, key string) (code, hash string, old Row, revision int, err error) {
-	code = s.receiptOf(session, key)
-	hash, _ = s.receiptHash(session, code)
-	old, revision, err = s.tryLoad(ctx, session, hash)
+func (l *ledger) underCode(ctx context.Context, session, key string) (code, hash string, old Row, revision int, err error) {
+	code = l.seal.receiptOf(session, key)
+	hash, _ = l.seal.receiptHash(session, code)
+	old, revision, err = l.tryLoad(ctx, session, hash)
 	return code, hash, old, revision, err
 }
 
 // underWords finds what was sent under a key and has three words. It returns ErrNotFound with words that nobody has,
 // ErrDeleted, ErrConflict when every attempt finds words of others, or journal.ErrAway.
-func (s *Store) underWords(ctx context.Context, session, key string) (p places, old Row, revision int, err error) {
-	form := s.formHash(session, key)
+func (l *ledger) underWords(ctx context.Context, session, key string) (p places, old Row, revision int, err error) {
+	form := l.seal.formHash(session, key)
 	for attempt := range 16 {
-		p, ok := s.placesOf(session, key, attempt)
+		p, ok := l.seal.placesOf(session, key, attempt)
 		if !ok {
 			continue
 		}
-		old, revision, err := s.tryLoad(ctx, session, s.wordsHash(session, p))
+		old, revision, err := l.tryLoad(ctx, session, l.seal.wordsHash(session, p))
 		switch {
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted) && form != "":
 			return p, Row{}, 0, err
@@ -161,33 +154,26 @@ func (s *Store) underWords(ctx context.Context, session, key string) (p places, 
 }
 
 // sent finds what was sent under a key, without a token: under a code, or under three words in the language of its answers.
-func (s *Store) sent(ctx context.Context, session, key string) (receipt, hash string, row Row, revision int, err error) {
-	receipt, hash, row, revision, err = s.underCode(ctx, session, key)
+func (l *ledger) sent(ctx context.Context, session, key string) (receipt, hash string, row Row, revision int, err error) {
+	receipt, hash, row, revision, err = l.underCode(ctx, session, key)
 	if !errors.Is(err, ErrNotFound) {
 		return receipt, hash, row, revision, err
 	}
-	p, row, revision, err := s.underWords(ctx, session, key)
-	return s.lexicon.token(p, row.Lang), s.wordsHash(session, p), row, revision, err
-}
-
-// Sent returns the answer that was sent under a submission's key, and its receipt; not one that joined another's, which has
-// the receipt that it was given. It returns ErrNotFound, ErrDeleted, or the store's error.
-func (s *Store) Sent(ctx context.Context, session, key string) (receipt string, row Row, err error) {
-	receipt, _, row, _, err = s.sent(ctx, session, key)
-	return receipt, row, err
+	p, row, revision, err := l.underWords(ctx, session, key)
+	return l.seal.lexicon.token(p, row.Lang), l.seal.wordsHash(session, p), row, revision, err
 }
 
 // add writes answers beside those that are there by now. What was said in the same wave before gives way; what a part of a
 // submission says, of no wave, does not.
-func (s *Store) add(ctx context.Context, e Entry) (Outcome, error) {
+func (l *ledger) add(ctx context.Context, e entry) (outcome, error) {
 	for range 16 {
 		whole := e
 		whole.Add = false
-		old, revision, err := s.load(ctx, e.Session, e.ReceiptHash)
+		old, revision, err := l.load(ctx, e.Session, e.ReceiptHash)
 		switch {
 		case err == nil:
 			if sameKey(old.Joined[e.Wave], e.Row.Joined[e.Wave]) {
-				return Duplicate, nil
+				return duplicate, nil
 			}
 			before := old.Answers
 			if e.Wave != "" {
@@ -200,13 +186,13 @@ func (s *Store) add(ctx context.Context, e Entry) (Outcome, error) {
 				whole = whole.joining(e.Wave, e.Row.Joined[e.Wave])
 			}
 		case errors.Is(err, ErrDeleted):
-			return Deleted, nil
+			return deleted, nil
 		case !errors.Is(err, ErrNotFound):
 			return "", err
 		}
-		outcome, err := s.Apply(ctx, whole)
-		if err != nil || outcome != Superseded {
-			return outcome, err
+		did, err := l.apply(ctx, whole)
+		if err != nil || did != superseded {
+			return did, err
 		}
 	}
 	return "", ErrConflict

@@ -24,11 +24,10 @@ func waves() *survey.Survey {
 	return &survey.Survey{ID: "waves", Title: words("Waves"), Sections: []survey.Section{{Questions: []survey.Question{q("before", "")}}, {Questions: []survey.Question{q("after", "wish@before")}}}}
 }
 
-func wave(name string, wish int) Submission {
-	return Submission{
-		Session: "law", Survey: waves(), Segment: "evry", Lang: "fr", Wave: name, Answers: survey.Answers{"wish@" + name: {fmt.Sprint(wish)}},
-		Promise: Promise{Linked: true, MinimumGroup: k},
-	}
+func wave(name string, wish int) sending {
+	return sending{Session: "law", Survey: waves(), Promise: Promise{Linked: true, MinimumGroup: k}, Submission: Submission{
+		Segment: "evry", Lang: "fr", Wave: name, Answers: survey.Answers{"wish@" + name: {fmt.Sprint(wish)}},
+	}}
 }
 
 func TestThreeWords(t *testing.T) {
@@ -76,9 +75,9 @@ func TestWavesAreLinkedByWhatThePersonKeeps(t *testing.T) {
 		}
 		first.Lang = "en"
 		again := mustSubmit(t, s, first) // a double click, in another language
-		if a, _ := s.receiptHash("law", token); again == token {
+		if a, _ := s.seal.receiptHash("law", token); again == token {
 			t.Errorf("%s in English", again)
-		} else if b, _ := s.receiptHash("law", again); a != b {
+		} else if b, _ := s.seal.receiptHash("law", again); a != b {
 			t.Errorf("the form again: %s, not %s", again, token)
 		}
 		later := wave("after", 4)
@@ -86,17 +85,17 @@ func TestWavesAreLinkedByWhatThePersonKeeps(t *testing.T) {
 		mustSubmit(t, s, later)
 		later.Answers = survey.Answers{"wish@after": {"5"}}
 		mustSubmit(t, s, later)
-		row, err := s.Get(ctx, "law", token)
+		row, err := open(s, "law", asked(), 0).Get(ctx, token)
 		if err != nil || row.Segment != "evry" {
 			t.Fatalf("%+v %v", row, err)
 		}
 		if diff := cmp.Diff(survey.Answers{"wish@before": {"2"}, "wish@after": {"5"}}, row.Answers); diff != "" {
 			t.Error(diff)
 		}
-		if err := s.Change(ctx, "law", token, waves(), survey.Answers{"wish@before": {"1"}}, "fr"); err != nil {
+		if err := open(s, "law", waves(), 0).Change(ctx, token, survey.Answers{"wish@before": {"1"}}, "fr"); err != nil {
 			t.Fatal(err)
 		}
-		row, err = s.Get(ctx, "law", token)
+		row, err = open(s, "law", asked(), 0).Get(ctx, token)
 		if diff := cmp.Diff(survey.Answers{"wish@before": {"1"}, "wish@after": {"5"}}, row.Answers); diff != "" || err != nil {
 			t.Errorf("a change of one wave: %s %v", diff, err)
 		}
@@ -107,15 +106,15 @@ func TestWavesAreLinkedByWhatThePersonKeeps(t *testing.T) {
 		nobodys := wave("after", 3)
 		for _, token := range []string{"abeille-abeille-abeille", "x"} {
 			nobodys.Token = token
-			if _, err := s.Submit(ctx, nobodys); !errors.Is(err, ErrNotFound) {
+			if _, err := submit(ctx, s, nobodys); !errors.Is(err, ErrNotFound) {
 				t.Errorf("%s: %v", token, err)
 			}
 		}
-		if err := s.Delete(ctx, "law", token); err != nil {
+		if err := open(s, "law", asked(), 0).Delete(ctx, token); err != nil {
 			t.Fatal(err)
 		}
-		for _, sub := range []Submission{later, first} {
-			if _, err := s.Submit(ctx, sub); !errors.Is(err, ErrDeleted) {
+		for _, sub := range []sending{later, first} {
+			if _, err := submit(ctx, s, sub); !errors.Is(err, ErrDeleted) {
 				t.Errorf("after the deletion: %v", err)
 			}
 		}
@@ -130,22 +129,22 @@ func TestSentUnderThreeWords(t *testing.T) {
 		for _, lang := range []string{"fr", "en"} {
 			sub := wave("before", 2)
 			sub.Key, sub.Lang = "form:"+lang, lang
-			p, _ := s.placesOf("law", sub.Key, 0)
-			if _, err := s.Apply(t.Context(), sub.entry(s.wordsHash("law", p), 1)); err != nil { // taken by another
+			p, _ := s.seal.placesOf("law", sub.Key, 0)
+			if _, err := s.apply(t.Context(), sub.open(t.Context(), s).newEntry(sub.Submission, s.seal.wordsHash("law", p), 1)); err != nil { // taken by another
 				t.Fatal(err)
 			}
-			if _, _, err := s.Sent(t.Context(), "law", sub.Key); !errors.Is(err, ErrNotFound) {
+			if _, _, err := open(s, "law", asked(), 0).Sent(t.Context(), sub.Key); !errors.Is(err, ErrNotFound) {
 				t.Errorf("not sent yet: %v", err)
 			}
 			token := mustSubmit(t, s, sub)
-			receipt, row, err := s.Sent(t.Context(), "law", sub.Key)
+			receipt, row, err := open(s, "law", asked(), 0).Sent(t.Context(), sub.Key)
 			if receipt != token || err != nil || row.Answers["wish@before"].String() != "2" {
 				t.Errorf("%s, not %s: %v %v", receipt, token, row, err)
 			}
-			if err := s.Delete(t.Context(), "law", token); err != nil {
+			if err := open(s, "law", asked(), 0).Delete(t.Context(), token); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := s.Sent(t.Context(), "law", sub.Key); !errors.Is(err, ErrDeleted) {
+			if _, _, err := open(s, "law", asked(), 0).Sent(t.Context(), sub.Key); !errors.Is(err, ErrDeleted) {
 				t.Errorf("after the deletion: %v", err)
 			}
 		}
@@ -154,7 +153,7 @@ func TestSentUnderThreeWords(t *testing.T) {
 
 func TestReceiptAsItWasShown(t *testing.T) {
 	t.Parallel()
-	s := &Store{lexicon: newLexicon()}
+	s := newStore(t, nil, "")
 	for typed, want := range map[string]string{
 		" Abeille  ACADÉMIE zoologie ": "abeille-academie-zoologie true", "7m2k ovxq-9rtb-h4ez": "7M2K-0VXQ-9RTB-H4EZ false", "x": " false", "": " false",
 	} {
@@ -178,22 +177,22 @@ func TestJoiningOnce(t *testing.T) {
 		other := later
 		other.Answers = survey.Answers{"wish@after": {"1"}}
 		away := newStore(t, nowhere, s.keys.prefix)
-		for _, sub := range []Submission{later, other, later} {
-			_, e, err := away.Prepare(t.Context(), sub)
+		for _, sub := range []sending{later, other, later} {
+			_, e, err := prepare(t.Context(), away, sub)
 			if err != nil || !e.Add {
 				t.Fatal(e, err)
 			}
-			if _, err := s.Apply(t.Context(), e); err != nil {
+			if _, err := s.apply(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if receipt := mustSubmit(t, s, later); receipt != token {
 			t.Errorf("again: %s, not %s", receipt, token)
 		}
-		if _, err := s.Submit(t.Context(), other); !errors.Is(err, ErrReused) {
+		if _, err := submit(t.Context(), s, other); !errors.Is(err, ErrReused) {
 			t.Errorf("others: %v", err)
 		}
-		row, err := s.Get(t.Context(), "law", token)
+		row, err := open(s, "law", asked(), 0).Get(t.Context(), token)
 		if diff := cmp.Diff(survey.Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
 			t.Errorf("%s %v", diff, err)
 		}
@@ -205,10 +204,10 @@ func TestJoiningOnce(t *testing.T) {
 		if again := mustSubmit(t, s, alone); again != receipt || mustTally(t, s, "law")["waves||||"] != 2 {
 			t.Errorf("%s, then %s: %v", receipt, again, mustTally(t, s, "law"))
 		}
-		if err := s.Delete(t.Context(), "law", receipt); err != nil {
+		if err := open(s, "law", asked(), 0).Delete(t.Context(), receipt); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Submit(t.Context(), alone); !errors.Is(err, ErrDeleted) {
+		if _, err := submit(t.Context(), s, alone); !errors.Is(err, ErrDeleted) {
 			t.Errorf("after the deletion: %v", err)
 		}
 		verified(t, s)
@@ -228,7 +227,7 @@ func TestUnlinked(t *testing.T) {
 		if mustTally(t, s, "law")["waves||||"] != 2 {
 			t.Error("it was linked")
 		}
-		if promise, _, _ := s.Promise(t.Context(), "law"); !promise.Linked {
+		if promise, err := s.told(t.Context(), "law"); err != nil || !promise.Linked {
 			t.Error("the others are not linked any more")
 		}
 	})
@@ -240,13 +239,13 @@ func TestWordsThatAreTaken(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		mine := wave("before", 2)
 		mine.Key = "form:mine"
-		p, _ := s.placesOf("law", mine.Key, 0)
-		others := mine.entry(s.wordsHash("law", p), 1)
-		if _, err := s.Apply(t.Context(), others); err != nil {
+		p, _ := s.seal.placesOf("law", mine.Key, 0)
+		others := mine.open(t.Context(), s).newEntry(mine.Submission, s.seal.wordsHash("law", p), 1)
+		if _, err := s.apply(t.Context(), others); err != nil {
 			t.Fatal(err)
 		}
 		token := mustSubmit(t, s, mine)
-		if hash, _ := s.receiptHash("law", token); hash == others.ReceiptHash {
+		if hash, _ := s.seal.receiptHash("law", token); hash == others.ReceiptHash {
 			t.Fatal("another's answer was overwritten")
 		}
 		if again := mustSubmit(t, s, mine); again != token || mustTally(t, s, "law")["waves||||"] != 2 {
@@ -270,14 +269,14 @@ func TestAnonymousBeatsLinked(t *testing.T) {
 		if receipt := mustSubmit(t, s, loose); strings.Count(receipt, "-") != 3 {
 			t.Errorf("a receipt of the second wave: %s", receipt)
 		}
-		if row, err := s.Get(t.Context(), "law", token); err != nil || len(row.Answers) != 1 {
+		if row, err := open(s, "law", asked(), 0).Get(t.Context(), token); err != nil || len(row.Answers) != 1 {
 			t.Errorf("linked all the same: %v %v", row.Answers, err)
 		}
-		got, given, err := s.Promise(t.Context(), "law")
-		if diff := cmp.Diff(Promise{MinimumGroup: 7, Minors: true}, got); diff != "" || !given || err != nil {
-			t.Errorf("%s %t %v", diff, given, err)
+		got, err := s.told(t.Context(), "law")
+		if diff := cmp.Diff(&Promise{MinimumGroup: 7, Minors: true}, got); diff != "" || err != nil {
+			t.Errorf("%s %v", diff, err)
 		}
-		if _, given, _ := s.Promise(t.Context(), "cordee"); given {
+		if promise, err := s.told(t.Context(), "cordee"); promise != nil || err != nil {
 			t.Error("something was promised to nobody")
 		}
 	})
@@ -321,7 +320,7 @@ func TestWavesWithTheStoreAway(t *testing.T) {
 		if again := mustSubmit(t, s, first); again != code {
 			t.Errorf("the form again, with the store back: %s, not %s", again, code)
 		}
-		row, err := s.Get(t.Context(), "law", token)
+		row, err := open(s, "law", asked(), 0).Get(t.Context(), token)
 		if diff := cmp.Diff(survey.Answers{"wish@before": {"2"}, "wish@after": {"4"}}, row.Answers); diff != "" || err != nil {
 			t.Errorf("%s %v", diff, err)
 		}
@@ -345,17 +344,17 @@ func TestDefinitions(t *testing.T) {
 		longer := asked()
 		longer.Sections[0].Questions[1].Max = 7
 		receipt := mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}}))
-		if err := s.Change(t.Context(), "law", receipt, longer, survey.Answers{"rating": {"5"}}, "fr"); err != nil {
+		if err := open(s, "law", longer, 0).Change(t.Context(), receipt, survey.Answers{"rating": {"5"}}, "fr"); err != nil {
 			t.Fatal(err)
 		}
 		for _, when := range []string{"at once", "after a restart"} {
 			for _, want := range []*survey.Survey{asked(), longer} {
-				got, err := s.Definition(t.Context(), "law", want.Version())
+				got, err := open(s, "law", asked(), 0).Definition(t.Context(), want.Version())
 				if diff := cmp.Diff(want, got); diff != "" || err != nil {
 					t.Errorf("%s: %v %s", when, err, diff)
 				}
 			}
-			if _, err := s.Definition(t.Context(), "law", "00000000"); !errors.Is(err, ErrNotFound) {
+			if _, err := open(s, "law", asked(), 0).Definition(t.Context(), "00000000"); !errors.Is(err, ErrNotFound) {
 				t.Error(err)
 			}
 			if err := rdb.Del(t.Context(), s.keys.versions("law"), s.keys.rows("law"), s.keys.tally("law")).Err(); err != nil {

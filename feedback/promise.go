@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strconv"
 
-	"jauge/feedback/survey"
-
 	"github.com/redis/go-redis/v9"
+
+	"jauge/feedback/survey"
 )
 
 // Promise is what people are told before the first question. What was promised with the first answer of a session holds
@@ -35,26 +35,22 @@ func (p Promise) Tighten(other Promise) Promise {
 	}
 }
 
-// Promise returns what was promised to those who answered in a session; false: nobody has answered yet.
-func (s *Store) Promise(ctx context.Context, session string) (p Promise, given bool, err error) {
-	err = s.journal.Try(ctx, func(ctx context.Context) (err error) {
-		p, given, err = readPromise(s.rdb.HGetAll(ctx, s.keys.promise(session)))
-		return err
-	})
-	return p, given, err
+// told returns what was promised to those who answered in a session; nil: nobody has answered yet.
+func (b *base) told(ctx context.Context, session string) (*Promise, error) {
+	return readPromise(b.rdb.HGetAll(ctx, b.keys.promise(session)))
 }
 
-func readPromise(cmd *redis.MapStringStringCmd) (p Promise, given bool, err error) {
+func readPromise(cmd *redis.MapStringStringCmd) (*Promise, error) {
 	fields, err := cmd.Result()
 	if err != nil {
-		return p, false, fmt.Errorf("feedback: read what was promised: %w", err)
+		return nil, fmt.Errorf("feedback: read what was promised: %w", err)
 	}
 	if len(fields) == 0 {
-		return p, false, nil
+		return nil, nil
 	}
-	p = Promise{Linked: fields["level"] == survey.Linked, Minors: fields["minors"] == "1"}
+	p := &Promise{Linked: fields["level"] == survey.Linked, Minors: fields["minors"] == "1"}
 	p.MinimumGroup, _ = strconv.Atoi(fields["k"]) // written by apply.lua alone
-	return p, true, nil
+	return p, nil
 }
 
 // args are those of apply.lua; without a promise, nothing new is promised.

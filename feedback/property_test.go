@@ -40,13 +40,13 @@ func TestTalliesAreThoseOfTheAnswers(t *testing.T) {
 type history struct {
 	s        *Store
 	receipts []string
-	entries  []Entry
+	entries  []entry
 	standing map[string]*Row
 }
 
 // apply writes an entry made just now, which therefore wins.
-func (h *history) apply(t *rapid.T, e Entry) {
-	if _, err := h.s.Apply(context.Background(), e); err != nil {
+func (h *history) apply(t *rapid.T, e entry) {
+	if _, err := h.s.apply(context.Background(), e); err != nil {
 		t.Fatal(err)
 	}
 	h.entries = append(h.entries, e)
@@ -54,13 +54,11 @@ func (h *history) apply(t *rapid.T, e Entry) {
 }
 
 func (h *history) submit(t *rapid.T) {
-	sub := Submission{
-		Session: "law", Survey: every(), Answers: drawAnswers(t),
-		Segment: rapid.SampledFrom([]string{"", "evry", "colombes"}).Draw(t, "segment"),
-		Key:     rapid.SampledFrom([]string{"", "", "form:1", "form:2"}).Draw(t, "key"),
-		Promise: Promise{Linked: true}, Unlinked: true, // under codes, and a change may add a wave
-	}
-	receipt, e, err := h.s.Prepare(context.Background(), sub)
+	sub := sending{Session: "law", Survey: every(), Promise: Promise{Linked: true}, Submission: Submission{
+		Answers: drawAnswers(t), Segment: rapid.SampledFrom([]string{"", "evry", "colombes"}).Draw(t, "segment"),
+		Key: rapid.SampledFrom([]string{"", "", "form:1", "form:2"}).Draw(t, "key"), Unlinked: true, // under codes, and a change may add a wave
+	}}
+	receipt, e, err := prepare(context.Background(), h.s, sub)
 	if row, known := h.standing[h.keyed(sub.Key)]; known && row == nil {
 		if !errors.Is(err, ErrDeleted) {
 			t.Fatalf("a key whose answer was deleted: %v", err)
@@ -77,7 +75,7 @@ func (h *history) submit(t *rapid.T) {
 }
 
 func (h *history) keyed(key string) string {
-	hash, _ := h.s.receiptHash("law", h.s.receiptOf("law", key))
+	hash, _ := h.s.seal.receiptHash("law", h.s.seal.receiptOf("law", key))
 	return hash
 }
 
@@ -87,8 +85,8 @@ func (h *history) change(t *rapid.T) {
 		return
 	}
 	answers := drawAnswers(t)
-	e, err := h.s.PrepareChange(context.Background(), "law", receipt, every(), answers, "en")
-	hash, _ := h.s.receiptHash("law", receipt)
+	e, err := open(h.s, "law", every(), 0).prepareChange(context.Background(), receipt, answers, "en")
+	hash, _ := h.s.seal.receiptHash("law", receipt)
 	if old := h.standing[hash]; err == nil && old != nil {
 		if diff := cmp.Diff(answeredAgain(old.Answers, answers), e.Row.Answers); diff != "" {
 			t.Fatal(diff)
@@ -120,7 +118,7 @@ func (h *history) delete(t *rapid.T) {
 	if !ok {
 		return
 	}
-	e, err := h.s.PrepareDelete(context.Background(), "law", receipt)
+	e, err := open(h.s, "law", asked(), 0).prepareDelete(context.Background(), receipt)
 	h.applyUnlessDeleted(t, receipt, e, err)
 }
 
@@ -132,8 +130,8 @@ func (h *history) someone(t *rapid.T) (string, bool) {
 	return rapid.SampledFrom(h.receipts).Draw(t, "receipt"), true
 }
 
-func (h *history) applyUnlessDeleted(t *rapid.T, receipt string, e Entry, err error) {
-	hash, _ := h.s.receiptHash("law", receipt)
+func (h *history) applyUnlessDeleted(t *rapid.T, receipt string, e entry, err error) {
+	hash, _ := h.s.seal.receiptHash("law", receipt)
 	if h.standing[hash] == nil {
 		if !errors.Is(err, ErrDeleted) {
 			t.Fatalf("a deleted answer: %v", err)
@@ -151,8 +149,8 @@ func (h *history) replay(t *rapid.T) {
 	if len(h.entries) == 0 {
 		return
 	}
-	outcome, err := h.s.Apply(context.Background(), rapid.SampledFrom(h.entries).Draw(t, "entry"))
-	if err != nil || outcome == Recorded {
+	outcome, err := h.s.apply(context.Background(), rapid.SampledFrom(h.entries).Draw(t, "entry"))
+	if err != nil || outcome == recorded {
 		t.Fatal(outcome, err)
 	}
 }

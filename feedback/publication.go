@@ -25,6 +25,9 @@ import (
 // A group is an audience, whether its people stayed, and the wave. It is the finest division that figures are made by, so
 // that two readings of any of them, or of what is left of the whole, differ by nobody or by that many people at least.
 
+// publication holds what is shown of the answers.
+type publication struct{ *base }
+
 // gone is a deleted answer that the shown figures still count: the figures, and none of its words.
 type gone struct {
 	Segment string   `json:"segment,omitempty"`
@@ -120,7 +123,7 @@ func due(all []change, k int) []change {
 }
 
 // publish shows what is due. While answers are being changed all the time, it leaves that to the next reading.
-func (s *Store) publish(ctx context.Context, session string, k int) error {
+func (s *publication) publish(ctx context.Context, session string, k int) error {
 	defer s.alone()()
 	for range 4 {
 		all, err := s.changes(ctx, session)
@@ -142,7 +145,7 @@ func (s *Store) publish(ctx context.Context, session string, k int) error {
 const readAtOnce = 1000
 
 // changes reads what waits in a session.
-func (s *Store) changes(ctx context.Context, session string) ([]change, error) {
+func (s *publication) changes(ctx context.Context, session string) ([]change, error) {
 	hashes, err := s.rdb.ZRange(ctx, s.keys.pending(session), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what waits: %w", err)
@@ -158,24 +161,40 @@ func (s *Store) changes(ctx context.Context, session string) ([]change, error) {
 			return nil, fmt.Errorf("feedback: read what waits: %w", err)
 		}
 		for i, hash := range page {
-			c := change{hash: hash}
 			field, _ := rows.Val()[i].(string)
-			c.revision, c.row, _ = strings.Cut(field, " ")
 			old, _ := shown.Val()[i].(string)
-			before, err := parseGone(old)
-			now, e := parseGone(c.row)
-			if err = errors.Join(err, e); err != nil {
+			c, err := changeOf(hash, field, old)
+			if err != nil {
 				return nil, err
 			}
-			c.move(before, now)
 			all = append(all, c)
 		}
 	}
-	deleted, err := s.rdb.HGetAll(ctx, s.keys.gone(session)).Result()
+	fields, err := s.rdb.HGetAll(ctx, s.keys.gone(session)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what waits: %w", err)
 	}
-	for id, text := range deleted {
+	deleted, err := deletionsOf(fields)
+	return append(all, deleted...), err
+}
+
+// changeOf reads the change of an answer from its field and from what is shown of it; empty: nothing is.
+func changeOf(hash, field, shown string) (change, error) {
+	c := change{hash: hash}
+	c.revision, c.row, _ = strings.Cut(field, " ")
+	before, err := parseGone(shown)
+	now, e := parseGone(c.row)
+	if err = errors.Join(err, e); err != nil {
+		return change{}, err
+	}
+	c.move(before, now)
+	return c, nil
+}
+
+// deletionsOf reads the changes that took an answer away, by their ids.
+func deletionsOf(fields map[string]string) ([]change, error) {
+	var all []change
+	for id, text := range fields {
 		before, err := parseGone(text)
 		if err != nil {
 			return nil, err
@@ -205,7 +224,7 @@ var publishSource string
 var publishScript = redis.NewScript(publishSource)
 
 // show writes changes to what is shown; false: one of them is not what was read any more, and nothing was written.
-func (s *Store) show(ctx context.Context, session string, changes []change) (done bool, err error) {
+func (s *publication) show(ctx context.Context, session string, changes []change) (done bool, err error) {
 	var rows, deleted, deltas []any
 	var marks []journal.Mark
 	delta := figures.Tally{}
@@ -244,7 +263,7 @@ func (s *Store) show(ctx context.Context, session string, changes []change) (don
 }
 
 // restoreShown shows an answer as it was before a restart. Answers are there by then, all of them waiting.
-func (s *Store) restoreShown(ctx context.Context, e shownEntry) error {
+func (s *publication) restoreShown(ctx context.Context, e shownEntry) error {
 	row := string(e.Row)
 	counted, err := parseGone(row)
 	if err != nil {
@@ -267,7 +286,7 @@ func (s *Store) restoreShown(ctx context.Context, e shownEntry) error {
 }
 
 // restoreGone counts a deleted answer as it was before a restart.
-func (s *Store) restoreGone(ctx context.Context, e goneEntry) error {
+func (s *publication) restoreGone(ctx context.Context, e goneEntry) error {
 	text, err := json.Marshal(e.Gone)
 	if err != nil {
 		return err
@@ -280,7 +299,7 @@ func (s *Store) restoreGone(ctx context.Context, e goneEntry) error {
 }
 
 // recall adds what was counted before a restart to the shown tally.
-func (s *Store) recall(ctx context.Context, session string, counted *gone) error {
+func (s *publication) recall(ctx context.Context, session string, counted *gone) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, cell := range counted.Cells {
 			p.HIncrBy(ctx, s.keys.shownTally(session), cell, 1)
@@ -290,15 +309,8 @@ func (s *Store) recall(ctx context.Context, session string, counted *gone) error
 	return err
 }
 
-// Published returns the answers that may be shown, by receipt hash, for an export of rows: those that the figures count.
-func (s *Store) Published(ctx context.Context, session string, minimumGroup int) (map[string]Row, error) {
-	promise, _, err := s.Promise(ctx, session)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.publish(ctx, session, max(minimumGroup, promise.MinimumGroup)); err != nil {
-		return nil, err
-	}
+// published reads the answers that are shown, by receipt hash: those that the figures count.
+func (s *publication) published(ctx context.Context, session string) (map[string]Row, error) {
 	shown, err := s.rdb.HGetAll(ctx, s.keys.shown(session)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read what is shown: %w", err)

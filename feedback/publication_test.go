@@ -17,6 +17,7 @@ import (
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 // audience answers a survey; the receipts are the caller's.
@@ -27,9 +28,9 @@ type audience struct {
 
 func (a *audience) answer(segment string, rating int) string {
 	a.t.Helper()
-	receipt, err := a.s.Submit(context.Background(), Submission{
-		Session: "law", Survey: asked(), Segment: segment, Answers: survey.Answers{"rating": {fmt.Sprint(rating)}}, Promise: Promise{MinimumGroup: k},
-	})
+	receipt, err := submit(context.Background(), a.s, sending{Session: "law", Survey: asked(), Promise: Promise{MinimumGroup: k}, Submission: Submission{
+		Segment: segment, Answers: survey.Answers{"rating": {fmt.Sprint(rating)}},
+	}})
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -38,14 +39,14 @@ func (a *audience) answer(segment string, rating int) string {
 
 func (a *audience) change(receipt string, rating int) {
 	a.t.Helper()
-	if err := a.s.Change(context.Background(), "law", receipt, asked(), survey.Answers{"rating": {fmt.Sprint(rating)}}, "fr"); err != nil {
+	if err := open(a.s, "law", asked(), 0).Change(context.Background(), receipt, survey.Answers{"rating": {fmt.Sprint(rating)}}, "fr"); err != nil {
 		a.t.Fatal(err)
 	}
 }
 
 func (a *audience) delete(receipt string) {
 	a.t.Helper()
-	if err := a.s.Delete(context.Background(), "law", receipt); err != nil {
+	if err := open(a.s, "law", asked(), 0).Delete(context.Background(), receipt); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -53,15 +54,15 @@ func (a *audience) delete(receipt string) {
 // shownFigures is everything that is shown but for the number of respondents, which is returned beside.
 func shownFigures(t testing.TB, s *Store) (string, int) {
 	t.Helper()
-	r, err := s.Results(context.Background(), "law", asked(), []string{"evry", "colombes"}, k)
+	r, err := open(s, "law", asked(), k, []string{"evry", "colombes"}...).Results(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	scraped, err := s.Scrape(context.Background(), map[string]*survey.Survey{"law": asked()}, k)
+	scraped, err := with(s, map[string]*survey.Survey{"asked": asked()}, k).Scrape(context.Background(), []programme.Session{{ID: "law", Survey: "asked"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(r.Questions, scraped["law"].Questions); diff != "" || scraped["law"].Respondents != r.Respondents {
+	if diff := cmp.Diff(r.Questions, scraped[0].Questions); diff != "" || scraped[0].Respondents != r.Respondents {
 		t.Errorf("a scrape differs from the results: %s", diff)
 	}
 	n := r.Respondents
@@ -71,6 +72,14 @@ func shownFigures(t testing.TB, s *Store) (string, int) {
 		t.Fatal(err)
 	}
 	return string(text), n
+}
+
+// published shows what is due, and reads the answers that are shown.
+func published(ctx context.Context, s *Store) (map[string]Row, error) {
+	if err := s.publish(ctx, "law", k); err != nil {
+		return nil, err
+	}
+	return s.published(ctx, "law")
 }
 
 func verified(t testing.TB, s *Store) {
@@ -176,14 +185,14 @@ func TestWhatIsNoChange(t *testing.T) {
 			t.Errorf("%d wait", n)
 		}
 		for i := 1; i < k+1; i++ {
-			if err := s.Change(t.Context(), "law", receipts[i], asked(), survey.Answers{"rating": {fmt.Sprint(i % 11)}}, "en"); err != nil {
+			if err := open(s, "law", asked(), 0).Change(t.Context(), receipts[i], survey.Answers{"rating": {fmt.Sprint(i % 11)}}, "en"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if held, _ := shownFigures(t, s); held != first {
 			t.Errorf("edits that move no figure let one out:\n%s", cmp.Diff(first, held))
 		}
-		rows, err := s.Published(t.Context(), "law", k)
+		rows, err := published(t.Context(), s)
 		if err != nil || len(rows) != 12 {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
@@ -306,7 +315,7 @@ func TestRecountOfWhatIsShown(t *testing.T) {
 		first, _ := shownFigures(t, s)
 		a.delete(receipts[0])
 		a.change(receipts[1], 9)
-		hash, _ := s.receiptHash("law", receipts[1])
+		hash, _ := s.seal.receiptHash("law", receipts[1])
 		s.rdb.HIncrBy(ctx, s.keys.shownTally("law"), "asked||rating|scale0-10|2", 3)
 		s.rdb.Del(ctx, s.keys.pending("law"))
 		want := []Drift{{"shown asked||rating|scale0-10|2", 4, 1}, {"waiting " + hash, 0, 1}}
@@ -361,7 +370,7 @@ type spectator struct {
 func (s *spectator) read(t *rapid.T) {
 	ctx := context.Background()
 	before, _ := s.s.rdb.HGetAll(ctx, s.s.keys.gone("law")).Result()
-	rows, err := s.s.Published(ctx, "law", k)
+	rows, err := published(ctx, s.s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,12 @@ import (
 // "7M2K-0VXQ-9RTB-H4EZ". It is shown once. The store knows only its keyed hash, so neither a copy of the database nor
 // whoever reads it opens an answer.
 
+// sealer makes the hashes and codes of a store, under its secret key.
+type sealer struct {
+	secret  []byte
+	lexicon lexicon
+}
+
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
 const (
@@ -33,13 +39,13 @@ func newReceipt() string {
 
 // receiptOf returns the receipt code of a submission's key: the same each time, so that nothing needs to be kept in clear
 // to answer a repetition with the same code.
-func (s *Store) receiptOf(session, key string) string {
+func (s sealer) receiptOf(session, key string) string {
 	return grouped(s.mac("receipt", session, key)[:receiptBytes])
 }
 
-// Receipt writes a receipt as it was shown, whatever was typed: three words in their language, without accents, or a code in
+// receipt writes a receipt as it was shown, whatever was typed: three words in their language, without accents, or a code in
 // its groups; words says which. It is empty for what is neither; whether there is such an answer is not looked up.
-func (s *Store) Receipt(typed string) (receipt string, words bool) {
+func (s sealer) receipt(typed string) (receipt string, words bool) {
 	if _, ok := s.lexicon.parse(typed); ok {
 		return strings.Join(split(typed), "-"), true
 	}
@@ -52,7 +58,7 @@ func (s *Store) Receipt(typed string) (receipt string, words bool) {
 
 // receiptHash returns what the store knows of a receipt, a code or three words: 32 hexadecimal digits; ok is false for what
 // is neither.
-func (s *Store) receiptHash(session, receipt string) (hash string, ok bool) {
+func (s sealer) receiptHash(session, receipt string) (hash string, ok bool) {
 	if p, ok := s.lexicon.parse(receipt); ok {
 		return s.wordsHash(session, p), true
 	}
@@ -72,12 +78,12 @@ func decodeCode(code string) (b []byte, ok bool) {
 	return b, err == nil
 }
 
-func (s *Store) wordsHash(session string, p places) string {
+func (s sealer) wordsHash(session string, p places) string {
 	return hex.EncodeToString(s.mac("words-hash", session, strconv.FormatUint(uint64(p), 10))[:16])
 }
 
 // mac is HMAC-SHA256 under the secret key. The parts are ids but for the last, so a zero byte keeps them apart.
-func (s *Store) mac(purpose, session, value string) []byte {
+func (s sealer) mac(purpose, session, value string) []byte {
 	h := hmac.New(sha256.New, s.secret)
 	h.Write([]byte("jauge feedback\x00" + purpose + "\x00" + session + "\x00" + value))
 	return h.Sum(nil)

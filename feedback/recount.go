@@ -28,7 +28,7 @@ func (d Drift) String() string {
 // Recount recomputes a session's tallies from its rows, those of all answers and those of what is shown, and returns the
 // ones that differ, sorted by cell; with repair it also writes the recomputed ones. It returns ErrConflict when answers keep
 // coming in between.
-func (s *Store) Recount(ctx context.Context, session string, repair bool) ([]Drift, error) {
+func (s *publication) Recount(ctx context.Context, session string, repair bool) ([]Drift, error) {
 	keys := []string{
 		s.keys.rows(session), s.keys.tally(session), s.keys.shown(session), s.keys.gone(session), s.keys.shownTally(session), s.keys.pending(session),
 	}
@@ -67,7 +67,7 @@ type books struct {
 	pending, waiting         figures.Tally // "waiting hash" → 1
 }
 
-func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b books, err error) {
+func (s *publication) readBooks(ctx context.Context, tx *redis.Tx, session string) (b books, err error) {
 	var rows, tallied, shown, shownTallied *redis.MapStringStringCmd
 	var deleted, pending *redis.StringSliceCmd
 	_, err = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -106,7 +106,7 @@ func (s *Store) readBooks(ctx context.Context, tx *redis.Tx, session string) (b 
 const waitingCell = "waiting "
 
 // rewrite replaces what is derived by what was recounted.
-func (s *Store) rewrite(ctx context.Context, p redis.Pipeliner, session string, b books) {
+func (s *publication) rewrite(ctx context.Context, p redis.Pipeliner, session string, b books) {
 	for key, counted := range map[string]figures.Tally{s.keys.tally(session): b.counted, s.keys.shownTally(session): b.shownCounted} {
 		p.Del(ctx, key)
 		for cell, n := range counted {

@@ -3,6 +3,7 @@ package feedback
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"jauge/feedback/figures"
 	"jauge/feedback/survey"
+	"jauge/programme"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,9 +23,9 @@ func TestResultsGolden(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		for i := range 28 {
-			mustSubmit(t, s, Submission{Session: "law", Survey: asked(), Segment: []string{"evry", "colombes"}[i%2], Answers: person(i)})
+			mustSubmit(t, s, sending{Session: "law", Survey: asked(), Submission: Submission{Segment: []string{"evry", "colombes"}[i%2], Answers: person(i)}})
 		}
-		r, err := s.Results(t.Context(), "law", asked(), []string{"colombes", "evry", "corbeil"}, k)
+		r, err := open(s, "law", asked(), k, []string{"colombes", "evry", "corbeil"}...).Results(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,30 +82,38 @@ func person(i int) survey.Answers {
 func TestScrapeIsResultsWithoutSegments(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		surveys := map[string]*survey.Survey{"law": asked(), "empty": asked(), "pupils": asked().For(true)}
+		sessions := []programme.Session{{ID: "law", Survey: "asked"}, {ID: "quiet"}, {ID: "empty", Survey: "asked"}, {ID: "pupils", Survey: "asked", Minors: true}}
 		for i := range 12 {
-			mustSubmit(t, s, Submission{Session: "law", Survey: asked(), Segment: "evry", Answers: person(i)})
+			mustSubmit(t, s, sending{Session: "law", Survey: asked(), Submission: Submission{Segment: "evry", Answers: person(i)}})
 		}
-		got, err := s.Scrape(t.Context(), surveys, k)
+		s = with(s, map[string]*survey.Survey{"asked": asked()}, k)
+		got, err := s.Scrape(t.Context(), sessions)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]figures.Results{}
-		for session, survey := range surveys {
-			r, err := s.Results(t.Context(), session, survey, nil, k)
+		var want []figures.Results
+		for _, session := range sessions {
+			a, err := s.Open(t.Context(), session)
+			if errors.Is(err, ErrNoSurvey) && session.ID == "quiet" {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := a.Results(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range r.Questions { // texts are read one session at a time
 				r.Questions[i].Texts = nil
 			}
-			want[session] = r
+			want = append(want, r)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		if got["law"].Respondents != 12 || got["law"].Questions[1].N == nil || got["empty"].Respondents != 0 {
-			t.Errorf("law %+v, empty %+v", got["law"], got["empty"])
+		if got[0].Respondents != 12 || got[0].Questions[1].N == nil || got[1].Respondents != 0 {
+			t.Errorf("law %+v, empty %+v", got[0], got[1])
 		}
 	})
 }
@@ -130,14 +140,14 @@ func TestStayers(t *testing.T) {
 		asks.Sections = append(asks.Sections, survey.Section{Questions: []survey.Question{{ID: "stayed", Kind: survey.YesNo, Stay: true, Label: words("Stayed")}}})
 		submit := func(stayed, before string, n int) {
 			for range n {
-				mustSubmit(t, s, Submission{Session: "law", Survey: asks, Answers: survey.Answers{"before": {before}, "stayed": {stayed}}})
+				mustSubmit(t, s, sending{Session: "law", Survey: asks, Submission: Submission{Answers: survey.Answers{"before": {before}, "stayed": {stayed}}}})
 			}
 		}
 		submit(survey.Yes, survey.Yes, 9)
 		submit(survey.Yes, survey.No, 3)
 		submit(survey.No, survey.Yes, 3)
 		submit(survey.No, survey.No, 7)
-		r, err := s.Results(t.Context(), "law", asks, nil, k)
+		r, err := open(s, "law", asks, k).Results(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +163,7 @@ func TestStayers(t *testing.T) {
 			t.Errorf("%+v", n)
 		}
 		submit(survey.No, survey.Yes, k-1) // they wait
-		if again, err := s.Results(t.Context(), "law", asks, nil, k); err != nil || !cmp.Equal(again.Stay, r.Stay) {
+		if again, err := open(s, "law", asks, k).Results(t.Context()); err != nil || !cmp.Equal(again.Stay, r.Stay) {
 			t.Errorf("%+v, %v", again.Stay, err)
 		}
 	})
@@ -184,7 +194,7 @@ func TestAChangedScaleStartsAnew(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		for i := range 12 {
-			mustSubmit(t, s, Submission{Session: "law", Survey: asked(), Answers: person(i)})
+			mustSubmit(t, s, sending{Session: "law", Survey: asked(), Submission: Submission{Answers: person(i)}})
 		}
 		longer := asked()
 		longer.Sections[0].Questions[1].Max = 7
@@ -194,7 +204,7 @@ func TestAChangedScaleStartsAnew(t *testing.T) {
 			survey      *survey.Survey
 			respondents int
 		}{"longer": {longer, 12}, "other": {other, 0}} {
-			r, err := s.Results(t.Context(), "law", test.survey, nil, k)
+			r, err := open(s, "law", test.survey, k).Results(t.Context())
 			if err != nil || r.Respondents != test.respondents || !r.Questions[1].Suppressed {
 				t.Errorf("%s: %+v, %v", name, r, err)
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"jauge/feedback/survey"
+	"jauge/internal/journal"
 	"jauge/internal/redact"
 )
 
@@ -14,14 +15,20 @@ import (
 // was seen in the session. Names are looked for again whenever a text is read, because some are seen only after it was
 // written. What is left over is for the organiser to hide, see texts.go.
 
+// redactor takes out of texts what could name somebody.
+type redactor struct {
+	journal *journal.Journal
+	find    func(ctx context.Context, session string, words []string) (map[string]bool, error) // see Options.Names
+}
+
 // wordsAtOnce bounds one question for names.
 const wordsAtOnce = 1000
 
-// redact returns answers as they may be kept. While the store is away names stay in until the text is read: an answer
+// redacted returns answers as they may be kept. While the store is away names stay in until the text is read: an answer
 // must not be lost for that.
-func (s *Store) redact(ctx context.Context, session string, whole *survey.Survey, answers survey.Answers) survey.Answers {
+func (a *Asked) redacted(ctx context.Context, answers survey.Answers) survey.Answers {
 	var asked, texts []string
-	for _, q := range whole.All() {
+	for _, q := range a.Survey.All() {
 		if said, ok := answers[q.ID]; ok && q.IsText() {
 			asked, texts = append(asked, q.ID), append(texts, redact.Contacts(said.String()))
 		}
@@ -29,8 +36,8 @@ func (s *Store) redact(ctx context.Context, session string, whole *survey.Survey
 	if len(texts) == 0 {
 		return answers
 	}
-	_ = s.journal.Try(ctx, func(ctx context.Context) error {
-		without, err := s.redactNames(ctx, session, texts)
+	_ = a.store.journal.Try(ctx, func(ctx context.Context) error {
+		without, err := a.store.names.redact(ctx, a.Session.ID, texts)
 		if err == nil {
 			texts = without
 		}
@@ -43,14 +50,14 @@ func (s *Store) redact(ctx context.Context, session string, whole *survey.Survey
 	return kept
 }
 
-// redactNames takes the names of people seen in a session out of texts.
-func (s *Store) redactNames(ctx context.Context, session string, texts []string) ([]string, error) {
-	if s.names == nil {
+// redact takes the names of people seen in a session out of texts.
+func (r redactor) redact(ctx context.Context, session string, texts []string) ([]string, error) {
+	if r.find == nil {
 		return texts, nil
 	}
 	names := map[string]bool{}
 	for words := range slices.Chunk(redact.Words(texts), wordsAtOnce) {
-		found, err := s.names(ctx, session, words)
+		found, err := r.find(ctx, session, words)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -34,7 +33,7 @@ func named(names ...string) func(context.Context, string, []string) (map[string]
 func TestNamesAreAskedInBounds(t *testing.T) {
 	t.Parallel()
 	s, asked := newStore(t, nil, ""), 0
-	s.names = func(_ context.Context, _ string, words []string) (map[string]bool, error) {
+	s.base.names.find = func(_ context.Context, _ string, words []string) (map[string]bool, error) {
 		if asked += len(words); len(words) > wordsAtOnce {
 			t.Errorf("%d words at once", len(words))
 		}
@@ -45,7 +44,7 @@ func TestNamesAreAskedInBounds(t *testing.T) {
 		word := string([]rune{'a' + rune(i%26), 'a' + rune(i/26%26), 'a' + rune(i/26/26), 'x'})
 		text.WriteString(word + " " + strings.ToUpper(word) + ", ")
 	}
-	got, err := s.redactNames(t.Context(), "law", []string{text.String()})
+	got, err := s.names.redact(t.Context(), "law", []string{text.String()})
 	if err != nil || asked != 2*wordsAtOnce || strings.Count(got[0], redact.Mark) != 2 {
 		t.Errorf("%d asked, %d names, %v", asked, strings.Count(got[0], redact.Mark), err)
 	}
@@ -56,26 +55,23 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s := newStore(t, rdb, prefix)
-		s.names = named("li")
+		s.base.names.find = named("li")
 		const said, want = "a@b.co 612345678 Li", "[…]"
 		sub := submission(survey.Answers{"rating": {"4"}, "comment": {said}})
 		receipts := map[string]string{"submitted": mustSubmit(t, s, sub)}
 		sub.Key = "form:1"
 		receipts["submitted with a key"] = mustSubmit(t, s, sub)
 		receipts["changed"] = mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}}))
-		if err := s.Change(t.Context(), "law", receipts["changed"], asked(), survey.Answers{"comment": {said}}, "fr"); err != nil {
+		if err := open(s, "law", asked(), 0).Change(t.Context(), receipts["changed"], survey.Answers{"comment": {said}}, "fr"); err != nil {
 			t.Fatal(err)
 		}
 		d := Delivery{Source: "tally", Room: "law", Key: "1", At: evening, Values: map[string]any{"rating": 4, "comment": said}}
-		claim := func(context.Context, string, string, time.Time) (Target, error) {
-			return Target{Session: "law", Survey: asked()}, nil
-		}
-		if r, err := s.Deliver(t.Context(), d, Programme{Claim: claim}); err != nil || !r.Recorded {
+		if r, err := s.Deliver(t.Context(), d, asking(nil)); err != nil || !r.Recorded {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		receipts["delivered"] = s.receiptOf("law", s.name(d))
+		receipts["delivered"] = s.seal.receiptOf("law", s.seal.name(d))
 		for how, receipt := range receipts {
-			row, err := s.Get(t.Context(), "law", receipt)
+			row, err := open(s, "law", asked(), 0).Get(t.Context(), receipt)
 			if err != nil || row.Answers["comment"].String() != want {
 				t.Errorf("%s: %q, %v", how, row.Answers["comment"], err)
 			}
@@ -83,8 +79,8 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 		if sub.Answers["comment"].String() != said {
 			t.Error("the caller's answers were changed")
 		}
-		d.Key, claim = "2", func(context.Context, string, string, time.Time) (Target, error) { return Target{}, nil }
-		if _, err := s.Deliver(t.Context(), d, Programme{Claim: claim}); err != nil {
+		d.Key = "2"
+		if _, err := s.Deliver(t.Context(), d, nil); err != nil {
 			t.Fatal(err)
 		}
 		for _, key := range []string{s.keys.aside(d.Source)[0], s.keys.rows("law")} {
@@ -100,21 +96,11 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 func TestNamesAreAway(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		s.names = func(context.Context, string, []string) (map[string]bool, error) { return nil, errors.New("away") }
+		s.base.names.find = func(context.Context, string, []string) (map[string]bool, error) { return nil, errors.New("away") }
 		receipt := mustSubmit(t, s, submission(survey.Answers{"comment": {"Anne, a@b.fr"}}))
-		row, err := s.Get(t.Context(), "law", receipt)
+		row, err := open(s, "law", asked(), 0).Get(t.Context(), receipt)
 		if err != nil || row.Answers["comment"].String() != "Anne, […]" {
 			t.Errorf("%q, %v", row.Answers["comment"], err)
 		}
 	})
-}
-
-// Nothing that a person may have written is kept aside, on one line or on several.
-func TestScrubTexts(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []survey.Kind{survey.ShortText, survey.FreeText} {
-		if kept := scrub(&survey.Question{Kind: kind}, "12", nil); kept != nil {
-			t.Errorf("%s: %v is kept", kind, kept)
-		}
-	}
 }

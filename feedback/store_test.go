@@ -18,6 +18,7 @@ import (
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
+	"jauge/programme"
 )
 
 var (
@@ -27,7 +28,7 @@ var (
 
 func newStore(t testing.TB, rdb redis.UniversalClient, prefix string, change ...func(*Options)) *Store {
 	t.Helper()
-	o := Options{Prefix: prefix, Secret: secret, Now: func() time.Time { return evening }}
+	o := Options{Prefix: prefix, Secret: secret, Now: func() time.Time { return evening }, Surveys: map[string]*survey.Survey{"asked": bilingual()}}
 	for _, c := range change {
 		c(&o)
 	}
@@ -46,13 +47,49 @@ func each(t *testing.T, f func(t *testing.T, s *Store)) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) { f(t, newStore(t, rdb, prefix)) })
 }
 
-func submission(answers survey.Answers) Submission {
-	return Submission{Session: "law", Survey: asked(), Segment: "evry", Lang: "fr", Answers: answers}
+// sending is a submission with what it answers, and what was promised.
+type sending struct {
+	Session string
+	Survey  *survey.Survey
+	Promise Promise
+	Submission
 }
 
-func mustSubmit(t *testing.T, s *Store, sub Submission) string {
+func (f sending) open(ctx context.Context, s *Store) *Asked {
+	return s.open(ctx, programme.Session{ID: f.Session}, configured{f.Survey, f.Promise})
+}
+
+func submit(ctx context.Context, s *Store, f sending) (receipt string, err error) {
+	return f.open(ctx, s).Submit(ctx, f.Submission)
+}
+
+func prepare(ctx context.Context, s *Store, f sending) (receipt string, e entry, err error) {
+	return f.open(ctx, s).prepare(ctx, f.Submission)
+}
+
+// open opens what a session asks for whoever reads.
+func open(s *Store, session string, survey *survey.Survey, minimumGroup int, segments ...string) *Asked {
+	planned := programme.Session{ID: session}
+	for _, id := range segments {
+		planned.Segments = append(planned.Segments, programme.Segment{ID: id})
+	}
+	return s.open(context.Background(), planned, configured{survey, Promise{MinimumGroup: minimumGroup}})
+}
+
+// with is a store of another configuration.
+func with(s *Store, surveys map[string]*survey.Survey, minimumGroup int) *Store {
+	other := *s
+	other.surveys, other.minimumGroup = surveys, minimumGroup
+	return &other
+}
+
+func submission(answers survey.Answers) sending {
+	return sending{Session: "law", Survey: asked(), Submission: Submission{Segment: "evry", Lang: "fr", Answers: answers}}
+}
+
+func mustSubmit(t *testing.T, s *Store, sub sending) string {
 	t.Helper()
-	receipt, err := s.Submit(t.Context(), sub)
+	receipt, err := submit(t.Context(), s, sub)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +120,7 @@ func TestSubmitAndGet(t *testing.T) {
 		if !regexp.MustCompile(`^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$`).MatchString(receipt) {
 			t.Errorf("receipt %q", receipt)
 		}
-		got, err := s.Get(t.Context(), "law", receipt)
+		got, err := open(s, "law", asked(), 0).Get(t.Context(), receipt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +140,7 @@ func TestSubmitAndGet(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		if _, err := s.Get(t.Context(), "law", strings.ToLower(strings.ReplaceAll(receipt, "-", ""))); err != nil {
+		if _, err := open(s, "law", asked(), 0).Get(t.Context(), strings.ToLower(strings.ReplaceAll(receipt, "-", ""))); err != nil {
 			t.Errorf("the receipt without dashes: %v", err)
 		}
 	})
@@ -112,12 +149,12 @@ func TestSubmitAndGet(t *testing.T) {
 func TestReceiptAsPeopleTypeIt(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, nil, "")
-	want, _ := s.receiptHash("law", "0123-ABCD-11V0-WXYZ")
+	want, _ := s.seal.receiptHash("law", "0123-ABCD-11V0-WXYZ")
 	for typed, ok := range map[string]bool{
 		"0123ABCD11V0WXYZ": true, "0123-abcd-11v0-wxyz": true, " 0123 ABCD 11V0 WXYZ ": true, "oi23-abcd-lIvO-wxyz": true,
 		"0123-ABCD-11V0-WXY": false, "0123-ABCD-11V0-WXYZ-0": false, "0123-ABCD-11V0-WXYU": false, "": false, "é123-ABCD-11V0-WXY": false,
 	} {
-		got, known := s.receiptHash("law", typed)
+		got, known := s.seal.receiptHash("law", typed)
 		if known != ok || ok && got != want {
 			t.Errorf("%q: %q, %t", typed, got, known)
 		}
@@ -129,32 +166,32 @@ func TestRefusals(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		ctx, ok := t.Context(), survey.Answers{"rating": {"4"}}
 		receipt := mustSubmit(t, s, submission(ok))
-		_, empty := s.Submit(ctx, submission(survey.Answers{}))
+		_, empty := submit(ctx, s, submission(survey.Answers{}))
 		bad := submission(ok)
 		bad.Segment = "a|b"
-		_, segment := s.Submit(ctx, bad)
-		_, otherSession := s.Get(ctx, "cordee", receipt)
-		_, garbage := s.Get(ctx, "law", "nobody's")
-		_, never := s.Get(ctx, "law", "0000-0000-0000-0000")
+		_, segment := submit(ctx, s, bad)
+		_, otherSession := open(s, "cordee", asked(), 0).Get(ctx, receipt)
+		_, garbage := open(s, "law", asked(), 0).Get(ctx, "nobody's")
+		_, never := open(s, "law", asked(), 0).Get(ctx, "0000-0000-0000-0000")
 		tests := map[string]struct{ got, want error }{
 			"nothing answered":      {empty, ErrEmpty},
-			"change to nothing":     {s.Change(ctx, "law", receipt, asked(), nil, "fr"), ErrEmpty},
+			"change to nothing":     {open(s, "law", asked(), 0).Change(ctx, receipt, nil, "fr"), ErrEmpty},
 			"segment":               {segment, ErrSegment},
 			"receipt elsewhere":     {otherSession, ErrNotFound},
 			"no receipt":            {garbage, ErrNotFound},
 			"receipt never given":   {never, ErrNotFound},
-			"change of no receipt":  {s.Change(ctx, "law", "", asked(), ok, "fr"), ErrNotFound},
-			"delete of no receipt":  {s.Delete(ctx, "law", "0000-0000-0000-0000"), ErrNotFound},
-			"delete":                {s.Delete(ctx, "law", receipt), nil},
-			"delete again":          {s.Delete(ctx, "law", receipt), ErrDeleted},
-			"change of the deleted": {s.Change(ctx, "law", receipt, asked(), ok, "fr"), ErrDeleted},
+			"change of no receipt":  {open(s, "law", asked(), 0).Change(ctx, "", ok, "fr"), ErrNotFound},
+			"delete of no receipt":  {open(s, "law", asked(), 0).Delete(ctx, "0000-0000-0000-0000"), ErrNotFound},
+			"delete":                {open(s, "law", asked(), 0).Delete(ctx, receipt), nil},
+			"delete again":          {open(s, "law", asked(), 0).Delete(ctx, receipt), ErrDeleted},
+			"change of the deleted": {open(s, "law", asked(), 0).Change(ctx, receipt, ok, "fr"), ErrDeleted},
 		}
 		for name, test := range tests {
 			if !errors.Is(test.got, test.want) {
 				t.Errorf("%s: %v, not %v", name, test.got, test.want)
 			}
 		}
-		if _, err := s.Get(ctx, "law", receipt); !errors.Is(err, ErrDeleted) {
+		if _, err := open(s, "law", asked(), 0).Get(ctx, receipt); !errors.Is(err, ErrDeleted) {
 			t.Errorf("get of the deleted: %v", err)
 		}
 	})
@@ -167,7 +204,7 @@ func TestNothingInClear(t *testing.T) {
 		sub := submission(survey.Answers{"rating": {"4"}})
 		sub.Key = "form:8f2c61"
 		receipt := mustSubmit(t, s, sub)
-		_, e, err := s.Prepare(t.Context(), sub)
+		_, e, err := prepare(t.Context(), s, sub)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +233,7 @@ func TestChangeMovesTallies(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		receipt := mustSubmit(t, s, submission(survey.Answers{"rating": {"4"}, "before": {"2"}, "now": {"4"}}))
 		before := mustTally(t, s, "law")
-		if err := s.Change(t.Context(), "law", receipt, asked(), survey.Answers{"rating": {"5"}, "before": {"4"}, "now": {"2"}}, "en"); err != nil {
+		if err := open(s, "law", asked(), 0).Change(t.Context(), receipt, survey.Answers{"rating": {"5"}, "before": {"4"}, "now": {"2"}}, "en"); err != nil {
 			t.Fatal(err)
 		}
 		after := mustTally(t, s, "law")
@@ -210,7 +247,7 @@ func TestChangeMovesTallies(t *testing.T) {
 				t.Errorf("%s: %d, not %d", cell, after[cell], want)
 			}
 		}
-		if err := s.Delete(t.Context(), "law", receipt); err != nil {
+		if err := open(s, "law", asked(), 0).Delete(t.Context(), receipt); err != nil {
 			t.Fatal(err)
 		}
 		if left := mustTally(t, s, "law"); len(left) != 0 {
@@ -223,7 +260,7 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		receipt, first, err := s.Prepare(ctx, submission(survey.Answers{"rating": {"1"}}))
+		receipt, first, err := prepare(ctx, s, submission(survey.Answers{"rating": {"1"}}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,21 +269,21 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 		second.Revision, second.Row = 2, newRow(asked(), survey.Answers{"rating": {"2"}}, "evry", "", "fr", evening)
 		third.Revision, third.Row = 3, nil
 		steps := []struct {
-			entry  Entry
-			want   Outcome
+			entry  entry
+			want   outcome
 			rating string
 		}{
-			{second, Recorded, "2"},
-			{first, Superseded, "2"},
-			{second, Duplicate, "2"},
-			{rival, Superseded, "2"},
-			{third, Recorded, ""},
-			{third, Duplicate, ""},
-			{second, Deleted, ""},
-			{first, Deleted, ""},
+			{second, recorded, "2"},
+			{first, superseded, "2"},
+			{second, duplicate, "2"},
+			{rival, superseded, "2"},
+			{third, recorded, ""},
+			{third, duplicate, ""},
+			{second, deleted, ""},
+			{first, deleted, ""},
 		}
 		for i, step := range steps {
-			got, err := s.Apply(ctx, step.entry)
+			got, err := s.apply(ctx, step.entry)
 			if err != nil || got != step.want {
 				t.Fatalf("step %d: %s, %v, not %s", i, got, err, step.want)
 			}
@@ -260,7 +297,7 @@ func TestApplyIsIdempotentAndOrderFree(t *testing.T) {
 				t.Errorf("step %d: %s", i, diff)
 			}
 		}
-		if _, err := s.Get(ctx, "law", receipt); !errors.Is(err, ErrDeleted) {
+		if _, err := open(s, "law", asked(), 0).Get(ctx, receipt); !errors.Is(err, ErrDeleted) {
 			t.Error(err)
 		}
 	})
@@ -280,7 +317,7 @@ func TestKeyMakesARepetitionAnEdit(t *testing.T) {
 		if again := mustSubmit(t, s, sub); again != receipt {
 			t.Errorf("receipts %s and %s", receipt, again)
 		}
-		row, err := s.Get(t.Context(), "law", receipt)
+		row, err := open(s, "law", asked(), 0).Get(t.Context(), receipt)
 		if err != nil || row.Answers["rating"].String() != "2" || !row.At.Equal(evening.Truncate(time.Hour)) {
 			t.Errorf("%+v, %v", row, err)
 		}
@@ -292,10 +329,10 @@ func TestKeyMakesARepetitionAnEdit(t *testing.T) {
 			t.Error("the same receipt in another session")
 		}
 		sub.Session = "law"
-		if err := s.Delete(t.Context(), "law", receipt); err != nil {
+		if err := open(s, "law", asked(), 0).Delete(t.Context(), receipt); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Submit(t.Context(), sub); !errors.Is(err, ErrDeleted) {
+		if _, err := submit(t.Context(), s, sub); !errors.Is(err, ErrDeleted) {
 			t.Errorf("a redelivery after the deletion: %v", err)
 		}
 	})
@@ -309,39 +346,39 @@ func TestPrepareWithTheStoreAway(t *testing.T) {
 		defer gone.Close()
 		away := newStore(t, gone, s.keys.prefix)
 		sub := submission(survey.Answers{"rating": {"2"}})
-		plain, e1, err1 := away.Prepare(t.Context(), sub)
+		plain, e1, err1 := prepare(t.Context(), away, sub)
 		sub.Key = "form:8f2c61"
 		mustSubmit(t, s, sub)
 		sub.Answers = survey.Answers{"rating": {"3"}}
-		keyed, e2, err2 := away.Prepare(t.Context(), sub)
+		keyed, e2, err2 := prepare(t.Context(), away, sub)
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
 		}
-		if _, err := away.Apply(t.Context(), e1); err == nil {
+		if _, err := away.apply(t.Context(), e1); err == nil {
 			t.Error("applied to a store that is away")
 		}
-		for _, e := range []Entry{e1, e2, e2, e1} {
-			var back Entry
+		for _, e := range []entry{e1, e2, e2, e1} {
+			var back entry
 			b, err := json.Marshal(e)
 			if err == nil {
 				err = json.Unmarshal(b, &back)
 			}
 			if err == nil {
-				_, err = s.Apply(t.Context(), back)
+				_, err = s.apply(t.Context(), back)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 		for receipt, want := range map[string]string{plain: "2", keyed: "3"} {
-			if row, err := s.Get(t.Context(), "law", receipt); err != nil || row.Answers["rating"].String() != want {
+			if row, err := open(s, "law", asked(), 0).Get(t.Context(), receipt); err != nil || row.Answers["rating"].String() != want {
 				t.Errorf("%v, %v, not %s", row.Answers, err, want)
 			}
 		}
 		if n := mustTally(t, s, "law")["asked||||"]; n != 2 {
 			t.Errorf("%d respondents", n)
 		}
-		if _, err := away.Get(t.Context(), "law", plain); err == nil || errors.Is(err, ErrNotFound) {
+		if _, err := open(away, "law", asked(), 0).Get(t.Context(), plain); err == nil || errors.Is(err, ErrNotFound) {
 			t.Errorf("a store that is away says %v", err)
 		}
 	})
@@ -386,19 +423,19 @@ func TestConcurrency(t *testing.T) {
 		for i := range 16 {
 			wg.Go(func() {
 				rating := survey.Answers{"rating": {fmt.Sprint(i % 11)}, "before": {"3"}, "now": {fmt.Sprint(1 + i%5)}}
-				mine, err := s.Submit(ctx, submission(rating))
+				mine, err := submit(ctx, s, submission(rating))
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if err := s.Change(ctx, "law", mine, asked(), survey.Answers{"rating": {"7"}}, "fr"); err != nil {
+				if err := open(s, "law", asked(), 0).Change(ctx, mine, survey.Answers{"rating": {"7"}}, "fr"); err != nil {
 					t.Error(err)
 				}
-				if err := s.Change(ctx, "law", receipt, asked(), rating, "fr"); err != nil && !errors.Is(err, ErrConflict) {
+				if err := open(s, "law", asked(), 0).Change(ctx, receipt, rating, "fr"); err != nil && !errors.Is(err, ErrConflict) {
 					t.Error(err)
 				}
 				if i%2 == 0 {
-					if err := s.Delete(ctx, "law", mine); err != nil {
+					if err := open(s, "law", asked(), 0).Delete(ctx, mine); err != nil {
 						t.Error(err)
 					}
 				}

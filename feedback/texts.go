@@ -53,6 +53,9 @@ type Text struct {
 	row string // the receipt hash of its answer
 }
 
+// moderation holds what organisers decided about texts.
+type moderation struct{ *base }
+
 // The refusals of moderation.
 var (
 	ErrNoText   = errors.New("no text has this id")
@@ -65,54 +68,64 @@ func (row Row) answerTo(survey *survey.Survey, q survey.Question) (survey.Value,
 	return v, ok && slices.Contains(row.Cells, figures.Cell{Survey: survey.ID, Question: q.ID, Shape: q.Shape()}.Key())
 }
 
-// Texts lists the text answers of a session by question, those of questions that fewer than minimumGroup people have
-// answered left out. The survey is as For returned it.
-func (s *Store) Texts(ctx context.Context, session string, asked *survey.Survey, minimumGroup int) ([]Text, error) {
-	promise, _, err := s.Promise(ctx, session)
+// Texts lists the text answers of a session by question, those of questions that fewer than the minimum group have answered
+// left out.
+func (a *Asked) Texts(ctx context.Context) ([]Text, error) {
+	a, err := a.known(ctx)
+	if err != nil || !a.asksTexts() {
+		return nil, err
+	}
+	if _, err := a.store.read(ctx, []*Asked{a}); err != nil { // which shows what is due
+		return nil, err
+	}
+	rows, err := a.store.published(ctx, a.Session.ID)
 	if err != nil {
 		return nil, err
 	}
-	asked, minimumGroup = asked.For(promise.Minors), max(minimumGroup, promise.MinimumGroup)
-	if !slices.ContainsFunc(asked.All(), survey.Question.IsText) {
+	return a.textsIn(ctx, rows)
+}
+
+// textsIn lists the texts that stand in answers as they are shown.
+func (a *Asked) textsIn(ctx context.Context, rows map[string]Row) ([]Text, error) {
+	if !a.asksTexts() {
 		return nil, nil
 	}
-	decisions, err := s.rdb.HGetAll(ctx, s.keys.moderated(session)).Result()
+	s, session := a.store, a.Session.ID
+	var decisions, now *redis.MapStringStringCmd
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		decisions, now = p.HGetAll(ctx, s.keys.moderated(session)), p.HGetAll(ctx, s.keys.rows(session))
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("feedback: read decisions: %w", err)
-	}
-	rows, err := s.Published(ctx, session, minimumGroup)
-	if err != nil {
-		return nil, err
-	}
-	now, err := s.rdb.HGetAll(ctx, s.keys.rows(session)).Result()
-	if err != nil {
-		return nil, fmt.Errorf("feedback: read answers: %w", err)
+		return nil, fmt.Errorf("feedback: read texts: %w", err)
 	}
 	var all []Text
-	for _, q := range asked.All() {
+	for _, q := range a.Survey.All() {
 		if !q.IsText() {
 			continue
 		}
-		texts, err := s.textsOf(session, asked, q, rows, now)
+		texts, err := a.textsTo(q, rows, now.Val())
 		if err != nil {
 			return nil, err
 		}
 		for i := range texts {
-			texts[i].State = parseDecision(decisions[texts[i].ID]).state()
+			texts[i].State = parseDecision(decisions.Val()[texts[i].ID]).state()
 		}
-		if len(texts) >= minimumGroup {
+		if len(texts) >= a.Promise.MinimumGroup {
 			all = append(all, texts...)
 		}
 	}
-	return s.readable(ctx, session, all)
+	return a.readable(ctx, all)
 }
 
-// textsOf lists what was written to a question and still stands: words that were changed are gone at once, and those that
+func (a *Asked) asksTexts() bool { return slices.ContainsFunc(a.Survey.All(), survey.Question.IsText) }
+
+// textsTo lists what was written to a question and still stands: words that were changed are gone at once, and those that
 // took their place come with the next answers that are shown.
-func (s *Store) textsOf(session string, survey *survey.Survey, q survey.Question, rows map[string]Row, now map[string]string) ([]Text, error) {
+func (a *Asked) textsTo(q survey.Question, rows map[string]Row, now map[string]string) ([]Text, error) {
 	var texts []Text
 	for hash, row := range rows {
-		said, ok := row.answerTo(survey, q)
+		said, ok := row.answerTo(a.Survey, q)
 		if !ok || parseStored(now[hash]).row == "" {
 			continue
 		}
@@ -121,7 +134,7 @@ func (s *Store) textsOf(session string, survey *survey.Survey, q survey.Question
 			return nil, fmt.Errorf("feedback: decode an answer: %w", err)
 		}
 		if slices.Equal(current.Answers[q.ID], said) {
-			texts = append(texts, Text{ID: s.textID(session, hash, q.ID, said.String()), Question: q.ID, Text: said.String(), row: hash})
+			texts = append(texts, Text{ID: a.store.seal.textID(a.Session.ID, hash, q.ID, said.String()), Question: q.ID, Text: said.String(), row: hash})
 		}
 	}
 	slices.SortFunc(texts, func(a, b Text) int { return cmp.Compare(a.ID, b.ID) })
@@ -129,17 +142,17 @@ func (s *Store) textsOf(session string, survey *survey.Survey, q survey.Question
 }
 
 // textID names a text; of the parts before the last none holds a zero byte.
-func (s *Store) textID(session, hash, question, text string) string {
+func (s sealer) textID(session, hash, question, text string) string {
 	return hex.EncodeToString(s.mac("text", session, hash+"\x00"+question+"\x00"+text)[:16])
 }
 
 // readable takes names out of texts once more.
-func (s *Store) readable(ctx context.Context, session string, texts []Text) ([]Text, error) {
+func (a *Asked) readable(ctx context.Context, texts []Text) ([]Text, error) {
 	said := make([]string, len(texts))
 	for i, t := range texts {
 		said[i] = t.Text
 	}
-	said, err := s.redactNames(ctx, session, said)
+	said, err := a.store.names.redact(ctx, a.Session.ID, said)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +163,13 @@ func (s *Store) readable(ctx context.Context, session string, texts []Text) ([]T
 }
 
 // withTexts adds the approved texts to the questions that are shown. It reads the answers that hold them, and no others.
-func (s *Store) withTexts(ctx context.Context, r figures.Results, survey *survey.Survey) (figures.Results, error) {
-	texts, err := s.approvedTexts(ctx, r, survey)
+func (a *Asked) withTexts(ctx context.Context, r figures.Results) (figures.Results, error) {
+	texts, err := a.approvedTexts(ctx)
 	if err != nil {
 		return figures.Results{}, err
 	}
 	for i, result := range r.Questions {
-		q, _ := survey.Question(result.ID)
+		q, _ := a.Survey.Question(result.ID)
 		if !q.IsText() || result.Suppressed {
 			continue
 		}
@@ -171,11 +184,12 @@ func (s *Store) withTexts(ctx context.Context, r figures.Results, survey *survey
 }
 
 // approvedTexts lists the approved texts that still stand, by id.
-func (s *Store) approvedTexts(ctx context.Context, r figures.Results, asked *survey.Survey) ([]Text, error) {
-	if !slices.ContainsFunc(asked.All(), survey.Question.IsText) {
+func (a *Asked) approvedTexts(ctx context.Context) ([]Text, error) {
+	if !a.asksTexts() {
 		return nil, nil
 	}
-	decisions, err := s.rdb.HGetAll(ctx, s.keys.moderated(r.Session)).Result()
+	s := a.store
+	decisions, err := s.rdb.HGetAll(ctx, s.keys.moderated(a.Session.ID)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("feedback: read decisions: %w", err)
 	}
@@ -187,26 +201,26 @@ func (s *Store) approvedTexts(ctx context.Context, r figures.Results, asked *sur
 	}
 	rows, now := map[string]Row{}, map[string]string{}
 	for page := range slices.Chunk(hashes, readAtOnce) {
-		if err := s.readAnswers(ctx, r.Session, page, rows, now); err != nil {
+		if err := s.readAnswers(ctx, a.Session.ID, page, rows, now); err != nil {
 			return nil, err
 		}
 	}
 	var approved []Text
-	for _, q := range asked.All() {
+	for _, q := range a.Survey.All() {
 		if !q.IsText() {
 			continue
 		}
-		texts, err := s.textsOf(r.Session, asked, q, rows, now)
+		texts, err := a.textsTo(q, rows, now)
 		if err != nil {
 			return nil, err
 		}
 		approved = append(approved, slices.DeleteFunc(texts, func(t Text) bool { return parseDecision(decisions[t.ID]).state() != Approved })...)
 	}
-	return s.readable(ctx, r.Session, approved)
+	return a.readable(ctx, approved)
 }
 
 // readAnswers reads answers as they are shown, and as they stand now.
-func (s *Store) readAnswers(ctx context.Context, session string, hashes []string, rows map[string]Row, now map[string]string) error {
+func (s *moderation) readAnswers(ctx context.Context, session string, hashes []string, rows map[string]Row, now map[string]string) error {
 	var shown, stand *redis.SliceCmd
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		shown, stand = p.HMGet(ctx, s.keys.shown(session), hashes...), p.HMGet(ctx, s.keys.rows(session), hashes...)
@@ -230,16 +244,14 @@ func (s *Store) readAnswers(ctx context.Context, session string, hashes []string
 	return nil
 }
 
-// moderation is the journal's entry of a decision.
-type moderation struct {
+// moderationEntry is the journal's entry of a decision.
+type moderationEntry struct {
 	Session  string   `json:"session"`
 	Text     string   `json:"text"` // its id
 	Revision int      `json:"revision"`
 	Decision Decision `json:"decision"`
 	Row      string   `json:"row"` // the receipt hash of its answer
 }
-
-const entryModeration = "feedback.moderation"
 
 // decided is a field that moderate.lua wrote; its zero value is none.
 type decided struct {
@@ -273,7 +285,7 @@ var moderateSource string
 
 var moderateScript = redis.NewScript(moderateSource)
 
-func (s *Store) applyModeration(ctx context.Context, m moderation) error {
+func (s *moderation) applyModeration(ctx context.Context, m moderationEntry) error {
 	err := moderateScript.Run(ctx, s.rdb, []string{s.keys.moderated(m.Session)}, m.Text, m.Revision, string(m.Decision), m.Row).Err()
 	if err != nil {
 		return fmt.Errorf("feedback: moderate: %w", err)
@@ -283,11 +295,11 @@ func (s *Store) applyModeration(ctx context.Context, m moderation) error {
 
 // Moderate decides about one of the texts that Texts lists, through the journal, and returns it as it stands then. It
 // returns ErrNoText, ErrDecision, or the store's error.
-func (s *Store) Moderate(ctx context.Context, session string, survey *survey.Survey, minimumGroup int, id string, decision Decision) (Text, error) {
+func (a *Asked) Moderate(ctx context.Context, id string, decision Decision) (Text, error) {
 	if decision != Approve && decision != Hide {
 		return Text{}, ErrDecision
 	}
-	texts, err := s.Texts(ctx, session, survey, minimumGroup)
+	texts, err := a.Texts(ctx)
 	if err != nil {
 		return Text{}, err
 	}
@@ -295,11 +307,12 @@ func (s *Store) Moderate(ctx context.Context, session string, survey *survey.Sur
 	if i < 0 {
 		return Text{}, ErrNoText
 	}
-	field, err := s.rdb.HGet(ctx, s.keys.moderated(session), id).Result()
+	s := a.store
+	field, err := s.rdb.HGet(ctx, s.keys.moderated(a.Session.ID), id).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return Text{}, fmt.Errorf("feedback: read a decision: %w", err)
 	}
-	m := moderation{Session: session, Text: id, Revision: parseDecision(field).revision + 1, Decision: decision, Row: texts[i].row}
+	m := moderationEntry{Session: a.Session.ID, Text: id, Revision: parseDecision(field).revision + 1, Decision: decision, Row: texts[i].row}
 	err = s.journal.Do(ctx, entryModeration, m, func(ctx context.Context) error { return s.applyModeration(ctx, m) })
 	if err != nil {
 		return Text{}, err

@@ -27,7 +27,7 @@ func comments(t *testing.T, s *Store, n int) []string {
 
 func mustTexts(t *testing.T, s *Store) map[string]Text {
 	t.Helper()
-	texts, err := s.Texts(t.Context(), "law", asked(), k)
+	texts, err := open(s, "law", asked(), k).Texts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func mustTexts(t *testing.T, s *Store) map[string]Text {
 
 func mustModerate(t *testing.T, s *Store, id string, decision Decision) Text {
 	t.Helper()
-	text, err := s.Moderate(t.Context(), "law", asked(), k, id, decision)
+	text, err := open(s, "law", asked(), k).Moderate(t.Context(), id, decision)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func mustModerate(t *testing.T, s *Store, id string, decision Decision) Text {
 // shownTexts are what results show of the comments.
 func shownTexts(t *testing.T, s *Store) []string {
 	t.Helper()
-	r, err := s.Results(t.Context(), "law", asked(), []string{"evry"}, k)
+	r, err := open(s, "law", asked(), k, []string{"evry"}...).Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestAnEditedTextWaitsAgain(t *testing.T) {
 		}
 		change := func(i int, to string) {
 			t.Helper()
-			if err := s.Change(t.Context(), "law", receipts[i], asked(), survey.Answers{"rating": {"5"}, "comment": {to}}, "fr"); err != nil {
+			if err := open(s, "law", asked(), 0).Change(t.Context(), receipts[i], survey.Answers{"rating": {"5"}, "comment": {to}}, "fr"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -135,7 +135,7 @@ func TestAnEditedTextWaitsAgain(t *testing.T) {
 			t.Errorf("a decision about one of two equal texts shows %v", got)
 		}
 		for _, receipt := range receipts[:k+1] {
-			if err := s.Delete(t.Context(), "law", receipt); err != nil {
+			if err := open(s, "law", asked(), 0).Delete(t.Context(), receipt); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -165,7 +165,7 @@ func TestModerationRefuses(t *testing.T) {
 			"as it should be":    {id, asked(), k, Approve, nil},
 			"another way, later": {id, asked(), k, Hide, nil},
 		} {
-			if _, err := s.Moderate(t.Context(), "law", test.survey, test.k, test.id, test.decision); err != test.want { //nolint:errorlint // as it is
+			if _, err := open(s, "law", test.survey, test.k).Moderate(t.Context(), test.id, test.decision); err != test.want { //nolint:errorlint // as it is
 				t.Errorf("%s: %v, not %v", name, err, test.want)
 			}
 		}
@@ -183,11 +183,11 @@ func TestTextsOfAnotherSurvey(t *testing.T) {
 		changed, other := asked(), asked()
 		changed.Sections[1].Questions[0].Kind = survey.FreeText
 		other.ID = "other"
-		texts, err := s.Texts(t.Context(), "law", changed, k)
+		texts, err := open(s, "law", changed, k).Texts(t.Context())
 		if err != nil || len(texts) != k || slices.ContainsFunc(texts, func(t Text) bool { return t.Question == "one" }) {
 			t.Errorf("%v, %v", texts, err)
 		}
-		if texts, err := s.Texts(t.Context(), "law", other, k); err != nil || len(texts) > 0 {
+		if texts, err := open(s, "law", other, k).Texts(t.Context()); err != nil || len(texts) > 0 {
 			t.Errorf("%v, %v", texts, err)
 		}
 	})
@@ -200,7 +200,7 @@ func TestNamesSeenLater(t *testing.T) {
 		comments(t, s, k)
 		mustSubmit(t, s, submission(survey.Answers{"comment": {"Merci Anne"}}))
 		mustModerate(t, s, mustTexts(t, s)["Merci Anne"].ID, Approve)
-		s.names = named("anne")
+		s.base.names.find = named("anne")
 		if got := shownTexts(t, s); !slices.Equal(got, []string{"Merci […]"}) {
 			t.Errorf("%q", got)
 		}
@@ -214,7 +214,7 @@ func TestNamesSeenLater(t *testing.T) {
 func TestDecisionsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		for i, made := range [][]moderation{
+		for i, made := range [][]moderationEntry{
 			{{"law", "t", 1, Approve, "r"}, {"law", "t", 2, Hide, "r"}, {"law", "t", 2, Approve, "r"}},
 			{{"law", "t", 1, Hide, "r"}, {"law", "t", 1, Approve, "r"}, {"law", "t", 2, Approve, "r"}},
 		} {

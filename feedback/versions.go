@@ -15,10 +15,10 @@ import (
 // A survey that is changed after answers are in is another version, and answers keep theirs: the definition of each version
 // that was answered is kept with the answers, so that they are shown with the words that they were given to.
 
-// Definition returns the survey as it was when it had a version (Row.Version): what was asked, as For returned it.
-// ErrNotFound: nobody has answered that one.
-func (s *Store) Definition(ctx context.Context, session, version string) (*survey.Survey, error) {
-	text, err := s.rdb.HGet(ctx, s.keys.versions(session), version).Result()
+// Definition returns the survey as it was when it had a version (Row.Version): what was asked then. ErrNotFound: nobody has
+// answered that one.
+func (a *Asked) Definition(ctx context.Context, version string) (*survey.Survey, error) {
+	text, err := a.store.rdb.HGet(ctx, a.store.keys.versions(a.Session.ID), version).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, ErrNotFound
 	}
@@ -33,7 +33,7 @@ func (s *Store) Definition(ctx context.Context, session, version string) (*surve
 }
 
 // definition is what an entry's row answers, as JSON; empty: not at hand.
-func (e Entry) definition() (text, version string, err error) {
+func (e entry) definition() (text, version string, err error) {
 	if e.asked == nil || e.Row == nil {
 		return "", "", nil
 	}
@@ -52,18 +52,18 @@ type definitionEntry struct {
 }
 
 // definitionMark is the definition for the journal, unless it is known to have it.
-func (s *Store) definitionMark(e Entry) ([]journal.Mark, error) {
+func (l *ledger) definitionMark(e entry) ([]journal.Mark, error) {
 	text, version, err := e.definition()
 	if err != nil || text == "" {
 		return nil, err
 	}
 	key := e.Session + " " + version
-	if _, known := s.defined.Load(key); known && s.journal.Ahead() {
+	if _, known := l.defined.Load(key); known && l.journal.Ahead() {
 		return nil, nil
 	}
 	return []journal.Mark{{Kind: entryVersion, Key: key, Value: definitionEntry{e.Session, version, json.RawMessage(text)}}}, nil
 }
 
-func (s *Store) define(ctx context.Context, e definitionEntry) error {
-	return s.rdb.HSetNX(ctx, s.keys.versions(e.Session), e.Version, string(e.Definition)).Err()
+func (l *ledger) define(ctx context.Context, e definitionEntry) error {
+	return l.rdb.HSetNX(ctx, l.keys.versions(e.Session), e.Version, string(e.Definition)).Err()
 }

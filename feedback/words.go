@@ -117,7 +117,7 @@ func (l lexicon) draw(random []byte) (places, bool) {
 }
 
 // placesOf draws the token of a submission: of one with a key always the same ones, in the same order of attempts.
-func (s *Store) placesOf(session, key string, attempt int) (places, bool) {
+func (s sealer) placesOf(session, key string, attempt int) (places, bool) {
 	if key == "" {
 		b := make([]byte, 8)
 		_, _ = rand.Read(b) // never fails

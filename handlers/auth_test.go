@@ -174,7 +174,7 @@ func TestTokens(t *testing.T) {
 	if w := s.do(call{path: "/", header: map[string]string{"Cookie": cookie}}); w.Code != http.StatusUnauthorized {
 		t.Errorf("an expired cookie: %d", w.Code)
 	}
-	other := one(t, func(d *Deps) { d.OrganiserToken = "another" })
+	other := one(t, func(d *setup) { d.OrganiserToken = "another" })
 	if w := other.do(call{path: "/", header: map[string]string{"Cookie": cookie}}); w.Code != http.StatusUnauthorized {
 		t.Errorf("a cookie opened with the old token: %d", w.Code)
 	}
@@ -210,7 +210,7 @@ func TestLogin(t *testing.T) {
 	if w := s.do(call{method: "POST", path: "/logout"}); w.Code != http.StatusSeeOther || w.Result().Cookies()[0].MaxAge >= 0 {
 		t.Errorf("signed out: %d %v", w.Code, w.Result().Cookies())
 	}
-	secure := one(t, func(d *Deps) { d.PublicURL = &url.URL{Scheme: "https", Host: "jauge.example"} })
+	secure := one(t, func(d *setup) { d.PublicURL = &url.URL{Scheme: "https", Host: "jauge.example"} })
 	w := secure.do(call{path: "/login?token=" + organiserToken})
 	if !w.Result().Cookies()[0].Secure || w.Header().Get("Strict-Transport-Security") == "" {
 		t.Errorf("behind TLS: %v", w.Header())
@@ -339,7 +339,7 @@ func TestLinksCoexist(t *testing.T) {
 // signed in, nor whoever comes from an address that the right token came from before.
 func TestLoginsAreLimited(t *testing.T) {
 	t.Parallel()
-	s := one(t, func(d *Deps) { d.TrustedProxies = []string{"192.0.2.1"} })
+	s := one(t, func(d *setup) { d.TrustedProxies = []string{"192.0.2.1"} })
 	from := func(address string, c call) int {
 		header := map[string]string{"X-Forwarded-For": address}
 		maps.Copy(header, c.header)
@@ -495,7 +495,7 @@ func TestAssets(t *testing.T) {
 func TestDeps(t *testing.T) {
 	t.Parallel()
 	_, err := New(Deps{Sources: nil})
-	for _, name := range []string{"Programme", "Attendance", "Feedback", "Metrics", "PublicURL", "OrganiserToken", "Key", "MinimumGroup", "Log", "Now", "Ready", "Away", "Context"} {
+	for _, name := range []string{"Programme", "Attendance", "Feedback", "Metrics", "PublicURL", "OrganiserToken", "Key", "Log", "Now", "Ready", "Away", "Context"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

@@ -153,7 +153,7 @@ func TestBeaconWhenTheStoreIsAway(t *testing.T) {
 // TestBeaconLimits: a school behind one address comes, stays and leaves; who asks for more waits, and nobody else does.
 func TestBeaconLimits(t *testing.T) {
 	t.Parallel()
-	s := one(t, func(d *Deps) { d.TrustedProxies = []string{"192.0.2.1"} })
+	s := one(t, func(d *setup) { d.TrustedProxies = []string{"192.0.2.1"} })
 	from := func(address, kind string, n int) (code int, retry string) {
 		c := beaconCall("eleves", tab(n), kind)
 		c.header["X-Forwarded-For"] = address

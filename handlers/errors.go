@@ -23,6 +23,8 @@ func (s *server) asFailure(err error) *door.Failure {
 		return door.NotFound("There is no session with this id.")
 	case errors.Is(err, programme.ErrExists):
 		return &door.Failure{Status: http.StatusConflict, Code: "conflict", Detail: "A session with this id exists; change it with PUT."}
+	case errors.Is(err, feedback.ErrNoSurvey):
+		return door.NotFound("This session has no survey.")
 	case errors.Is(err, feedback.ErrNotFound):
 		return &door.Failure{Status: http.StatusNotFound, Code: "no_answer", Detail: "There is no answer with this receipt."}
 	case errors.Is(err, feedback.ErrDeleted):

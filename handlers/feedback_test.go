@@ -116,7 +116,7 @@ func TestSurveyPagesCarryAnswers(t *testing.T) {
 func TestSurveyEmpty(t *testing.T) {
 	t.Parallel()
 	optional := &survey.Survey{ID: "vocation", Title: vocation().Title, Questions: vocation().Sections[1].Questions[1:]}
-	s := one(t, func(d *Deps) { d.Surveys = map[string]*survey.Survey{"vocation": optional} })
+	s := one(t, func(d *setup) { d.Surveys = map[string]*survey.Survey{"vocation": optional} })
 	w := s.do(call{method: "POST", path: "/feedback/metier", form: url.Values{"page": {"1"}, "do": {"next"}}})
 	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "Aucune réponse n&#39;a été donnée") {
 		t.Errorf("%d %s", w.Code, w.Body)

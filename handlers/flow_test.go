@@ -98,7 +98,7 @@ func (b *browser) hides(texts ...string) {
 // progress reads how many forms came to a question and answered it.
 func (s *site) progress() map[string][2]int {
 	s.t.Helper()
-	p, err := s.deps.Feedback.Progress(s.t.Context(), "metier", vocation(), 1)
+	p, err := s.asked().Progress(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func (s *site) progress() map[string][2]int {
 func eachAlone(t *testing.T, f func(t *testing.T, s *site)) {
 	t.Helper()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		f(t, newSite(t, rdb, prefix, func(d *Deps) { d.MinimumGroup = 1 }))
+		f(t, newSite(t, rdb, prefix, func(d *setup) { d.MinimumGroup = 1 }))
 	})
 }
 
@@ -301,7 +301,7 @@ func TestFormWhileTheStoreIsAway(t *testing.T) {
 	t.Cleanup(server.Stop)
 	rdb, line := server.Line()
 	t.Cleanup(func() { _ = rdb.Close() })
-	s := newSite(t, rdb, "away:", func(d *Deps) { d.Surveys = map[string]*survey.Survey{"vocation": threePages()} })
+	s := newSite(t, rdb, "away:", func(d *setup) { d.Surveys = map[string]*survey.Survey{"vocation": threePages()} })
 	b := s.visit("/feedback/metier")
 	b.send("q.before", "2")
 	b.shows("Page 2 sur 3")
@@ -372,7 +372,7 @@ func TestKiosk(t *testing.T) {
 			}
 		}
 		s.respondents(t, 1)
-		if receipt, row, err := s.deps.Feedback.Sent(t.Context(), "metier", "form:"+first.Get("token")); err != nil || row.Answers["now"].String() != "4" {
+		if receipt, row, err := s.asked().Sent(t.Context(), "form:"+first.Get("token")); err != nil || row.Answers["now"].String() != "4" {
 			t.Errorf("the answer %s became %v: %v", receipt, row.Answers, err)
 		}
 		next := s.visit("/feedback/metier?kiosk=1&segment=lycee")

@@ -54,7 +54,7 @@ func init() {
 
 const secretPath = "kX93/mQ7-the-secret-path"
 
-func withForm(d *Deps) {
+func withForm(d *setup) {
 	d.Sources["form"] = platforms.Source{Name: "form", Platform: "form", Secrets: []string{secretPath}}
 	d.MinimumGroup = 1
 }
@@ -226,7 +226,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 func TestTypeform(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s := newSite(t, rdb, prefix, func(d *Deps) {
+		s := newSite(t, rdb, prefix, func(d *setup) {
 			d.Sources["typeform"] = platforms.Source{Name: "typeform", Platform: "typeform", Secrets: []string{"typeform-secret"}}
 		})
 		session := planned()[0]

@@ -23,7 +23,6 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
-	"jauge/feedback/survey"
 	"jauge/handlers/api"
 	"jauge/handlers/attend"
 	"jauge/handlers/door"
@@ -55,7 +54,6 @@ type Deps struct {
 	Programme  *programme.Catalogue
 	Attendance *attendance.Store
 	Feedback   *feedback.Store
-	Surveys    map[string]*survey.Survey   // by id
 	Series     []programme.Series          // optional
 	Sources    map[string]platforms.Source // by name; who may post to /webhooks/{name}
 
@@ -67,7 +65,6 @@ type Deps struct {
 	PublicURL      *url.URL // of links and QR codes, without a trailing slash
 	OrganiserToken string   // opens the organiser's side
 	Key            []byte   // ≥ 32 bytes; signs cookies and read-only links
-	MinimumGroup   int      // no figure about fewer respondents than this
 	TrustedProxies []string // optional; addresses or CIDRs whose X-Forwarded-For is believed
 
 	Log     *slog.Logger
@@ -87,7 +84,7 @@ func (d Deps) validate() error {
 	for name, absent := range map[string]bool{
 		"Programme": d.Programme == nil, "Attendance": d.Attendance == nil, "Feedback": d.Feedback == nil, "Metrics": d.Metrics == nil, "Voided": d.Voided == nil,
 		"PublicURL": d.PublicURL == nil, "OrganiserToken": d.OrganiserToken == "", "Key (≥ 32 bytes)": len(d.Key) < 32,
-		"MinimumGroup (≥ 1)": d.MinimumGroup < 1, "Log": d.Log == nil, "Now": d.Now == nil, "Ready": d.Ready == nil, "Away": d.Away == nil,
+		"Log": d.Log == nil, "Now": d.Now == nil, "Ready": d.Ready == nil, "Away": d.Away == nil,
 		"Context": d.Context == nil,
 	} {
 		if absent {
@@ -149,9 +146,9 @@ func (s *server) furnish() {
 		Refusals: refusals, Log: s.Log, Wall: s.Wall,
 	}
 	sessions := &lookup.Sessions{
-		Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Surveys: s.Surveys, Configured: s.Series, MinimumGroup: s.MinimumGroup, Now: s.Now,
+		Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Configured: s.Series, Now: s.Now,
 	}
-	rooms := hooks.Programme(s.Programme, s.Surveys, s.MinimumGroup)
+	rooms := hooks.Rooms{Programme: s.Programme, Feedback: s.Feedback}
 	s.surveys = attend.NewSurveys(attend.Deps{
 		Sessions: sessions, Feedback: s.Feedback, Pages: s.pages, Limiter: limiter, Counts: s.Metrics, Public: s.PublicURL, Key: s.Key,
 		Log: s.Log, Now: s.Now,
@@ -164,12 +161,12 @@ func (s *server) furnish() {
 		Away: s.Away, Now: s.Now, Wall: s.Wall, Draining: s.Context,
 	})
 	s.api = &api.Handlers{
-		Sessions: sessions, Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Rooms: rooms, Public: s.PublicURL,
+		Sessions: sessions, Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Reclaim: rooms.Reclaim, Public: s.PublicURL,
 		Away: s.Away, Log: s.Log, Now: s.Now,
 		HasSource: func(name string) bool { _, known := s.Sources[name]; return known },
 	}
 	s.hooks = &hooks.Handlers{
-		Sources: s.Sources, Attendance: s.Attendance, Feedback: s.Feedback, Rooms: rooms, Metrics: s.Metrics, Refusals: refusals,
+		Sources: s.Sources, Attendance: s.Attendance, Rooms: rooms, Metrics: s.Metrics, Refusals: refusals,
 		Log: s.Log, Now: s.Now,
 	}
 }

@@ -48,7 +48,7 @@ func kinds() *survey.Survey {
 	}
 }
 
-func withKinds(d *Deps) { d.Surveys = map[string]*survey.Survey{"vocation": kinds()} }
+func withKinds(d *setup) { d.Surveys = map[string]*survey.Survey{"vocation": kinds()} }
 
 // after moves a service to the time of the second wave.
 func after(s *site) *site {
@@ -59,7 +59,7 @@ func after(s *site) *site {
 func TestPagesOfKinds(t *testing.T) {
 	t.Parallel()
 	s := one(t, withKinds)
-	if problems := s.deps.Surveys["vocation"].Validate(); problems != nil {
+	if problems := s.surveys["vocation"].Validate(); problems != nil {
 		for _, p := range problems { // the choices have letters that ids have not: they are words in French
 			if !strings.Contains(p.Path, "choices") {
 				t.Error(p)
@@ -156,7 +156,7 @@ func TestAnswersOfWaves(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, plain *site) {
 		s := plain
-		s.deps.Surveys["vocation"] = kinds()
+		s.surveys["vocation"] = kinds()
 		path := "/feedback/metier/answers/" + s.answer("metier", map[string]any{"age": 17, "views": map[string]any{"use": 2}, "agree": true})
 		change := after(s).do(call{method: "POST", path: path, form: url.Values{
 			"wave": {"after"}, "page": {"end"}, "do": {"next"}, "q.views.use@after": {"4"}, "q.best@after.quiz": {"1"}, "q.agree@after": {"yes"},
@@ -195,7 +195,7 @@ func TestAnswerOfAnOldVersion(t *testing.T) {
 		now := vocation()
 		now.Sections[0].Questions[0].Label = text.Text{"fr": "Avant, y pensiez-vous ?"}
 		now.Sections[1].Questions[2].Choices = now.Sections[1].Questions[2].Choices[:2]
-		s.deps.Surveys["vocation"] = now
+		s.surveys["vocation"] = now
 		page := s.do(call{path: path}).Body.String()
 		if !strings.Contains(page, "Avant, cela vous tentait ?") || !strings.Contains(page, "Le format") || strings.Contains(page, "y pensiez-vous") {
 			t.Errorf("the old answer: %s", page)

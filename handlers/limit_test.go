@@ -121,7 +121,7 @@ func TestRightWordsCostNothing(t *testing.T) {
 // Wrong words from everywhere use up a session's budget, not that of another one; from one address they never do.
 func TestGuessesInASession(t *testing.T) {
 	t.Parallel()
-	trusting := func(d *Deps) { d.TrustedProxies = []string{"192.0.2.1"} }
+	trusting := func(d *setup) { d.TrustedProxies = []string{"192.0.2.1"} }
 	s := one(t, withThrice, trusting)
 	words := s.words("2")
 	s.at(start.Add(2 * time.Hour))

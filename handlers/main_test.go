@@ -92,6 +92,7 @@ type site struct {
 	t       testing.TB
 	handler http.Handler
 	deps    Deps
+	surveys map[string]*survey.Survey // by id: what sessions ask
 	metrics *counters
 	log     *buffer
 
@@ -99,29 +100,30 @@ type site struct {
 	now time.Time
 }
 
+// setup is what a site is built from.
+type setup struct {
+	Deps
+	Surveys      map[string]*survey.Survey
+	MinimumGroup int
+}
+
 // newSite builds a service on rdb; change, if given, alters what it is built from.
-func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...func(*Deps)) *site {
+func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...func(*setup)) *site {
 	t.Helper()
 	s := &site{t: t, metrics: &counters{counts: map[string]int{}}, log: &buffer{}, now: start.Add(30 * time.Minute)}
 	key := bytes.Repeat([]byte("k"), 32)
 	clock := func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now }
-	answers, err := feedback.New(rdb, feedback.Options{Prefix: prefix, Secret: key, Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	public, _ := url.Parse("http://jauge.example")
 	sessions := programme.New(rdb, programme.Options{Prefix: prefix})
-	s.deps = Deps{
+	built := setup{Surveys: map[string]*survey.Survey{"vocation": vocation()}, MinimumGroup: 5, Deps: Deps{
 		Programme: sessions,
 		Attendance: attendance.New(rdb, sessions, attendance.Options{
 			Prefix: prefix, Key: key, Now: clock, Capabilities: map[string]attendance.Capability{"slow": attendance.Totals},
 			Patience: redistest.Patience,
 		}),
-		Feedback: answers,
-		Surveys:  map[string]*survey.Survey{"vocation": vocation()},
-		Series:   []programme.Series{{ID: "cycle", Title: text.Text{"fr": "Conversations", "en": "Conversations"}}},
+		Series: []programme.Series{{ID: "cycle", Title: text.Text{"fr": "Conversations", "en": "Conversations"}}},
 		Sources: map[string]platforms.Source{
 			"zoom":     {Name: "zoom", Platform: "zoom", Secrets: []string{zoomSecret}},
 			"standard": {Name: "standard", Platform: "standard", Secrets: []string{standardSecret}},
@@ -131,12 +133,20 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 			w.Header().Set("Content-Type", "text/plain")
 			fmt.Fprintln(w, "up 1")
 		}),
-		PublicURL: public, OrganiserToken: organiserToken, Key: key, MinimumGroup: 5,
+		PublicURL: public, OrganiserToken: organiserToken, Key: key,
 		Log: slog.New(slog.NewJSONHandler(s.log, nil)), Now: clock, Ready: func(ctx context.Context) error { return rdb.Ping(ctx).Err() }, Away: away,
 		Context: ctx, Version: "test", Embedded: true,
-	}
+	}}
 	for _, c := range change {
-		c(&s.deps)
+		c(&built)
+	}
+	var err error
+	s.deps, s.surveys = built.Deps, built.Surveys
+	s.deps.Feedback, err = feedback.New(rdb, feedback.Options{
+		Prefix: prefix, Secret: key, Now: clock, Surveys: built.Surveys, MinimumGroup: built.MinimumGroup,
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if s.handler, err = New(s.deps); err != nil {
 		t.Fatal(err)
@@ -145,6 +155,20 @@ func newSite(t testing.TB, rdb redis.UniversalClient, prefix string, change ...f
 		t.Fatal(err)
 	}
 	return s
+}
+
+// asked is what the first session asks.
+func (s *site) asked() *feedback.Asked {
+	s.t.Helper()
+	session, err := s.deps.Programme.Session(s.t.Context(), "metier")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a, err := s.deps.Feedback.Open(s.t.Context(), session)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
 }
 
 // away knows how a client of a store that is gone fails.
@@ -160,7 +184,7 @@ func each(t *testing.T, f func(t *testing.T, s *site)) {
 }
 
 // one returns a service for what does not depend on the store.
-func one(t *testing.T, change ...func(*Deps)) *site {
+func one(t *testing.T, change ...func(*setup)) *site {
 	t.Helper()
 	rdb, prefix := redistest.Embedded()
 	return newSite(t, rdb, prefix, change...)

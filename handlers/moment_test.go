@@ -34,7 +34,7 @@ func TestNoFigureContradictsAnother(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-				s := newSite(t, rdb, prefix, func(d *Deps) {
+				s := newSite(t, rdb, prefix, func(d *setup) {
 					d.MinimumGroup = 1
 					d.Surveys["vocation"] = &survey.Survey{ID: "vocation", Questions: []survey.Question{
 						{ID: "stayed", Kind: survey.YesNo, Stay: true, Label: d.Surveys["vocation"].Title},

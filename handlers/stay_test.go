@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
+	"jauge/feedback"
 	"jauge/internal/redistest"
 )
 
@@ -18,7 +20,7 @@ import (
 func TestAnswersKnowWhoStayedAndNotWho(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		s := newSite(t, rdb, prefix, func(d *Deps) { d.MinimumGroup = 1 })
+		s := newSite(t, rdb, prefix, func(d *setup) { d.MinimumGroup = 1 })
 		come := func(person string, leave time.Duration) {
 			e := attendance.Event{Kind: attendance.Joined, Room: "hall", Occurrence: "o", Attendee: person, Connection: "tab of " + person, At: start}
 			s.event("standard", e)
@@ -42,12 +44,17 @@ func TestAnswersKnowWhoStayedAndNotWho(t *testing.T) {
 				t.Fatalf("%d %s", w.Code, w.Body)
 			}
 		}
-		rows, err := s.deps.Feedback.Published(t.Context(), "metier", 1)
+		rows, err := rdb.HVals(t.Context(), prefix+"{metier}:fb:rows").Result()
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := map[string]string{}
-		for _, row := range rows {
+		for _, field := range rows {
+			_, text, _ := strings.Cut(field, " ")
+			var row feedback.Row
+			if err := json.Unmarshal([]byte(text), &row); err != nil {
+				t.Fatal(err)
+			}
 			got[row.Answers["now"].String()] = fmt.Sprintf("%q", row.Stay)
 		}
 		if diff := cmp.Diff(map[string]string{"1": `"stayed"`, "2": `"left"`, "3": `""`, "4": `""`}, got); diff != "" {

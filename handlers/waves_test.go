@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"jauge/feedback/survey"
 	"jauge/handlers/attend"
 	"jauge/handlers/page"
+	"jauge/internal/redistest"
 	"jauge/internal/text"
+	"jauge/programme"
 )
 
 // thrice is asked before, after and two weeks after the session; each time on two pages.
@@ -34,13 +37,13 @@ func thrice() *survey.Survey {
 	}
 }
 
-func withThrice(d *Deps) { d.Surveys["vocation"] = thrice() }
+func withThrice(d *setup) { d.Surveys["vocation"] = thrice() }
 
 // inWaves runs f on a service over each store, whose sessions ask thrice.
 func inWaves(t *testing.T, f func(t *testing.T, s *site)) {
 	t.Helper()
 	each(t, func(t *testing.T, s *site) {
-		withThrice(&s.deps)
+		s.surveys["vocation"] = thrice()
 		f(t, s)
 	})
 }
@@ -261,7 +264,7 @@ func TestNoWordsWhereNothingIsLinked(t *testing.T) {
 			t.Errorf("a kiosk's answers joined %v", s.said(words))
 		}
 		s.respondents(t, 2)
-		receipt, _, err := s.deps.Feedback.Sent(t.Context(), "metier", "form:"+last.Get("token"))
+		receipt, _, err := s.asked().Sent(t.Context(), "form:"+last.Get("token"))
 		if _, three := s.deps.Feedback.Receipt(receipt); err != nil || three {
 			t.Errorf("a kiosk's answers stand under %s: %v", receipt, err)
 		}
@@ -272,10 +275,10 @@ func TestNoWordsWhereNothingIsLinked(t *testing.T) {
 func TestNoWordsAfterAPromiseOfAnonymity(t *testing.T) {
 	t.Parallel()
 	s := one(t)
-	s.deps.Surveys["vocation"] = thrice()
-	s.deps.Surveys["vocation"].Anonymity = "anonymous"
+	s.surveys["vocation"] = thrice()
+	s.surveys["vocation"].Anonymity = "anonymous"
 	s.answer("metier", map[string]any{"wish": 2})
-	withThrice(&s.deps)
+	s.surveys["vocation"] = thrice()
 	b := after(s).visit("/feedback/metier?code=abeille-abeille-abeille")
 	b.shows("réponses anonymes")
 	b.hides(`name="code"`)
@@ -361,7 +364,7 @@ func TestDraftsHoldNoWords(t *testing.T) {
 	b := after(s).visit("/feedback/metier?code=" + words)
 	form := b.form("q.wish@after", "4", "code", words)
 	b.post(form)
-	draft, err := s.deps.Feedback.Draft(t.Context(), "metier", form.Get("token"))
+	draft, err := s.asked().Draft(t.Context(), form.Get("token"))
 	if got := fmt.Sprint(draft); err != nil || strings.Contains(got, "-") || !strings.Contains(got, "wish@after") {
 		t.Errorf("%s %v", got, err)
 	}
@@ -437,7 +440,7 @@ func TestUnlinkedWavesStayApart(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		survey := kinds()
 		survey.Anonymity = "anonymous"
-		s.deps.Surveys["vocation"] = survey
+		s.surveys["vocation"] = survey
 		w := s.do(call{method: "POST", path: "/feedback/metier", json: map[string]any{"wave": "before", "answers": map[string]any{"age": 17, "agree": true}}})
 		if w.Code != http.StatusCreated {
 			t.Fatal(w.Code, w.Body)
@@ -450,6 +453,32 @@ func TestUnlinkedWavesStayApart(t *testing.T) {
 		w = s.do(call{method: "PUT", path: path, json: map[string]any{"answers": map[string]any{"agree@after": true, "stayed@after": true}}})
 		if w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("another wave: %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// What is promised to minors is the same whichever way the first answer comes: that no two of their answers are kept together.
+func TestMinorsArePromisedTheSameEitherWay(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s := newSite(t, rdb, prefix, withThrice)
+		for _, id := range []string{"form", "hook"} {
+			session := planned()[0]
+			session.ID, session.Minors, session.Rooms = id, true, []programme.Room{{Source: "standard", ID: id}}
+			if err := s.deps.Programme.Put(t.Context(), session); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.answer("form", map[string]any{"wish": 2})
+		body := fmt.Appendf(nil, `{"type":"answers.submitted","timestamp":%q,"data":{"room":"hook","submission":"s","answers":{"wish@before":2}}}`, start.Format(time.RFC3339))
+		if w := s.post("standard", "application/json", body); w.Code != http.StatusOK {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		for _, id := range []string{"form", "hook"} {
+			promised, err := rdb.HGetAll(t.Context(), prefix+"{"+id+"}:fb:promise").Result()
+			if diff := cmp.Diff(map[string]string{"level": "anonymous", "k": "5", "minors": "1"}, promised); diff != "" || err != nil {
+				t.Errorf("%s: %s %v", id, diff, err)
+			}
 		}
 	})
 }

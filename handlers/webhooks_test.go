@@ -265,7 +265,7 @@ func (panicking) Submission(string) { panic("Jane Doe said 4") }
 
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	s := one(t, func(d *Deps) { d.Metrics = panicking{d.Metrics.(*counters)} })
+	s := one(t, func(d *setup) { d.Metrics = panicking{d.Metrics.(*counters)} })
 	w := s.do(call{method: "POST", path: "/feedback/metier", json: map[string]any{"answers": map[string]any{"before": 2, "now": 4}}})
 	if p := decode[problemJSON](t, w); w.Code != http.StatusInternalServerError || p.Code != "internal" || strings.Contains(w.Body.String(), "Jane") {
 		t.Errorf("%d %s", w.Code, w.Body)

@@ -19,7 +19,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
-	"jauge/feedback/survey"
 	"jauge/internal/redistest"
 )
 
@@ -106,7 +105,7 @@ func inProcess(t *testing.T, rdb redis.UniversalClient, prefix, config string) (
 	clock := &atomic.Int64{}
 	now := func() time.Time { return time.UnixMilli(clock.Load()) }
 	c.OrganiserToken, c.SecretKey = token, key
-	s := &stores{rdb: rdb, guard: newGuard(prefix, []byte(key)), key: []byte(key), surveys: map[string]*survey.Survey{}}
+	s := &stores{rdb: rdb, guard: newGuard(prefix, []byte(key)), key: []byte(key)}
 	if err := s.build(c, prefix, now); err != nil {
 		t.Fatal(err)
 	}

@@ -18,14 +18,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance"
-	"jauge/feedback/figures"
-	"jauge/feedback/survey"
 	"jauge/handlers"
 	"jauge/handlers/door"
 	"jauge/handlers/hooks"
 	"jauge/metrics"
 	"jauge/platforms"
-	"jauge/programme"
 )
 
 // serveCmd is `jauge serve`.
@@ -145,7 +142,7 @@ type service struct {
 
 func newService(streams context.Context, c *Config, s *stores, log *slog.Logger, now func() time.Time) (service, error) {
 	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
-		Attendance: s.attendance, Feedback: answersScrape{s, c.Privacy.MinimumGroup},
+		Attendance: s.attendance, Feedback: s.feedback,
 		AsideEvents: s.aside, Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources),
 		Refusals: hooks.Refusals(names(c.Sources)), Outcomes: door.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
 	})
@@ -166,8 +163,8 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 		sources[source.Name] = source.source()
 	}
 	d := handlers.Deps{
-		Programme: s.programme, Attendance: s.attendance, Feedback: s.feedback, Surveys: s.surveys, Series: c.Series, Sources: sources,
-		Voided: s.voided, Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key, MinimumGroup: c.Privacy.MinimumGroup,
+		Programme: s.programme, Attendance: s.attendance, Feedback: s.feedback, Series: c.Series, Sources: sources,
+		Voided: s.voided, Metrics: m, PublicURL: public, OrganiserToken: v.token, Key: s.key,
 		TrustedProxies: c.TrustedProxies, Log: log, Now: now, Wall: time.Now, Ready: s.ready, Away: away, Context: streams, Version: version, Embedded: s.embedded != nil,
 	}
 	if c.MetricsListen == "" {
@@ -175,33 +172,6 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 	}
 	v.handler, err = handlers.New(d)
 	return v, err
-}
-
-// answersScrape reads, for a scrape, the answers of the sessions that have a survey.
-type answersScrape struct {
-	*stores
-	minimumGroup int
-}
-
-// Scrape implements metrics.Feedback.
-func (a answersScrape) Scrape(ctx context.Context, sessions []programme.Session) ([]figures.Results, error) {
-	surveys := map[string]*survey.Survey{}
-	for _, session := range sessions {
-		if survey := a.surveys[session.Survey]; survey != nil {
-			surveys[session.ID] = survey.For(session.Minors)
-		}
-	}
-	byID, err := a.feedback.Scrape(ctx, surveys, a.minimumGroup)
-	if err != nil {
-		return nil, err
-	}
-	results := make([]figures.Results, 0, len(byID))
-	for _, session := range sessions {
-		if r, ok := byID[session.ID]; ok {
-			results = append(results, r)
-		}
-	}
-	return results, nil
 }
 
 func (s *stores) pools() map[string]metrics.Pool {
@@ -277,7 +247,7 @@ func (s *stores) reclaim(ctx context.Context, c *Config, log *slog.Logger) {
 	}
 	events, err := s.attendance.Reclaim(ctx)
 	report("events", events, err)
-	answers, err := s.feedback.Reclaim(ctx, hooks.Programme(s.programme, s.surveys, c.Privacy.MinimumGroup))
+	answers, err := hooks.Rooms{Programme: s.programme, Feedback: s.feedback}.Reclaim(ctx)
 	report("answers", answers, err)
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
-	"jauge/feedback/survey"
 	"jauge/internal/embedded"
 	"jauge/internal/journal"
 	"jauge/platforms"
@@ -35,7 +34,6 @@ type stores struct {
 	feedback   *feedback.Store
 	voided     *voided
 	key        []byte
-	surveys    map[string]*survey.Survey
 	configured atomic.Bool // the file's sessions are in the store
 }
 
@@ -103,12 +101,13 @@ func openRedis(c *Config, now func() time.Time) (*stores, error) {
 
 // build puts the domains on the store and the journal.
 func (s *stores) build(c *Config, prefix string, now func() time.Time) (err error) {
-	s.surveys = c.surveys()
 	s.programme = programme.New(s.rdb, programme.Options{Prefix: prefix, Journal: s.journal})
 	s.attendance = attendance.New(s.rdb, s.programme, attendance.Options{
 		Prefix: prefix, Key: s.key, Now: now, Capabilities: capabilities(c.Sources), Journal: s.journal,
 	})
-	s.feedback, err = feedback.New(s.rdb, feedback.Options{Prefix: prefix, Secret: s.key, Now: now, Journal: s.journal, Names: s.attendance.NamesIn})
+	s.feedback, err = feedback.New(s.rdb, feedback.Options{
+		Prefix: prefix, Secret: s.key, Now: now, Journal: s.journal, Names: s.attendance.NamesIn, Surveys: c.surveys(), MinimumGroup: c.Privacy.MinimumGroup,
+	})
 	if err != nil {
 		return err
 	}

@@ -122,15 +122,20 @@ type NPSResult struct {
 	Detractors int     `json:"detractors"`
 }
 
-// WithAttended fills in the response rate: respondents ÷ persons who attended. It stays nil when nobody is known to have
-// attended, or fewer than answered (a link that was passed on). Of those who attended, completed stayed to the end; that
+// ResponseRate is respondents ÷ persons who attended. It is nil when nobody is known to have attended, or fewer than answered (a
+// link that was passed on).
+func ResponseRate(respondents, attended int) *Rate {
+	if attended == 0 || respondents > attended {
+		return nil
+	}
+	return &Rate{Share: Wilson(respondents, attended), N: attended}
+}
+
+// WithAttended fills in the response rate. Of those who attended, completed stayed to the end; that
 // of respondents is told if the figures of those who stayed and of those who left are.
 func (r Results) WithAttended(attended, completed int) Results {
-	if attended == 0 || r.Respondents > attended {
-		return r
-	}
-	r.ResponseRate = &Rate{Share: Wilson(r.Respondents, attended), N: attended}
-	if len(r.Stay) == 0 {
+	r.ResponseRate = ResponseRate(r.Respondents, attended)
+	if r.ResponseRate == nil || len(r.Stay) == 0 {
 		return r
 	}
 	if stayed, left := r.Stay[0].Respondents, r.Stay[1].Respondents; stayed != nil && left != nil && *stayed+*left > 0 {

@@ -6,6 +6,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/url"
 	"time"
@@ -22,8 +23,8 @@ type Handlers struct {
 	Programme  *programme.Catalogue
 	Attendance *attendance.Store
 	Feedback   *feedback.Store
-	Rooms      feedback.Programme     // what people answer in each
-	HasSource  func(name string) bool // says whether a source is configured
+	Reclaim    func(context.Context) (int, error) // counts the answers that were put aside and can be used by now
+	HasSource  func(name string) bool             // says whether a source is configured
 
 	Public *url.URL // of links
 	Away   func(error) bool

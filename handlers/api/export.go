@@ -1,14 +1,11 @@
 package api
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback/figures"
-	"jauge/handlers/door"
-	"jauge/handlers/lookup"
 )
 
 // table is what an export holds. Besides what feedback.Table says, a cell may be a time.Time.
@@ -88,9 +85,6 @@ func (h *Handlers) answersTable(c *gin.Context) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	if a.Promise.Minors {
-		return table{}, &door.Failure{Status: http.StatusForbidden, Code: "minors", Detail: "Answers of minors are shown in groups only."}
-	}
-	rows, err := h.Feedback.Rows(c.Request.Context(), a.Session.ID, a.Whole, lookup.SegmentIDs(a.Session), h.Sessions.MinimumGroup)
+	rows, err := a.Rows(c.Request.Context())
 	return table{Table: rows, name: "answers", words: true}, err
 }

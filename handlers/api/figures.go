@@ -104,11 +104,11 @@ func parseStep(given string, span time.Duration) (time.Duration, error) {
 
 // GetFeedback handles GET /api/v1/sessions/{id}/feedback.
 func (h *Handlers) GetFeedback(c *gin.Context) error {
-	st, results, err := h.Sessions.Results(c.Request.Context(), c.Param("id"))
+	a, results, err := h.Sessions.Results(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}
-	progress, err := h.Feedback.Progress(c.Request.Context(), st.Session.ID, h.Sessions.Survey(st.Session), h.Sessions.MinimumGroup)
+	progress, err := a.Progress(c.Request.Context())
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"jauge/feedback"
 	"jauge/handlers/door"
-	"jauge/handlers/lookup"
 	"jauge/internal/problem"
 )
 
@@ -28,30 +27,27 @@ func (h *Handlers) CreateInvitations(c *gin.Context) error {
 	if err := door.DecodeJSON(c, &body); err != nil {
 		return err
 	}
-	session, err := h.Sessions.Programme.Session(c.Request.Context(), c.Param("id"))
+	a, err := h.Sessions.Asked(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
-	}
-	if h.Sessions.Survey(session) == nil {
-		return door.NotFound("This session has no survey.")
 	}
 	var problems problem.Problems
 	if body.Count == nil || *body.Count < 1 || *body.Count > feedback.MaxInvitations {
 		problems = append(problems, problem.Problem{Path: "count", Message: fmt.Sprintf("a whole number from 1 to %d belongs here", feedback.MaxInvitations)})
 	}
-	if !lookup.HasSegment(session, body.Segment) {
+	if !a.HasSegment(body.Segment) {
 		problems = append(problems, problem.Problem{Path: "segment", Message: "this session has no such segment"})
 	}
 	if len(problems) > 0 {
 		return problems
 	}
-	tokens, err := h.Feedback.Invite(c.Request.Context(), session.ID, body.Segment, *body.Count)
+	tokens, err := a.Invite(c.Request.Context(), body.Segment, *body.Count)
 	if err != nil {
 		return err
 	}
-	address := h.Public.JoinPath("feedback", session.ID).String() + "?invite="
+	address := h.Public.JoinPath("feedback", a.Session.ID).String() + "?invite="
 	if c.Query("format") == "csv" || strings.Contains(c.GetHeader("Accept"), "text/csv") {
-		c.Header("Content-Disposition", `attachment; filename="`+session.ID+`-invitations.csv"`)
+		c.Header("Content-Disposition", `attachment; filename="`+a.Session.ID+`-invitations.csv"`)
 		c.Data(http.StatusCreated, "text/csv; charset=utf-8", []byte("url\n"+address+strings.Join(tokens, "\n"+address)+"\n"))
 		return nil
 	}

@@ -111,7 +111,7 @@ func (h *Handlers) reclaim(ctx context.Context) {
 	if _, err := h.Attendance.Reclaim(limited); h.Away(err) {
 		return
 	}
-	if _, err := h.Feedback.Reclaim(ctx, h.Rooms); err != nil {
+	if _, err := h.Reclaim(ctx); err != nil {
 		h.Log.WarnContext(ctx, "answers put aside", "error", err)
 	}
 }
@@ -123,7 +123,7 @@ func (h *Handlers) references(session programme.Session) problem.Problems {
 	if _, ok := h.Sessions.Series(session.Series); session.Series != "" && !ok {
 		unknown("series")
 	}
-	if session.Survey != "" && h.Sessions.Surveys[session.Survey] == nil {
+	if session.Survey != "" && !h.Feedback.Asks(session) {
 		unknown("survey")
 	}
 	for i, room := range session.Rooms {
@@ -131,7 +131,7 @@ func (h *Handlers) references(session programme.Session) problem.Problems {
 			unknown(fmt.Sprintf("rooms[%d].source", i))
 		}
 	}
-	return append(problems, survey.CheckQuestions(h.Sessions.Survey(session), session.Questions)...)
+	return append(problems, survey.CheckQuestions(h.Feedback.Survey(session), session.Questions)...)
 }
 
 // EndSession handles POST /api/v1/sessions/{id}/end.

@@ -22,7 +22,7 @@ func (h *Handlers) GetTexts(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	texts, err := h.Sessions.Texts(c.Request.Context(), a)
+	texts, err := a.Texts(c.Request.Context())
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,11 @@ func (h *Handlers) PostText(c *gin.Context) error {
 	if body.Decision != feedback.Approve && body.Decision != feedback.Hide {
 		return problem.Problems{{Path: "decision", Message: `"approve" or "hide" belongs here`}}
 	}
-	text, err := h.Sessions.Moderate(c.Request.Context(), c.Param("id"), c.Param("text"), body.Decision)
+	a, err := h.Sessions.Asked(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	text, err := a.Moderate(c.Request.Context(), c.Param("text"), body.Decision)
 	if err != nil {
 		return err
 	}

@@ -101,19 +101,19 @@ type nextView struct {
 
 // next is the wave after the last one that somebody has answered; nil when there is none, or answers are not kept together.
 func (y layout) next(l *page.Lang, a asked, row feedback.Row, receipt string) (*nextView, error) {
-	answered := a.Whole.Answered(row.Answers)
+	answered := a.Survey.Answered(row.Answers)
 	if !a.Promise.Linked || len(answered) == 0 {
 		return nil, nil
 	}
 	last := answered[len(answered)-1]
-	i := slices.IndexFunc(a.Whole.Waves, func(w survey.Wave) bool { return w.ID == last }) + 1
-	if i == len(a.Whole.Waves) {
+	i := slices.IndexFunc(a.Survey.Waves, func(w survey.Wave) bool { return w.ID == last }) + 1
+	if i == len(a.Survey.Waves) {
 		return nil, nil
 	}
-	opens, err := y.opens(l, a, a.Whole.Waves[i].ID)
+	opens, err := y.opens(l, a, a.Survey.Waves[i].ID)
 	query := "?" + url.Values{"code": {receipt}}.Encode()
 	return &nextView{
-		Title: l.Say(a.Whole.Waves[i].Title), Opens: opens,
+		Title: l.Say(a.Survey.Waves[i].Title), Opens: opens,
 		Address: y.public.JoinPath("feedback", a.Session.ID).String() + query, QR: "/feedback/" + a.Session.ID + "/qr.svg" + query,
 	}, err
 }

@@ -20,7 +20,7 @@ func (h *Surveys) answerPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	row, err := h.Feedback.Get(c.Request.Context(), a.Session.ID, c.Param("receipt"))
+	row, err := a.Get(c.Request.Context(), c.Param("receipt"))
 	if err != nil {
 		return err
 	}
@@ -55,12 +55,12 @@ func (h *Surveys) answerPage(c *gin.Context) error {
 // answered returns the survey as it was when somebody answered it, so that an old answer stands beside the words that it
 // was given to.
 func (h *Surveys) answered(c *gin.Context, a asked, row feedback.Row) (*survey.Survey, error) {
-	if row.Survey == a.Whole.ID && row.Version == a.Whole.Version() {
-		return a.Whole, nil
+	if row.Survey == a.Survey.ID && row.Version == a.Survey.Version() {
+		return a.Survey, nil
 	}
-	old, err := h.Feedback.Definition(c.Request.Context(), a.Session.ID, row.Version)
+	old, err := a.Definition(c.Request.Context(), row.Version)
 	if errors.Is(err, feedback.ErrNotFound) { // answered before definitions were kept
-		return a.Whole, nil
+		return a.Survey, nil
 	}
 	return old, err
 }
@@ -102,11 +102,11 @@ func (h *Surveys) changeForm(c *gin.Context, f form, answers survey.Answers) err
 
 // beginChange shows the survey's first page with what was said.
 func (h *Surveys) beginChange(c *gin.Context, f form) error {
-	row, err := h.Feedback.Get(c.Request.Context(), f.Session.ID, f.receipt)
+	row, err := f.Get(c.Request.Context(), f.receipt)
 	if err != nil {
 		return err
 	}
-	if answered := f.Whole.Answered(row.Answers); !f.Promise.Linked && len(answered) == 1 { // the others are other people's
+	if answered := f.Survey.Answered(row.Answers); !f.Promise.Linked && len(answered) == 1 { // the others are other people's
 		if f.asked, err = f.in(answered[0], h.Now()); err != nil {
 			return err
 		}

@@ -7,15 +7,15 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"jauge/feedback"
 	"jauge/feedback/survey"
 	"jauge/handlers/door"
-	"jauge/handlers/lookup"
 	"jauge/programme"
 )
 
 // asked is what a request about a survey is about.
 type asked struct {
-	lookup.Asked
+	*feedback.Asked
 	survey *survey.Survey // what is asked now: see in
 	wave   string
 }
@@ -23,7 +23,7 @@ type asked struct {
 // asked finds the session in the path and its survey. Whoever followed a wrong link reads a page that says so.
 func (h *Surveys) asked(c *gin.Context) (asked, error) {
 	whole, err := h.Sessions.Asked(c.Request.Context(), c.Param("session"))
-	if errors.Is(err, programme.ErrNotFound) || errors.Is(err, lookup.ErrNoSurvey) {
+	if errors.Is(err, programme.ErrNotFound) || errors.Is(err, feedback.ErrNoSurvey) {
 		return asked{}, noSurvey("There is no survey for this session.")
 	}
 	if err != nil {
@@ -35,9 +35,9 @@ func (h *Surveys) asked(c *gin.Context) (asked, error) {
 // in sets which wave of the survey is asked: the one that is named, else the one that is open at a time.
 func (a asked) in(wave string, now time.Time) (asked, error) {
 	if wave == "" {
-		wave = a.Whole.WaveAt(a.Session.StartsAt, a.Session.EndsAt, now)
+		wave = a.Survey.WaveAt(a.Session.StartsAt, a.Session.EndsAt, now)
 	}
-	a.wave, a.survey = wave, a.Whole.In(wave)
+	a.wave, a.survey = wave, a.Survey.In(wave)
 	if a.survey == nil {
 		return asked{}, noSurvey("The survey of this session has no such wave.")
 	}

@@ -19,11 +19,11 @@ import (
 // form that knows the code.
 func (h *Surveys) comeBack(c *gin.Context, f form) error {
 	code := c.Query("code")
-	row, err := h.submissions.bring(c, f.Session.ID, code)
+	row, err := h.submissions.bring(c, f.asked, code)
 	switch {
 	case isRefused(err):
 		return err
-	case err == nil && (!f.takesCode() || slices.Contains(f.Whole.Answered(row.Answers), f.wave)):
+	case err == nil && (!f.takesCode() || slices.Contains(f.Survey.Answered(row.Answers), f.wave)):
 		receipt, _ := h.Feedback.Receipt(code)
 		h.Pages.Redirect(c, answerPath(f.Session.ID, receipt), url.Values{"again": {"1"}})
 		return nil
@@ -44,7 +44,7 @@ func (h *Surveys) checkCode(c *gin.Context, f form) (form, error) {
 	if code == "" || f.receipt != "" {
 		return f, nil
 	}
-	_, err := h.submissions.bring(c, f.Session.ID, code)
+	_, err := h.submissions.bring(c, f.asked, code)
 	if isRefused(err) {
 		return f, err
 	}

@@ -169,7 +169,7 @@ func (f form) carried(at survey.Section, lang string) []field {
 
 // takesCode says whether the form has a field for the receipt of an earlier wave.
 func (f form) takesCode() bool {
-	return f.Promise.Linked && f.wave != "" && f.wave != f.Whole.Waves[0].ID && !f.kiosk() && f.receipt == ""
+	return f.Promise.Linked && f.wave != "" && f.wave != f.Survey.Waves[0].ID && !f.kiosk() && f.receipt == ""
 }
 
 // level is what is promised of a person's answers. Those of a shared device are not linked.

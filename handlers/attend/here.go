@@ -37,7 +37,7 @@ func (h *Presence) Page(c *gin.Context) error {
 		To: l.Clock(session.EndsAt.In(session.StartsAt.Location())), Zone: l.Zone(session.StartsAt),
 		Key: rand.Text(), Noted: c.Query("thanks") != "", Over: h.isOver(c, session),
 	}
-	if h.Sessions.Survey(session) != nil {
+	if h.Sessions.Feedback.Asks(session) {
 		v.Survey = "/feedback/" + session.ID
 	}
 	return h.Pages.RenderTitled(c, http.StatusOK, "here", v.Title, v)

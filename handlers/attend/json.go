@@ -13,7 +13,6 @@ import (
 	"jauge/feedback"
 	"jauge/feedback/survey"
 	"jauge/handlers/door"
-	"jauge/handlers/lookup"
 )
 
 // Submission is what a program sends.
@@ -40,13 +39,12 @@ func (h *Surveys) submitJSON(c *gin.Context, a asked) error {
 		return err
 	}
 	submission := feedback.Submission{
-		Session: a.Session.ID, Survey: a.Whole, Segment: body.Segment, Lang: body.Lang, Answers: answers, Promise: a.Promise,
-		Invitation: body.Invitation, Once: body.Key != "", Wave: cmp.Or(body.Wave, a.wave), Token: body.Code,
+		Segment: body.Segment, Lang: body.Lang, Answers: answers, Invitation: body.Invitation, Once: body.Key != "", Wave: cmp.Or(body.Wave, a.wave), Token: body.Code,
 	}
 	if submission.Once {
 		submission.Key = "api:" + body.Key
 	}
-	receipt, err := h.submissions.send(c, submission)
+	receipt, err := h.submissions.send(c, a, submission)
 	switch {
 	case body.Code != "" && errors.Is(err, feedback.ErrNotFound):
 		return invalidCode(c, "is the receipt of no answer to this session")
@@ -86,7 +84,7 @@ func (h *Surveys) readAnswers(c *gin.Context, a asked) (Submission, survey.Answe
 	var answers survey.Answers
 	asks := a.survey
 	if body.Wave != "" {
-		asks = a.Whole.In(body.Wave)
+		asks = a.Survey.In(body.Wave)
 	}
 	if asks == nil {
 		fields["wave"] = "this survey has no such wave"
@@ -94,13 +92,13 @@ func (h *Surveys) readAnswers(c *gin.Context, a asked) (Submission, survey.Answe
 		answers = parsed
 		maps.Copy(fields, mistakes.Reasons())
 	}
-	if !lookup.HasSegment(a.Session, body.Segment) {
+	if !a.HasSegment(body.Segment) {
 		fields["segment"] = "this session has no such segment"
 	}
 	if body.Lang != "" && !h.Pages.Speaks(body.Lang) {
 		fields["lang"] = "not a language of this service"
 	}
-	if body.Code != "" && (!a.Promise.Linked || cmp.Or(body.Wave, a.wave) == a.Whole.Waves[0].ID) {
+	if body.Code != "" && (!a.Promise.Linked || cmp.Or(body.Wave, a.wave) == a.Survey.Waves[0].ID) {
 		fields["code"] = "is for later waves of a survey whose answers are kept together"
 	}
 	if wrong := body.readKey(c); wrong != "" {
@@ -135,7 +133,7 @@ func (b *Submission) readKey(c *gin.Context) (wrong string) {
 }
 
 func (h *Surveys) changeJSON(c *gin.Context, a asked) error {
-	a.survey = a.Whole // what a program has read may be of several waves
+	a.survey = a.Survey // what a program has read may be of several waves
 	body, answers, err := h.readAnswers(c, a)
 	if err != nil || answers == nil {
 		return err

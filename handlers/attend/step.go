@@ -52,7 +52,7 @@ func (h *Surveys) turn(c *gin.Context, f form, to int) error {
 	if !slices.Contains(draft.Seen, draft.Page) {
 		draft.Seen = append(draft.Seen, draft.Page)
 	}
-	err := h.Feedback.SaveDraft(c.Request.Context(), f.Session.ID, f.said.Get("token"), f.survey, draft)
+	err := f.SaveDraft(c.Request.Context(), f.said.Get("token"), f.survey, draft)
 	if err != nil {
 		h.Log.WarnContext(c.Request.Context(), "draft not kept", "request", door.RequestID(c), "cause", err)
 		next.kept = false

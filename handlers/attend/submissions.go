@@ -52,9 +52,9 @@ func (s submissions) guarded(c *gin.Context, h door.Handle) error {
 }
 
 // send submits answers, guarded where they name one that is there.
-func (s submissions) send(c *gin.Context, submission feedback.Submission) (receipt string, err error) {
+func (s submissions) send(c *gin.Context, a asked, submission feedback.Submission) (receipt string, err error) {
 	err = s.guard(c, submission.Token, func() (err error) {
-		receipt, err = s.feedback.Submit(c.Request.Context(), submission)
+		receipt, err = a.Submit(c.Request.Context(), submission)
 		s.submitted(outcomeOf(err))
 		return err
 	})
@@ -62,9 +62,9 @@ func (s submissions) send(c *gin.Context, submission feedback.Submission) (recei
 }
 
 // bring reads the answer under a code, guarded.
-func (s submissions) bring(c *gin.Context, session, code string) (row feedback.Row, err error) {
+func (s submissions) bring(c *gin.Context, a asked, code string) (row feedback.Row, err error) {
 	err = s.guard(c, code, func() (err error) {
-		row, err = s.feedback.Get(c.Request.Context(), session, code)
+		row, err = a.Get(c.Request.Context(), code)
 		return err
 	})
 	return row, err
@@ -72,14 +72,14 @@ func (s submissions) bring(c *gin.Context, session, code string) (row feedback.R
 
 // change replaces the answers under a receipt.
 func (s submissions) change(c *gin.Context, a asked, receipt string, answers survey.Answers, lang string) error {
-	err := s.feedback.Change(c.Request.Context(), a.Session.ID, receipt, a.Whole, answers, lang)
+	err := a.Change(c.Request.Context(), receipt, answers, lang)
 	s.count(door.SubmissionChanged, err)
 	return err
 }
 
 // remove deletes the answers under a receipt.
 func (s submissions) remove(c *gin.Context, a asked, receipt string) error {
-	err := s.feedback.Delete(c.Request.Context(), a.Session.ID, receipt)
+	err := a.Delete(c.Request.Context(), receipt)
 	s.count(door.SubmissionDeleted, err)
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"jauge/feedback"
 	"jauge/feedback/survey"
 	"jauge/handlers/door"
-	"jauge/handlers/lookup"
 	"jauge/handlers/page"
 )
 
@@ -32,7 +31,7 @@ func (h *Surveys) Submit(c *gin.Context) error {
 		c.Redirect(http.StatusSeeOther, answerPath(a.Session.ID, url.PathEscape(receipt)))
 		return nil
 	}
-	if !lookup.HasSegment(a.Session, f.said.Get("segment")) {
+	if !a.HasSegment(f.said.Get("segment")) {
 		return door.BadRequest("This session has no such segment.")
 	}
 	if f, err = h.recall(c, f); err != nil {
@@ -66,7 +65,7 @@ func (h *Surveys) recall(c *gin.Context, f form) (form, error) {
 	ctx := c.Request.Context()
 	if f.kiosk() {
 		if key := formKey(f.said.Get("token")); key != "" {
-			_, _, err := h.Feedback.Sent(ctx, f.Session.ID, key)
+			_, _, err := f.Sent(ctx, key)
 			f.over = err == nil || errors.Is(err, feedback.ErrDeleted)
 		}
 		return f, nil
@@ -74,7 +73,7 @@ func (h *Surveys) recall(c *gin.Context, f form) (form, error) {
 	if !f.resumable(h.Key) {
 		return f, nil
 	}
-	draft, err := h.Feedback.Draft(ctx, f.Session.ID, f.said.Get("token"))
+	draft, err := f.Draft(ctx, f.said.Get("token"))
 	switch {
 	case err == nil:
 		f.kept, f.seen = true, draft.Seen
@@ -93,10 +92,10 @@ func (h *Surveys) recall(c *gin.Context, f form) (form, error) {
 // another, under the code that it carries. When neither finds it, somebody took the code away: nothing tells it any more
 // from a second answer, and none is made.
 func (h *Surveys) recallSent(c *gin.Context, f form) (form, error) {
-	receipt, row, err := h.Feedback.Sent(c.Request.Context(), f.Session.ID, formKey(f.said.Get("token")))
+	receipt, row, err := f.Sent(c.Request.Context(), formKey(f.said.Get("token")))
 	if code := f.said.Get("code"); errors.Is(err, feedback.ErrNotFound) && code != "" {
 		receipt, _ = h.Feedback.Receipt(code)
-		if row, err = h.submissions.bring(c, f.Session.ID, code); isRefused(err) {
+		if row, err = h.submissions.bring(c, f.asked, code); isRefused(err) {
 			return f, err
 		}
 	}
@@ -120,9 +119,9 @@ func (h *Surveys) recallSent(c *gin.Context, f form) (form, error) {
 // sendForm submits a form's answers, and leads to the page that says so.
 func (h *Surveys) sendForm(c *gin.Context, f form, answers survey.Answers) error {
 	ctx := c.Request.Context()
-	receipt, err := h.submissions.send(c, feedback.Submission{
-		Session: f.Session.ID, Survey: f.Whole, Segment: f.said.Get("segment"), Lang: h.Pages.Lang(c).Tag,
-		Answers: answers, Key: formKey(f.said.Get("token")), Promise: f.Promise, Invitation: f.said.Get("invite"),
+	receipt, err := h.submissions.send(c, f.asked, feedback.Submission{
+		Segment: f.said.Get("segment"), Lang: h.Pages.Lang(c).Tag,
+		Answers: answers, Key: formKey(f.said.Get("token")), Invitation: f.said.Get("invite"),
 		Wave: f.wave, Token: f.said.Get("code"), Unlinked: f.kiosk(),
 	})
 	if err != nil {
@@ -133,7 +132,7 @@ func (h *Surveys) sendForm(c *gin.Context, f form, answers survey.Answers) error
 		return nil
 	}
 	if f.resumable(h.Key) { // also where the store is away: what was kept must not outlast what was sent
-		if err := h.Feedback.FinishDraft(ctx, f.Session.ID, f.said.Get("token"), f.survey, f.draft()); err != nil {
+		if err := f.FinishDraft(ctx, f.said.Get("token"), f.survey, f.draft()); err != nil {
 			h.Log.ErrorContext(ctx, "draft not dropped", "request", door.RequestID(c), "cause", err)
 		}
 	}

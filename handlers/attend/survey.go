@@ -9,7 +9,6 @@ import (
 
 	"jauge/feedback"
 	"jauge/handlers/door"
-	"jauge/handlers/lookup"
 	"jauge/handlers/page"
 )
 
@@ -23,7 +22,7 @@ func (h *Surveys) Page(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if !lookup.HasSegment(a.Session, segment) {
+	if !a.HasSegment(segment) {
 		return &door.Failure{Status: http.StatusNotFound, Code: "no_survey", Detail: "This session has no such segment."}
 	}
 	f := openForm(c, a)
@@ -51,7 +50,7 @@ func (h *Surveys) Page(c *gin.Context) error {
 func (h *Surveys) resume(c *gin.Context, f form) error {
 	resume := c.Query("resume")
 	token := formToken(h.Key, f.Session.ID, resume)
-	draft, err := h.Feedback.Draft(c.Request.Context(), f.Session.ID, token)
+	draft, err := f.Draft(c.Request.Context(), token)
 	switch {
 	case errors.Is(err, feedback.ErrSent):
 		return h.layout.wasSent(c, f)
@@ -79,7 +78,7 @@ func (h *Surveys) invitedTo(c *gin.Context, a asked) (segment string, err error)
 	if token == "" {
 		return c.Query("segment"), nil
 	}
-	segment, used, err := h.Feedback.Invitation(c.Request.Context(), a.Session.ID, token)
+	segment, used, err := a.Invitation(c.Request.Context(), token)
 	switch {
 	case err != nil:
 		return "", err
@@ -96,7 +95,7 @@ func (h *Surveys) QR(c *gin.Context) error {
 		return err
 	}
 	segment := c.Query("segment")
-	if !lookup.HasSegment(a.Session, segment) {
+	if !a.HasSegment(segment) {
 		return door.NotFound("This session has no such segment.")
 	}
 	query := page.Only(c.Request.URL.Query(), page.Printed)

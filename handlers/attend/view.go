@@ -85,7 +85,7 @@ func (y layout) survey(c *gin.Context, f form, mistakes survey.FieldErrors) (sur
 	pages, at := f.pages(), f.page()
 	title := l.Say(f.Session.Title)
 	v := surveyView{
-		Title: title.Text, TitleLang: title.Lang, Wave: page.Wave(l, f.Whole, f.wave), Minutes: f.survey.Minutes, MinimumGroup: f.Promise.MinimumGroup,
+		Title: title.Text, TitleLang: title.Lang, Wave: page.Wave(l, f.Survey, f.wave), Minutes: f.survey.Minutes, MinimumGroup: f.Promise.MinimumGroup,
 		Section: l.Say(pages[at].Title), Number: at + 1, Of: len(pages), Changing: f.receipt != "",
 		Action: "/feedback/" + f.Session.ID, Carried: f.carried(pages[at], page.Chosen(c.Request)),
 	}
@@ -161,11 +161,11 @@ const draftDays = int(feedback.DraftFor / (24 * time.Hour))
 
 // opens says when a wave opens, in words; empty: it has, or that is not known.
 func (y layout) opens(l *page.Lang, a asked, wave string) (string, error) {
-	i := slices.IndexFunc(a.Whole.Waves, func(w survey.Wave) bool { return w.ID == wave })
+	i := slices.IndexFunc(a.Survey.Waves, func(w survey.Wave) bool { return w.ID == wave })
 	if i < 1 {
 		return "", nil
 	}
-	at, known := a.Whole.Waves[i].OpensAt(a.Session.StartsAt, a.Session.EndsAt)
+	at, known := a.Survey.Waves[i].OpensAt(a.Session.StartsAt, a.Session.EndsAt)
 	if !known || !at.After(y.now()) {
 		return "", nil
 	}

@@ -6,13 +6,15 @@ import (
 	"net/url"
 	"testing"
 
+	"jauge/feedback"
+
 	"github.com/gin-gonic/gin"
 )
 
 func TestPersonalLinkSaysWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	v := surveyView{}
-	f := form{said: url.Values{"invite": {"x"}}}
+	f := form{asked: asked{Asked: &feedback.Asked{}}, said: url.Values{"invite": {"x"}}}
 	c, _ := gin.CreateTestContext(httptest.NewRecorder())
 	c.Request = httptest.NewRequest(http.MethodGet, "/feedback/metier", nil)
 	layout{}.explain(c, f, &v)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"jauge/attendance"
-	"jauge/feedback"
 	"jauge/handlers/door"
 	"jauge/platforms"
 )
@@ -30,8 +29,7 @@ type Metrics interface {
 type Handlers struct {
 	Sources    map[string]platforms.Source // by name
 	Attendance *attendance.Store
-	Feedback   *feedback.Store
-	Rooms      feedback.Programme // what people answer in each: see Programme
+	Rooms      Rooms // what people answer in each
 	Metrics    Metrics
 	Refusals   *door.Refusals
 	Log        *slog.Logger

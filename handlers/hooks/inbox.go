@@ -26,7 +26,7 @@ func (h *Handlers) keep(ctx context.Context, source string, d platforms.Delivery
 		h.Metrics.Event(source, "unsupported", "unsupported")
 	}
 	for _, a := range d.Answers {
-		received, err := h.Feedback.Deliver(ctx, h.delivered(source, a), h.Rooms)
+		received, err := h.Rooms.deliver(ctx, h.delivered(source, a))
 		if err != nil {
 			return h.refuse(source, refusedStore, door.Unavailable(err))
 		}
@@ -82,25 +82,44 @@ func (h *Handlers) countAnswers(source string, r feedback.Received) {
 	}
 }
 
-// Programme tells feedback what people answer in a room, and what they are promised, by the sessions of a catalogue, the surveys
-// and the minimum group of the configuration.
-func Programme(sessions *programme.Catalogue, surveys map[string]*survey.Survey, minimumGroup int) feedback.Programme {
-	claim := func(ctx context.Context, source, room string, at time.Time) (feedback.Target, error) {
-		session, ok, err := sessions.Find(ctx, programme.Seen{Room: programme.Room{Source: source, ID: room}, At: at})
-		if err != nil || !ok {
-			return feedback.Target{}, err
-		}
-		target := feedback.Target{Session: session.ID, Questions: session.Questions}
-		if survey := surveys[session.Survey]; survey != nil {
-			target.Survey = survey.For(session.Minors)
-			target.Promise = feedback.Promise{Linked: survey.Linked(), MinimumGroup: minimumGroup, Minors: session.Minors}
-		}
-		for _, segment := range session.Segments {
-			target.Segments = append(target.Segments, segment.ID)
-		}
-		return target, nil
+// Rooms takes the answers that are given in rooms to what the sessions that claim them ask.
+type Rooms struct {
+	Programme *programme.Catalogue
+	Feedback  *feedback.Store
+}
+
+// deliver takes one person's answers.
+func (r Rooms) deliver(ctx context.Context, d feedback.Delivery) (feedback.Received, error) {
+	session, err := r.session(ctx, d.Source, d.Room, d.At)
+	if err != nil {
+		return feedback.Received{}, err
 	}
-	return feedback.Programme{Surveys: surveys, Claim: claim}
+	return r.Feedback.Deliver(ctx, d, session)
+}
+
+// Reclaim takes the answers that are aside and can be used by now, and returns how many deliveries counted. Run it now and then.
+func (r Rooms) Reclaim(ctx context.Context) (n int, err error) {
+	err = r.Feedback.EachAside(ctx, func(kept feedback.Kept) error {
+		session, err := r.session(ctx, kept.Source, kept.Room, kept.At)
+		if err != nil {
+			return err
+		}
+		counted, err := r.Feedback.Reclaim(ctx, kept, session)
+		if counted {
+			n++
+		}
+		return err
+	})
+	return n, err
+}
+
+// session finds the one that claims a room at a time; nil: none does.
+func (r Rooms) session(ctx context.Context, source, room string, at time.Time) (*programme.Session, error) {
+	session, claimed, err := r.Programme.Find(ctx, programme.Seen{Room: programme.Room{Source: source, ID: room}, At: at})
+	if err != nil || !claimed {
+		return nil, err
+	}
+	return &session, nil
 }
 
 // submitted counts one submitted survey of a known session, which the count does not name: it would tell when somebody answered.

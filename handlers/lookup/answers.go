@@ -9,18 +9,21 @@ import (
 	"jauge/handlers/door"
 )
 
-// Results reads where a session stands and what was answered, by its segments.
-func (s *Sessions) Results(ctx context.Context, id string) (Status, figures.Results, error) {
-	st, err := s.Status(ctx, id)
+// Results reads what was answered to a session, by its segments, and how many of those who attended that is.
+func (s *Sessions) Results(ctx context.Context, id string) (*feedback.Asked, figures.Results, error) {
+	a, err := s.Asked(ctx, id)
 	if err != nil {
-		return st, figures.Results{}, err
+		return nil, figures.Results{}, err
 	}
-	survey := s.Survey(st.Session)
-	if survey == nil {
-		return st, figures.Results{}, ErrNoSurvey
+	all, err := s.Attendance.Status(ctx, a.Session)
+	if err != nil {
+		return nil, figures.Results{}, err
 	}
-	results, err := s.Feedback.Results(ctx, st.Session.ID, survey, SegmentIDs(st.Session), s.MinimumGroup)
-	return st, withRate(results, st.Summary), err
+	results, err := a.Results(ctx)
+	if summary := all[0].Summary; summary != nil {
+		results = results.WithAttended(summary.Attended, summary.Completed)
+	}
+	return a, results, err
 }
 
 // TextStates are the states that a list of texts can be about, the first by default on the page.
@@ -33,18 +36,4 @@ func TextState(given string) (feedback.TextState, error) {
 		return "", door.BadRequest("state is pending, approved or hidden.")
 	}
 	return state, nil
-}
-
-// Texts reads what people wrote.
-func (s *Sessions) Texts(ctx context.Context, a Asked) ([]feedback.Text, error) {
-	return s.Feedback.Texts(ctx, a.Session.ID, a.Whole, s.MinimumGroup)
-}
-
-// Moderate decides about one text of a session.
-func (s *Sessions) Moderate(ctx context.Context, session, text string, decision feedback.Decision) (feedback.Text, error) {
-	a, err := s.Asked(ctx, session)
-	if err != nil {
-		return feedback.Text{}, err
-	}
-	return s.Feedback.Moderate(ctx, session, a.Whole, s.MinimumGroup, text, decision)
 }

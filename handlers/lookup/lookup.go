@@ -12,20 +12,17 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback"
-	"jauge/feedback/survey"
 	"jauge/handlers/door"
 	"jauge/programme"
 )
 
 // Sessions looks sessions up. It is safe for concurrent use; everything but Series is required.
 type Sessions struct {
-	Programme    *programme.Catalogue
-	Attendance   *attendance.Store
-	Feedback     *feedback.Store
-	Surveys      map[string]*survey.Survey // by id
-	Configured   []programme.Series
-	MinimumGroup int // no figure about fewer respondents than this
-	Now          func() time.Time
+	Programme  *programme.Catalogue
+	Attendance *attendance.Store
+	Feedback   *feedback.Store
+	Configured []programme.Series
+	Now        func() time.Time
 }
 
 // Series is a configured series.

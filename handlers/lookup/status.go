@@ -6,14 +6,19 @@ import (
 
 	"jauge/attendance"
 	"jauge/feedback/figures"
-	"jauge/feedback/survey"
 	"jauge/programme"
 )
 
 // Status is everything known of one session: who was there, as of one moment, and what was answered.
 type Status struct {
 	attendance.Status
-	Answers *figures.Results // nil: no survey
+	Answers *Answers // nil: no survey
+}
+
+// Answers is how many have answered, and how many of those who attended that is.
+type Answers struct {
+	Respondents  int
+	ResponseRate *figures.Rate // nil: it is not known how many attended
 }
 
 // Statuses reads many sessions, each as of one moment.
@@ -42,24 +47,26 @@ func (s *Sessions) Live(ctx context.Context, id string) (Status, error) {
 	return all[0], nil
 }
 
-// withAnswers adds what was answered, read in one pipeline.
-func (s *Sessions) withAnswers(ctx context.Context, sessions []attendance.Status) ([]Status, error) {
-	surveys := map[string]*survey.Survey{}
-	for _, st := range sessions {
-		if survey := s.Survey(st.Session); survey != nil {
-			surveys[st.Session.ID] = survey
-		}
+// withAnswers adds how many have answered, read in one pipeline.
+func (s *Sessions) withAnswers(ctx context.Context, statuses []attendance.Status) ([]Status, error) {
+	sessions := make([]programme.Session, len(statuses))
+	for i, st := range statuses {
+		sessions[i] = st.Session
 	}
-	results, err := s.Feedback.Scrape(ctx, surveys, s.MinimumGroup)
+	respondents, err := s.Feedback.Respondents(ctx, sessions...)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Status, len(sessions))
-	for i, st := range sessions {
+	all := make([]Status, len(statuses))
+	for i, st := range statuses {
 		all[i] = Status{Status: st}
-		if r, ok := results[st.Session.ID]; ok {
-			r = withRate(r, st.Summary)
-			all[i].Answers = &r
+		n, asks := respondents[st.Session.ID]
+		if !asks {
+			continue
+		}
+		all[i].Answers = &Answers{Respondents: n}
+		if st.Summary != nil {
+			all[i].Answers.ResponseRate = figures.ResponseRate(n, st.Summary.Attended)
 		}
 	}
 	return all, nil
@@ -76,14 +83,6 @@ func (s *Sessions) Status(ctx context.Context, id string) (Status, error) {
 		return Status{}, err
 	}
 	return all[0], nil
-}
-
-// withRate relates those who answered to those who attended, if that is known.
-func withRate(r figures.Results, summary *attendance.Summary) figures.Results {
-	if summary == nil {
-		return r
-	}
-	return r.WithAttended(summary.Attended, summary.Completed)
 }
 
 // Span is how long the session has lasted.

@@ -102,26 +102,23 @@ func (h *Handlers) ResultsPage(c *gin.Context) error {
 
 func (h *Handlers) resultsView(c *gin.Context) (v resultsView, err error) {
 	l := h.Pages.Lang(c)
-	st, results, err := h.Sessions.Results(c.Request.Context(), c.Param("id"))
+	a, results, err := h.Sessions.Results(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return v, err
 	}
-	survey := h.Sessions.Survey(st.Session)
-	promise := h.Sessions.Promised(c.Request.Context(), st.Session, survey)
-	survey = survey.For(promise.Minors)
 	v = resultsView{
-		Title: st.Session.Title.In(l.Tag), Session: st.Session.ID, Answers: results, MinimumGroup: promise.MinimumGroup,
+		Title: a.Session.Title.In(l.Tag), Session: a.Session.ID, Answers: results, MinimumGroup: a.Promise.MinimumGroup,
 		Earlier: len(results.Versions) > 1,
 	}
-	titles, err := groupTitles(l, st.Session)
+	titles, err := groupTitles(l, a.Session)
 	if err != nil {
 		return v, err
 	}
-	if v.Questions, err = resultViews(l, survey, results, titles); err != nil {
+	if v.Questions, err = resultViews(l, a.Survey, results, titles); err != nil {
 		return v, err
 	}
 	for _, p := range results.Pairs {
-		v.Pairs = append(v.Pairs, changeOf(l, survey, p))
+		v.Pairs = append(v.Pairs, changeOf(l, a.Survey, p))
 	}
 	if both := results.NonResponse; both != nil {
 		if v.Stayed, err = interval(l, both.Respondents.Share); err != nil {

@@ -109,12 +109,13 @@ func (h *Handlers) sessionView(l *page.Lang, st lookup.Status) sessionView {
 	if series, ok := h.Sessions.Series(session.Series); ok {
 		v.SeriesName = series.Title.In(l.Tag)
 	}
-	if h.Sessions.Survey(session) == nil {
+	survey := h.Feedback.Survey(session)
+	if survey == nil {
 		return v
 	}
 	v.Survey = h.Public.JoinPath("feedback", session.ID).String()
 	v.Kiosk = v.Survey + "?kiosk=1"
-	for _, wave := range h.Sessions.Survey(session).Waves {
+	for _, wave := range survey.Waves {
 		v.Waves = append(v.Waves, segmentView{wave.Title.In(l.Tag), v.Survey + "?wave=" + wave.ID, v.Kiosk + "&wave=" + wave.ID})
 	}
 	for _, segment := range session.Segments {
@@ -219,12 +220,16 @@ func (h *Handlers) SessionPage(c *gin.Context) error {
 		c.Redirect(http.StatusSeeOther, c.Request.URL.Path)
 		return nil
 	}
-	v, err := orKnown(h, c, "session", func() (sessionView, error) { return h.sessionPageView(c) })
+	var asked *feedback.Asked
+	v, err := orKnown(h, c, "session", func() (v sessionView, err error) {
+		v, asked, err = h.sessionPageView(c)
+		return v, err
+	})
 	if err != nil {
 		return err
 	}
-	if page.AgeOf(c) == nil { // what people wrote is never kept
-		if v.Texts, err = h.sessionTexts(c, v); err != nil {
+	if page.AgeOf(c) == nil && asked != nil { // what people wrote is never kept
+		if v.Texts, err = h.sessionTexts(c, asked, v.Answers.Respondents); err != nil {
 			return err
 		}
 	}
@@ -234,35 +239,31 @@ func (h *Handlers) SessionPage(c *gin.Context) error {
 	return h.Pages.RenderTitled(c, http.StatusOK, "session", v.Title, v)
 }
 
-// sessionPageView reads the session's page, without the texts.
-func (h *Handlers) sessionPageView(c *gin.Context) (sessionView, error) {
+// sessionPageView reads the session's page, without the texts, and opens what it asks; nil: nothing.
+func (h *Handlers) sessionPageView(c *gin.Context) (sessionView, *feedback.Asked, error) {
 	v, err := h.liveView(c)
+	if err != nil || v.Answers == nil {
+		return v, nil, err
+	}
+	a, err := h.Feedback.Open(c.Request.Context(), v.Session)
 	if err != nil {
-		return v, err
+		return v, nil, err
 	}
-	if survey := h.Sessions.Survey(v.Session); survey != nil && v.Answers != nil {
-		promise := h.Sessions.Promised(c.Request.Context(), v.Session, survey)
-		v.Rows = v.Answers.Respondents >= 2*promise.MinimumGroup && !promise.Minors
-	}
-	v.Progress, err = h.progress(c, v.Session)
-	return v, err
+	v.Rows = v.Answers.Respondents >= 2*a.Promise.MinimumGroup && !a.Promise.Minors
+	v.Progress, err = progress(c, h.Pages.Lang(c), a)
+	return v, a, err
 }
 
-// progress reads where people stop in a session's survey; none without one, or before enough forms were begun.
-func (h *Handlers) progress(c *gin.Context, session programme.Session) ([]progressView, error) {
-	survey := h.Sessions.Survey(session)
-	if survey == nil {
-		return nil, nil
-	}
-	survey = survey.For(h.Sessions.Promised(c.Request.Context(), session, survey).Minors)
-	items, err := h.Feedback.Progress(c.Request.Context(), session.ID, survey, h.Sessions.MinimumGroup)
+// progress reads where people stop in a session's survey; none before enough forms were begun.
+func progress(c *gin.Context, l *page.Lang, a *feedback.Asked) ([]progressView, error) {
+	items, err := a.Progress(c.Request.Context())
 	if err != nil || !slices.ContainsFunc(items, func(p feedback.ItemProgress) bool { return p.Seen != nil }) {
 		return nil, err
 	}
 	views := make([]progressView, len(items))
 	for i, p := range items {
-		q, _ := survey.Question(p.Question)
-		views[i] = progressView{q.Label.In(h.Pages.Lang(c).Tag), p.Seen, p.Answered}
+		q, _ := a.Survey.Question(p.Question)
+		views[i] = progressView{q.Label.In(l.Tag), p.Seen, p.Answered}
 	}
 	return views, nil
 }

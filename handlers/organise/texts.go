@@ -52,7 +52,7 @@ func (h *Handlers) TextsPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	texts, err := h.Sessions.Texts(c.Request.Context(), a)
+	texts, err := a.Texts(c.Request.Context())
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (h *Handlers) TextsPage(c *gin.Context) error {
 	if v.More = max(0, len(texts)-maxTexts); v.More > 0 {
 		texts = texts[:maxTexts]
 	}
-	v.Questions = textGroups(l, a.Whole, texts)
+	v.Questions = textGroups(l, a.Survey, texts)
 	return h.Pages.Render(c, http.StatusOK, "texts", "texts.title", v)
 }
 
@@ -107,7 +107,11 @@ func (h *Handlers) ModerateForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := h.Sessions.Moderate(c.Request.Context(), c.Param("id"), c.Param("text"), feedback.Decision(form.Get("decision"))); err != nil {
+	a, err := h.Sessions.Asked(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if _, err := a.Moderate(c.Request.Context(), c.Param("text"), feedback.Decision(form.Get("decision"))); err != nil {
 		return err
 	}
 	h.Pages.Redirect(c, "/sessions/"+c.Param("id")+"/texts", url.Values{"state": {string(state)}})
@@ -125,20 +129,17 @@ type sessionTexts struct {
 // mostTexts is from how many respondents on their texts are not all read for the session's page, which is opened often.
 const mostTexts = 1000
 
-func (h *Handlers) sessionTexts(c *gin.Context, of sessionView) (*sessionTexts, error) {
-	session, survey := of.Session, h.Sessions.Survey(of.Session)
-	if survey == nil || of.Answers == nil {
-		return nil, nil
+func (h *Handlers) sessionTexts(c *gin.Context, a *feedback.Asked, respondents int) (*sessionTexts, error) {
+	address := "/sessions/" + a.Session.ID + "/texts"
+	if respondents > mostTexts {
+		return &sessionTexts{Address: address}, nil
 	}
-	if of.Answers.Respondents > mostTexts {
-		return &sessionTexts{Address: "/sessions/" + session.ID + "/texts"}, nil
-	}
-	texts, err := h.Sessions.Texts(c.Request.Context(), lookup.Asked{Session: session, Whole: survey})
+	texts, err := a.Texts(c.Request.Context())
 	if err != nil || len(texts) == 0 {
 		return nil, err
 	}
-	v := &sessionTexts{Address: "/sessions/" + session.ID + "/texts", Waiting: countTexts(texts, feedback.Pending)}
+	v := &sessionTexts{Address: address, Waiting: countTexts(texts, feedback.Pending)}
 	approved := slices.DeleteFunc(texts, func(t feedback.Text) bool { return t.State != feedback.Approved })
-	v.Approved = textGroups(h.Pages.Lang(c), survey, approved)
+	v.Approved = textGroups(h.Pages.Lang(c), a.Survey, approved)
 	return v, nil
 }
