@@ -283,16 +283,23 @@ func TestRefusedWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// TestAJournalThatCannotWriteSaysSo until it can again.
+// TestAJournalThatCannotWriteSaysSo until it can again: nobody is told that something is kept which is not.
 func TestAJournalThatCannotWriteSaysSo(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	j := openJournal(t, dir, Ahead)
-	if err := j.Broken(); err != nil {
-		t.Errorf("a fresh one: %v", err)
-	}
-	_ = j.Close()
-	if err := j.Do(t.Context(), "n", 1, func(context.Context) error { return nil }); err == nil || j.Broken() == nil {
-		t.Errorf("closed: %v, %v", err, j.Broken())
+	for name, mode := range map[string]Mode{"beside": Beside, "ahead": Ahead} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := openJournal(t, t.TempDir(), mode)
+			if err := j.Broken(); err != nil {
+				t.Errorf("a fresh one: %v", err)
+			}
+			_ = j.Close()
+			if err := j.Do(t.Context(), "n", 1, func(context.Context) error { return errAway }); err == nil || j.Broken() == nil {
+				t.Errorf("closed: %v, %v", err, j.Broken())
+			}
+			if err := j.Do(t.Context(), "n", 1, func(context.Context) error { return nil }); err == nil {
+				t.Error("known to be closed: no error")
+			}
+		})
 	}
 }
