@@ -270,6 +270,54 @@ func TestTwoSnapshotsOneAnswerApart(t *testing.T) {
 	}
 }
 
+// What one group was asked is shown with others of that group only: people of one wave do not complete those of another, nor do those who stayed
+// complete those who left.
+func TestAGroupIsNotCompletedByAnother(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change     func(*Config)
+		many, rare string // bodies of an answer
+	}{
+		"waves": {func(c *Config) { c.Sessions[0].Survey, c.Sessions[0].Segments = "vocation-waves", nil },
+			`{"wave": "before", "answers": {"interest": %d}}`, `{"wave": "end", "answers": {"interest": %d}}`},
+		"stayed": {func(c *Config) { c.Surveys[0].Questions[1].Stay = true },
+			`{"answers": {"agree": true, "rating": %d}}`, `{"answers": {"agree": false, "rating": %d}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			attack(t, tt.change, func(t *testing.T, a *attacked) {
+				send := func(body string, n int) {
+					t.Helper()
+					for i := range n {
+						if w := a.do(http.MethodPost, "/feedback/talk", asJSON, fmt.Sprintf(body, 1+i%3)); w.Code != http.StatusCreated {
+							t.Fatalf("answer: %d %s", w.Code, w.Body)
+						}
+					}
+				}
+				nothing := a.shown()
+				send(tt.many, 12)
+				send(tt.rare, 12)
+				before := a.shown()
+				send(tt.many, 4)
+				send(tt.rare, 1)
+				if diff := cmp.Diff(before, a.shown()); diff != "" || before == nothing {
+					t.Errorf("four of one group and one of the other show (-before +after):\n%s", diff)
+				}
+				send(tt.many, 1)
+				five := a.shown()
+				if five == before {
+					t.Error("five of a group show nothing")
+				}
+				send(tt.rare, 3)
+				if diff := cmp.Diff(five, a.shown()); diff != "" {
+					t.Errorf("four of a group show (-before +after):\n%s", diff)
+				}
+				a.verify()
+			})
+		})
+	}
+}
+
 func (a *attacked) verify() {
 	a.t.Helper()
 	drifts, err := a.service.stores.feedback.Recount(a.t.Context(), "talk", false)
