@@ -71,6 +71,15 @@ func renamed(session string) func(s *site) (map[string]string, string) {
 	}
 }
 
+// behind is what somebody holds whose browser was given another cookie of each name before it.
+func behind(holds func(s *site) (map[string]string, string)) func(s *site) (map[string]string, string) {
+	return func(s *site) (map[string]string, string) {
+		header, query := holds(s)
+		header["Cookie"] = organiserCookie + "=x; " + viewerCookie + "=x; " + header["Cookie"]
+		return header, query
+	}
+}
+
 // TestAccess asks for every route of the table as everybody. Who may use it is what the table says, and nothing else.
 func TestAccess(t *testing.T) {
 	t.Parallel()
@@ -78,6 +87,8 @@ func TestAccess(t *testing.T) {
 	for _, who := range []caller{
 		{"anonymous", "metier", nil, func(*site) (map[string]string, string) { return nil, "" }},
 		{"a viewer by cookie", "metier", readers, followed("metier")},
+		{"a viewer behind a stranger's cookie", "metier", readers, behind(followed("metier"))},
+		{"an organiser behind a stranger's cookie", "metier", organisers, behind(loggedIn)},
 		{"a viewer by link", "metier", readers, link("metier")},
 		{"a viewer of another session by cookie", "metier", nil, followed("eleves")},
 		{"a viewer of another session by link", "metier", nil, link("eleves")},

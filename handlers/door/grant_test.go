@@ -39,7 +39,7 @@ func FuzzGrant(f *testing.F) {
 		if read.opens(Organiser, session) || !read.opens(Viewer, session) || read.opens(Viewer, session+"x") {
 			t.Errorf("%q opens too much or nothing", g.payload())
 		}
-		if g, ok := readGrant(payload); ok && (g.payload() != payload || g.kind != opensAll && g.kind != opensSession || g.kind == opensAll && g.session != "") {
+		if g, ok := readGrant(payload); ok && (g.payload() != payload || g.id == "" || g.kind != opensAll && g.kind != opensSession || g.kind == opensAll && g.session != "") {
 			t.Errorf("%q is read as %+v", payload, g)
 		}
 	})
