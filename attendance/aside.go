@@ -19,11 +19,11 @@ import (
 // Authentic events that do not count are kept, with hashed ids: those of rooms that no session claims until one does, and
 // those that cannot be used so that the organiser sees them. The same event again is the same entry.
 //
-// Nothing leaves before it is claimed or AsideFor has passed: where a bound is reached, what comes new is dropped, and
+// Nothing leaves before it is claimed or asideFor has passed: where a bound is reached, what comes new is dropped, and
 // counted. The bounds are those of a source, so that one that floods costs no other anything, and of a room, so that it costs
 // its own other rooms little. A room that a session may name by another id is one room under each.
 const (
-	AsideFor       = 7 * 24 * time.Hour
+	asideFor       = 7 * 24 * time.Hour
 	asidePerSource = 100_000 // events
 	asidePerRoom   = 20_000  // events
 	asideRooms     = 1_000   // of a source
@@ -147,7 +147,7 @@ func (e sealed) asideText() (string, error) {
 // putAside keeps events aside within the bounds; those that were dropped have that reason afterwards.
 func (s *asides) putAside(ctx context.Context, events []*sealed, bounds asideBounds) error {
 	bySource := map[string][]*sealed{}
-	tooOld := s.now().Add(-AsideFor).UnixMilli()
+	tooOld := s.now().Add(-asideFor).UnixMilli()
 	for _, e := range events {
 		if e.Arrived = cmp.Or(e.Arrived, s.now().UnixMilli()); e.Arrived >= tooOld {
 			bySource[e.Source] = append(bySource[e.Source], e)
@@ -323,7 +323,7 @@ func (s *Store) asideIn(ctx context.Context, room asideRoom) ([]sealed, error) {
 		return nil, fmt.Errorf("events put aside: %w", err)
 	}
 	var events []sealed
-	tooOld := s.now().Add(-AsideFor).UnixMilli()
+	tooOld := s.now().Add(-asideFor).UnixMilli()
 	for _, id := range slices.Sorted(maps.Keys(raw)) {
 		e, err := parseAside(raw[id])
 		if err != nil {
@@ -346,7 +346,7 @@ func parseAside(value string) (e sealed, err error) {
 	return e, nil
 }
 
-// ExpireAside drops what has been aside for AsideFor, in rooms that get no more events too, and returns how much that was.
+// ExpireAside drops what has been aside for seven days, in rooms that get no more events too, and returns how much that was.
 // Run it now and then.
 func (s *asides) ExpireAside(ctx context.Context) (int, error) {
 	sources, err := s.asideSources(ctx)
@@ -354,10 +354,10 @@ func (s *asides) ExpireAside(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	total := 0
-	before := "(" + strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10)
+	before := "(" + strconv.FormatInt(s.now().Add(-asideFor).UnixMilli(), 10)
 	for _, source := range sources {
 		for {
-			old, err := s.rdb.ZRangeByScore(ctx, s.keys.asideOf(source)[2], &redis.ZRangeBy{Min: "-inf", Max: before, Count: 10 * asideChunk}).Result()
+			old, err := s.rdb.ZRangeByScore(ctx, s.keys.asideArrivals(source), &redis.ZRangeBy{Min: "-inf", Max: before, Count: 10 * asideChunk}).Result()
 			if err != nil {
 				return total, fmt.Errorf("events put aside: %w", err)
 			}
@@ -403,7 +403,7 @@ func (s *asides) AsideCounts(ctx context.Context) (map[string]int, error) {
 	replies := make([]*redis.IntCmd, len(sources))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, source := range sources {
-			replies[i] = p.ZCard(ctx, s.keys.asideOf(source)[2])
+			replies[i] = p.ZCard(ctx, s.keys.asideArrivals(source))
 		}
 		return nil
 	})
@@ -427,8 +427,7 @@ func (s *asides) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
 	replies := make([]reply, len(sources))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, source := range sources {
-			keys := s.keys.asideOf(source)
-			replies[i] = reply{groups: p.HGetAll(ctx, keys[1]), rooms: p.HGetAll(ctx, keys[0])}
+			replies[i] = reply{groups: p.HGetAll(ctx, s.keys.asideGroups(source)), rooms: p.HGetAll(ctx, s.keys.asideRooms(source))}
 		}
 		return nil
 	})
@@ -496,8 +495,8 @@ func (s *asides) AsideEvents(ctx context.Context, limit int) ([]AsideEvent, erro
 
 // asideFirst lists the first events of a source.
 func (s *asides) asideFirst(ctx context.Context, source string, limit int) ([]AsideEvent, error) {
-	members, err := s.rdb.ZRangeByScore(ctx, s.keys.asideOf(source)[2], &redis.ZRangeBy{
-		Min: strconv.FormatInt(s.now().Add(-AsideFor).UnixMilli(), 10), Max: "+inf", Count: int64(limit),
+	members, err := s.rdb.ZRangeByScore(ctx, s.keys.asideArrivals(source), &redis.ZRangeBy{
+		Min: strconv.FormatInt(s.now().Add(-asideFor).UnixMilli(), 10), Max: "+inf", Count: int64(limit),
 	}).Result()
 	if err != nil || len(members) == 0 {
 		return nil, err

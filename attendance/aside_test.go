@@ -85,9 +85,9 @@ func TestAsideIsListedForAWeek(t *testing.T) {
 			want  []AsideEvent
 		}{
 			{time.Hour, []AsideEvent{want, later}},
-			{AsideFor, []AsideEvent{want, later}},
-			{AsideFor + time.Millisecond, []AsideEvent{later}},
-			{AsideFor + time.Hour + time.Millisecond, nil},
+			{asideFor, []AsideEvent{want, later}},
+			{asideFor + time.Millisecond, []AsideEvent{later}},
+			{asideFor + time.Hour + time.Millisecond, nil},
 		} {
 			c.set(planned.Add(row.after))
 			if _, err := s.ExpireAside(t.Context()); err != nil {
@@ -249,7 +249,7 @@ func TestAsideIsBounded(t *testing.T) {
 					t.Error("what was kept does not count")
 				}
 				asideEvents(t, s)
-				c.set(planned.Add(AsideFor + time.Millisecond)) // there is place again
+				c.set(planned.Add(asideFor + time.Millisecond)) // there is place again
 				if _, err := s.ExpireAside(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -262,7 +262,7 @@ func TestAsideIsBounded(t *testing.T) {
 	}
 }
 
-// The journal ahead of a store that forgets grows by what is kept, not by what floods.
+// The journal ahead of a volatile store grows by what is kept, not by what floods.
 func TestDroppedIsNotInTheJournal(t *testing.T) {
 	t.Parallel()
 	c := &clock{at: planned}
@@ -396,7 +396,7 @@ func TestUnusableEventsGoThroughTheJournal(t *testing.T) {
 				if events := asideEvents(t, s); !events[0].ReceivedAt.Equal(planned) {
 					t.Errorf("%+v", events)
 				}
-				c.set(planned.Add(AsideFor + time.Millisecond))
+				c.set(planned.Add(asideFor + time.Millisecond))
 				if mode == journal.Ahead {
 					if err := apply(); err != nil {
 						t.Fatal(err)

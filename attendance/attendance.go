@@ -3,11 +3,11 @@
 // from that set alone, so the order and the number of deliveries do not matter.
 //
 // The story in files: attendance.go (the words), identity.go (how people become pseudonyms), names.go (what is known of their
-// names), store.go (events in), decide.go (which planned session an event belongs to) and aside.go (what belongs to none),
+// names), store.go (events in), decide.go (which planned session an event belongs to), aside.go (what belongs to none),
 // record.go with lua/record.lua (marks in, counts corrected), beacon.go (people of platforms that send no joins), session_end.go (what a
-// host does by hand), figures.go and read.go (counts out), status.go (all that is known of one moment), oracle.go (the same
-// semantics in plain Go: what the counts are tested against, the engine of rows), verify.go (what differs from it, and
-// how that is repaired), keys.go (the Redis keys).
+// host does by hand). marks.go and count.go are the reference model: the set, and every figure as a function of it. figures.go,
+// read.go, curve.go, rows.go and status.go (counts and people out), stored.go (the set, read back), derived.go and verify.go (what
+// differs from the model, and how that is repaired), keys.go (the Redis keys).
 package attendance
 
 import "time"

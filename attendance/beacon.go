@@ -31,8 +31,8 @@ type beat struct {
 // ErrOver says that nobody can come any more.
 var ErrOver = errors.New("the session is over")
 
-// Arrive opens the connection of a beacon in a session, now; programme.ErrNotFound, or ErrOver once the session has taken place:
-// anybody may say that they are there, and nobody was who says so afterwards.
+// Arrive opens the connection of a beacon in a session, now; programme.ErrNotFound, or ErrOver once the session has taken place.
+// Nothing proves that a beacon is in the room, so none is believed that comes after the end.
 func (s *Store) Arrive(ctx context.Context, session, connection string) error {
 	planned, err := s.programme.Session(ctx, session)
 	if err != nil {
@@ -80,10 +80,11 @@ func (s *Store) beacon(ctx context.Context, session, connection string, kind Kin
 
 func (s *Store) keepBeat(ctx context.Context, session, connection string) error {
 	b := beat{session, s.seal.optional("connection", BeaconSource, connection), s.now().UnixMilli()}
-	return s.journal.Do(ctx, entryBeat, b, func(ctx context.Context) error { return s.hear(ctx, b) })
+	return s.journal.Do(ctx, entryBeat, b, func(ctx context.Context) error { return s.storeBeat(ctx, b) })
 }
 
-func (s *Store) hear(ctx context.Context, b beat) error {
+// storeBeat notes the latest heartbeat of a beacon: entries of the journal may come late, and twice.
+func (s *Store) storeBeat(ctx context.Context, b beat) error {
 	err := s.rdb.ZAddArgs(ctx, s.keys.beacons(b.Session), redis.ZAddArgs{
 		GT: true, Members: []redis.Z{{Score: float64(b.At), Member: b.Connection}},
 	}).Err()

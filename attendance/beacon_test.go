@@ -107,7 +107,7 @@ func TestAnOldHeartbeatTakesNothingBack(t *testing.T) {
 		if alive, err := s.Beat(ctx, "talk", "tab"); !alive || err != nil {
 			t.Fatalf("%t %v", alive, err)
 		}
-		if err := s.hear(ctx, first); err != nil { // of a journal that is drained late
+		if err := s.storeBeat(ctx, first); err != nil { // of a journal that is drained late
 			t.Fatal(err)
 		}
 		c.set(planned.Add(2 * time.Minute))

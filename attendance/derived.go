@@ -49,24 +49,23 @@ func (a node) then(b node) node {
 // readDerived reads what is kept beside the counts of a session, page by page.
 func (s *Store) readDerived(ctx context.Context, id string) (derived, error) {
 	d := derived{curve: map[int64]int64{}, deltas: map[string]int64{}, labels: map[string]label{}, tree: map[string]node{}}
-	keys := s.keys.session(id)
 	err := errors.Join(
-		s.each(ctx, keys[4], func(name, text string) error {
+		s.each(ctx, s.keys.labels(id), func(name, text string) error {
 			n, err := numbers(text, "|", 4)
 			d.labels[name] = label{n[0], n[1], n[2], n[3]}
 			return err
 		}),
-		s.each(ctx, keys[5], func(name, text string) error {
+		s.each(ctx, s.keys.deltas(id), func(name, text string) error {
 			n, err := numbers(text, "|", 1)
 			d.deltas[name] = n[0]
 			return err
 		}),
-		s.each(ctx, keys[6], func(second, text string) error {
+		s.each(ctx, s.keys.curve(id), func(second, text string) error {
 			n, err := numbers(second+","+text, ",", 2)
 			d.curve[n[0]] = n[1]
 			return err
 		}),
-		s.each(ctx, keys[7], func(name, text string) error {
+		s.each(ctx, s.keys.tree(id), func(name, text string) error {
 			n, err := numbers(text, ",", 3)
 			d.tree[name] = node{n[0], n[1], n[2]}
 			return err
@@ -113,7 +112,7 @@ func (m *marks) deltas() map[string]int64 {
 		n := m.occurrences[occurrence].number
 		for _, v := range m.connections[key].visits(native) {
 			crossings[person] = append(crossings[person], crossing{v.start, n, 1})
-			if v.end != open {
+			if v.end != never {
 				crossings[person] = append(crossings[person], crossing{v.end, n, -1})
 			}
 		}
@@ -172,7 +171,7 @@ func (m *marks) labels(deltas map[string]int64, base int64) (labels map[string]l
 		l := labels[name]
 		l.persons, l.moment, l.last = l.persons+by, l.moment+by*(at-base), max(l.last, at)
 		switch {
-		case stop == open:
+		case stop == never:
 			openMoment += by * (at - base)
 		case at < stop:
 			l.watch += by * (stop - at)

@@ -69,8 +69,8 @@ type Status struct {
 
 // Summary is what needs every person's marks to be read: dearer than Figures, so it is kept for a while: see Status.
 type Summary struct {
-	Attended  int           // stays of at least AttendedAfter
-	Completed int           // of those who attended, stays of at least CompletedShare of the live time
+	Attended  int           // stays of at least five minutes
+	Completed int           // of those who attended, stays of at least 85 % of the live time
 	Watch     time.Duration // missing leaves closed at the occurrence's end
 	WatchLow  time.Duration // missing leaves closed at the last evidence of that person
 }
@@ -85,8 +85,8 @@ func (s Summary) InferredShare() float64 {
 
 // The thresholds printed next to the figures.
 const (
-	AttendedAfter  = 5 * time.Minute
-	CompletedShare = 0.85
+	attendedAfter  = 5 * time.Minute
+	completedShare = 0.85
 )
 
 // Point is the curve at one moment.
@@ -100,7 +100,7 @@ type Row struct {
 	Attendee      string    `json:"attendee"`
 	FirstJoinedAt time.Time `json:"first_joined_at"`
 	LastLeftAt    time.Time `json:"last_left_at"` // zero: still in
-	Visits        int       `json:"visits"`       // gaps up to ReconnectGrace joined
+	Visits        int       `json:"visits"`       // gaps of up to a minute joined
 	Watch         time.Duration
 	WatchLow      time.Duration
 	Attended      bool
@@ -108,5 +108,5 @@ type Row struct {
 	Provenance    Provenance
 }
 
-// ReconnectGrace is the gap up to which two visits read as one; the gap itself is not watch time.
-const ReconnectGrace = time.Minute
+// reconnectGrace is the gap up to which two visits read as one; the gap itself is not watch time.
+const reconnectGrace = time.Minute

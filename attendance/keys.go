@@ -5,17 +5,17 @@ type keys struct{ prefix string }
 
 func (k keys) of(session, name string) string { return k.prefix + "{" + session + "}:" + name }
 
-// The keys of one session. counts, labels, deltas, curve and tree are derived from the three before them.
+// The keys of one session. The marks are in occurrences, connections and people; the others are derived.
 func (k keys) session(id string) []string {
 	return []string{
-		k.of(id, "counts"),      // HASH the derived counts, and rev, which moves with every recorded mark
-		k.of(id, "occurrences"), // HASH occurrence → number|room|start|stop|close|open connections
-		k.of(id, "connections"), // HASH occurrence.connection → owner;joins;leaves;peers: the marks
-		k.of(id, "people"),      // HASH person → connections;flags;reported
-		k.of(id, "labels"),      // HASH label → persons|moment|last|watch
-		k.of(id, "deltas"),      // HASH label:ms → change of persons under that label
-		k.of(id, "curve"),       // HASH second → change of present
-		k.of(id, "tree"),        // HASH level:index → sum,max,at of the curve below
+		k.counts(id),      // HASH the derived counts, and rev, which moves with every recorded mark
+		k.occurrences(id), // HASH occurrence → number|room|start|stop|close|open connections
+		k.connections(id), // HASH occurrence.connection → owner;joins;leaves;peers: the marks
+		k.people(id),      // HASH person → connections;flags;reported
+		k.labels(id),      // HASH label → persons|moment|last|watch
+		k.deltas(id),      // HASH label:ms → change of persons under that label
+		k.curve(id),       // HASH second → change of present
+		k.tree(id),        // HASH level:index → sum,max,at of the curve below
 	}
 }
 
@@ -23,7 +23,10 @@ func (k keys) counts(id string) string      { return k.of(id, "counts") }
 func (k keys) occurrences(id string) string { return k.of(id, "occurrences") }
 func (k keys) connections(id string) string { return k.of(id, "connections") }
 func (k keys) people(id string) string      { return k.of(id, "people") }
+func (k keys) labels(id string) string      { return k.of(id, "labels") }
+func (k keys) deltas(id string) string      { return k.of(id, "deltas") }
 func (k keys) curve(id string) string       { return k.of(id, "curve") }
+func (k keys) tree(id string) string        { return k.of(id, "tree") }
 
 // declared is a STRING: the head count that a host typed.
 func (k keys) declared(id string) string { return k.of(id, "declared") }
@@ -41,8 +44,12 @@ func (k keys) asideSources() string { return k.prefix + "aside:sources" }
 // asideOf are the keys of what is aside of one source: its rooms, what each of them holds, and when it arrived. See
 // lua/aside.lua.
 func (k keys) asideOf(source string) []string {
-	return []string{k.asideName(source, "rooms"), k.asideName(source, "groups"), k.asideName(source, "arrivals")}
+	return []string{k.asideRooms(source), k.asideGroups(source), k.asideArrivals(source)}
 }
+
+func (k keys) asideRooms(source string) string    { return k.asideName(source, "rooms") }
+func (k keys) asideGroups(source string) string   { return k.asideName(source, "groups") }
+func (k keys) asideArrivals(source string) string { return k.asideName(source, "arrivals") }
 
 // asideRoom is a HASH of the events that are aside of one room.
 func (k keys) asideRoom(source, token string) string { return k.asideName(source, "room:"+token) }

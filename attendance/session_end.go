@@ -46,7 +46,7 @@ func (s *Store) decideEnd(ctx context.Context, e *ending) error {
 	ends := m.ends(session.EndsAt.UnixMilli(), e.At)
 	e.Occurrences = map[string]string{}
 	for id, o := range m.occurrences {
-		if ends[id] == open || o.start == 0 {
+		if ends[id] == never || o.start == 0 {
 			e.Occurrences[id] = o.room
 		}
 	}

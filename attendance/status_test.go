@@ -219,6 +219,27 @@ func TestASettledStatusFollowsWhatIsNew(t *testing.T) {
 	})
 }
 
+// Where the clock closes a session, another planned end is another status.
+func TestAStatusFollowsThePlan(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		plan := hourLong("talk", in("live", "room"))
+		s, c := newStore(t, rdb, prefix, plan)
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
+		c.set(planned.Add(5 * time.Hour))
+		for _, hours := range []int{1, 2, 1} {
+			plan.EndsAt = planned.Add(time.Duration(hours) * time.Hour)
+			if err := define(t.Context(), s, plan); err != nil {
+				t.Fatal(err)
+			}
+			st, want := status(t, s, "talk"), time.Duration(hours)*time.Hour+closeAfter
+			if st.State != Over || !st.EndedAt.Equal(planned.Add(want)) || st.Watch != want || st.Summary.Watch != want {
+				t.Errorf("planned for %d hours: %s, ended %s, watched %s, %+v", hours, st.State, st.EndedAt, st.Watch, *st.Summary)
+			}
+		}
+	})
+}
+
 // Where a platform of totals has spoken, the summary is of its totals alone; before that, of what was measured.
 func TestTheSummaryOfTotals(t *testing.T) {
 	t.Parallel()

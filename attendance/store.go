@@ -66,7 +66,7 @@ func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *S
 	journal.Handle(o.Journal, entryClaimed, func(ctx context.Context, events []sealed) error { return s.applyClaimed(ctx, events, true) })
 	journal.Handle(o.Journal, entryHeads, s.declare)
 	journal.Handle(o.Journal, entryEnd, func(ctx context.Context, e ending) error { return s.end(ctx, &e) })
-	journal.Handle(o.Journal, entryBeat, s.hear)
+	journal.Handle(o.Journal, entryBeat, s.storeBeat)
 	return s
 }
 
@@ -104,7 +104,7 @@ func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Re
 	return s.keep(ctx, batch)
 }
 
-// keep decides which sessions events belong to and records them, through the journal. Ahead of a store that forgets, the
+// keep decides which sessions events belong to and records them, through the journal. Ahead of a volatile store, the
 // decision comes first: it is what the journal keeps.
 func (s *Store) keep(ctx context.Context, batch []sealed) (results []Result, _ error) {
 	settle := func(ctx context.Context) error { return s.settle(ctx, batch, s.bounds) }

@@ -104,6 +104,41 @@ func (c *comparison) tree(stored counts, kept, want derived) {
 	c.add("root_at", stored["root_at"], root.at)
 }
 
+// marks compares what is derived within the keys of the marks themselves.
+func (c *comparison) marks(m *marks) {
+	owners, ends := m.owners(), m.ends(0, m.last)
+	inside, strangers := map[string]int64{}, int64(0)
+	lists := map[string][]string{}
+	for key, connection := range m.connections {
+		occurrence, native := splitKey(key)
+		if connection.isOpen(native) {
+			inside[occurrence]++
+		}
+		if connection.owner != owners[key] {
+			strangers++
+		}
+		if owners[key] != "" {
+			lists[owners[key]] = append(lists[owners[key]], key)
+		}
+	}
+	for id, o := range m.occurrences {
+		end := ends[id]
+		if end == never {
+			end = 0
+		}
+		c.add("end of occurrence "+strconv.Itoa(o.number), o.close, end)
+		c.add("open connections of occurrence "+strconv.Itoa(o.number), o.open, inside[id])
+	}
+	wrong := int64(0)
+	eachOf(m.lists, lists, func(_ string, stored, computed []string) {
+		if !slices.Equal(slices.Sorted(slices.Values(stored)), slices.Sorted(slices.Values(computed))) {
+			wrong++
+		}
+	})
+	c.add("connections of another owner", strangers, 0)
+	c.add("people with other connections", wrong, 0)
+}
+
 // compare sets what is stored beside what the marks give.
 func compare(m *marks, session programme.Session, stored counts, kept derived) []Drift {
 	var c comparison
@@ -116,6 +151,7 @@ func compare(m *marks, session programme.Session, stored counts, kept derived) [
 	}
 	want := m.derive(t.deltas, stored)
 	c.add("open_moment", stored["open_moment"], want.openMoment)
+	c.marks(m)
 	c.tree(stored, kept, want)
 	eachOf(kept.curve, want.curve, func(second, a, b int64) { c.add("curve at "+strconv.FormatInt(second, 10), a, b) })
 	eachOf(kept.deltas, want.deltas, func(name string, a, b int64) { c.add("delta "+name, a, b) })

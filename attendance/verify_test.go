@@ -151,6 +151,51 @@ func TestVerifyNamesWhateverIsWrong(t *testing.T) {
 	})
 }
 
+// So are an end, an owner or a list that stands beside the marks and is not what they say.
+func TestVerifyNamesWhatIsWrongBesideTheMarks(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, _ := eventful(t, rdb, prefix)
+		ctx := t.Context()
+		for _, row := range []struct {
+			key, separator string
+			part           int
+			value          string
+			name           func(part []string) string
+		}{
+			{s.keys.occurrences("talk"), "|", 4, "7", func(part []string) string { return "end of occurrence " + part[0] }},
+			{s.keys.occurrences("talk"), "|", 4, "", func(part []string) string { return "end of occurrence " + part[0] }},
+			{s.keys.occurrences("talk"), "|", 5, "7", func(part []string) string { return "open connections of occurrence " + part[0] }},
+			{s.keys.connections("talk"), ";", 0, "stranger", func([]string) string { return "connections of another owner" }},
+			{s.keys.people("talk"), ";", 0, "x.y", func([]string) string { return "people with other connections" }},
+			{s.keys.people("talk"), ";", 0, "", func([]string) string { return "people with other connections" }},
+		} {
+			all := rdb.HGetAll(ctx, row.key).Val()
+			spoilt := 0
+			for field, right := range all {
+				part := strings.Split(right, row.separator)
+				name := row.name(part)
+				if part[row.part] == row.value {
+					continue
+				}
+				spoilt++
+				part[row.part] = row.value
+				rdb.HSet(ctx, row.key, field, strings.Join(part, row.separator))
+				if found := drifts(t, s); found != name {
+					t.Errorf("%s %s is not %q: %q is wrong", row.key, field, right, found)
+				}
+				rdb.HSet(ctx, row.key, field, right)
+			}
+			if spoilt == 0 {
+				t.Errorf("%s: nothing was spoilt", row.key)
+			}
+		}
+		if err := s.Repair(ctx, "talk"); err != nil || drifts(t, s) != "" {
+			t.Errorf("%v, %s", err, drifts(t, s))
+		}
+	})
+}
+
 // A repair mends all of that at once, keeps every mark, and what is recorded afterwards counts as if nothing had been.
 func TestRepairMendsWhateverIsWrong(t *testing.T) {
 	t.Parallel()
@@ -165,6 +210,10 @@ func TestRepairMendsWhateverIsWrong(t *testing.T) {
 			}
 		}
 		rdb.HSet(ctx, keys[4], "1", "7|7|7|7")
+		for person, value := range rdb.HGetAll(ctx, keys[3]).Val() {
+			_, rest, _ := strings.Cut(value, ";")
+			rdb.HSet(ctx, keys[3], person, ";"+rest)
+		}
 		rdb.Del(ctx, keys[5:]...)
 		if found := drifts(t, s); strings.Count(found, ";") < 30 {
 			t.Errorf("only %s", found)

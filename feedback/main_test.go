@@ -5,7 +5,14 @@ import (
 	"os"
 	"testing"
 
+	"jauge/feedback/survey/surveytest"
 	"jauge/internal/redistest"
+)
+
+// What most tests ask.
+var (
+	asked, every, bilingual = surveytest.Asked, surveytest.Every, surveytest.Bilingual
+	words, offer            = surveytest.Words, surveytest.Offer
 )
 
 func TestMain(m *testing.M) {

@@ -104,3 +104,13 @@ func TestNamesAreAway(t *testing.T) {
 		}
 	})
 }
+
+// Nothing that a person may have written is kept aside, on one line or on several.
+func TestScrubTexts(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []survey.Kind{survey.ShortText, survey.FreeText} {
+		if kept := scrub(&survey.Question{Kind: kind}, "12", nil); kept != nil {
+			t.Errorf("%s: %v is kept", kind, kept)
+		}
+	}
+}

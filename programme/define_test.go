@@ -166,6 +166,28 @@ func TestASessionAcceptedInAHiccupIsKnown(t *testing.T) {
 	}
 }
 
+// While the journal is drained, the latest of several changes is known at every moment.
+func TestTheLatestChangeIsKnownWhileTheJournalIsDrained(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c, _, line := beside(t)
+	line.Cut()
+	first, second := hourLong("talk"), hourLong("talk")
+	first.Invited, second.Invited = 1, 2
+	if err := errors.Join(c.Create(ctx, first), c.Put(ctx, second)); err != nil {
+		t.Fatal(err)
+	}
+	line.Mend()
+	for changes, session := range []Session{first, second} {
+		if err := c.replayed(ctx, definition{Session: session, Changes: changes + 1}); err != nil { // as the journal does, one by one
+			t.Fatal(err)
+		}
+		if got, err := c.Session(ctx, "talk"); err != nil || got.Invited != 2 {
+			t.Errorf("after %d: %+v (%v)", changes+1, got, err)
+		}
+	}
+}
+
 // What waits in the journal is overtaken by a later change and by a newer file.
 func TestALateDefinitionIsOvertaken(t *testing.T) {
 	t.Parallel()

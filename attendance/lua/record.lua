@@ -4,7 +4,7 @@
 -- ARGV   1 kind  2 room  3 occurrence  4 connection or ''  5 person or ''  6 at (ms)  7 peer or ''  8 seconds
 -- RETURN 'recorded', or 'duplicate' when the set held the mark already
 --
--- Invariant: counts, curve and tree are functions of (occurrences, connections, people) alone; oracle.go is that function.
+-- Invariant: counts, curve and tree are functions of (occurrences, connections, people) alone; marks.go and count.go are that function.
 --
 -- How an end costs nothing: what is counted per person is presence *before* any cut. At each moment a person is inside
 -- some set of occurrences, the label ("1", "1,2"); `deltas` counts the persons under each label by millisecond. The

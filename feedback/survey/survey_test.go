@@ -1,4 +1,4 @@
-package feedback
+package survey_test
 
 import (
 	"bytes"
@@ -11,38 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/feedback/survey"
+	"jauge/feedback/survey/surveytest"
 	"jauge/internal/text"
 )
 
-func words(s string) text.Text { return text.Text{"en": s} }
-
-// asked returns a survey on three pages, see every for all that there is.
-func asked() *survey.Survey {
-	return &survey.Survey{ID: "asked", Title: words("Asked"), Sections: []survey.Section{
-		{Questions: []survey.Question{
-			{ID: "before", Kind: survey.Scale, Min: 1, Max: 5, Label: words("Before")},
-			{ID: "rating", Kind: survey.Scale, Min: 0, Max: 10, Label: words("Rating"), Required: true},
-		}},
-		{ID: "picks", Questions: []survey.Question{
-			{ID: "one", Kind: survey.Single, Label: words("One"), Choices: offer("a", "b", "c")},
-			{ID: "many", Kind: survey.Multiple, Label: words("Many"), Choices: offer("x", "y", "z"), MaxChoices: 2},
-			{ID: "agree", Kind: survey.YesNo, Label: words("Agree")},
-		}},
-		{Questions: []survey.Question{
-			{ID: "now", Kind: survey.Scale, Min: 1, Max: 5, Label: words("Now"), Pair: "before"},
-			{ID: "recommend", Kind: survey.NPS, Label: words("Recommend")},
-			{ID: "comment", Kind: survey.FreeText, Label: words("Comment"), MaxLength: 20},
-		}},
-	}}
-}
-
-func offer(values ...string) []survey.Choice {
-	choices := make([]survey.Choice, len(values))
-	for i, v := range values {
-		choices[i] = survey.Choice{Value: v, Label: words(v)}
-	}
-	return choices
-}
+// What most tests ask.
+var (
+	asked, every, bilingual = surveytest.Asked, surveytest.Every, surveytest.Bilingual
+	words, offer            = surveytest.Words, surveytest.Offer
+)
 
 func TestSurveyPages(t *testing.T) {
 	t.Parallel()

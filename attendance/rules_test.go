@@ -146,7 +146,7 @@ func rules(c *clock) map[string]struct {
 	}
 }
 
-// Each rule holds in the oracle and in both stores, in whatever order the events come.
+// Each rule holds in the reference model and in both stores, in whatever order the events come.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	c := &clock{at: planned.Add(30 * time.Minute)}
@@ -181,7 +181,7 @@ func TestRules(t *testing.T) {
 				time.Duration(counted.watch) * time.Millisecond, curveText(counted.deltas),
 			}
 			if diff := cmp.Diff(rule.want, got, cmp.AllowUnexported(expected{})); diff != "" {
-				t.Errorf("the oracle: %s", diff)
+				t.Errorf("the model: %s", diff)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package feedback
+package survey_test
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package feedback
+package survey_test
 
 import (
 	"encoding/json"
@@ -8,18 +8,7 @@ import (
 
 	"jauge/feedback/survey"
 	"jauge/internal/problem"
-	"jauge/internal/text"
 )
-
-// bilingual is asked, with choices in two languages.
-func bilingual() *survey.Survey {
-	s := asked()
-	s.Sections[1].Questions[0].Choices = []survey.Choice{
-		{Value: "law", Label: text.Text{"fr": "Le droit", "en": "Law"}},
-		{Value: "future", Label: text.Text{"fr": "L'avenir  européen", "en": "Europe's future"}},
-	}
-	return s
-}
 
 func TestTranslate(t *testing.T) {
 	t.Parallel()
@@ -108,16 +97,6 @@ func TestTranslateKinds(t *testing.T) {
 		}
 		if diff := cmp.Diff(row.lost, lost); diff != "" {
 			t.Errorf("%s: lost (-want +got):\n%s", row.name, diff)
-		}
-	}
-}
-
-// Nothing that a person may have written is kept aside, on one line or on several.
-func TestScrubTexts(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []survey.Kind{survey.ShortText, survey.FreeText} {
-		if kept := scrub(&survey.Question{Kind: kind}, "12", nil); kept != nil {
-			t.Errorf("%s: %v is kept", kind, kept)
 		}
 	}
 }

@@ -1,0 +1,111 @@
+package attendance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Rows returns one row per person, by first join; those of whom only a total is known come last.
+func (s *reader) Rows(ctx context.Context, id string) ([]Row, error) {
+	session, err := s.programme.Session(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.readMarks(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return m.rows(session.EndsAt.UnixMilli(), s.now().UnixMilli()), nil
+}
+
+// rows describes every person, by first join.
+func (m *marks) rows(plannedEnd, now int64) []Row {
+	t, live := m.count(plannedEnd, now), m.liveTime(plannedEnd, now)
+	rows := make([]Row, 0, len(t.people))
+	for id, p := range t.people {
+		rows = append(rows, p.row(id, t.until, live))
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.joined(), b.joined()), cmp.Compare(a.Attendee, b.Attendee))
+	})
+	return rows
+}
+
+// row describes one person; until is the moment that open visits count to, live the session's length in ms.
+func (p *personTally) row(id string, until, live int64) Row {
+	watch, low := p.watch(upper, until), p.watch(lower, until)
+	r := Row{
+		Attendee: id, Watch: time.Duration(watch) * time.Millisecond, WatchLow: time.Duration(low) * time.Millisecond,
+		Attended: watch >= attendedAfter.Milliseconds(), Provenance: FromMarks,
+	}
+	r.Completed = r.Attended && float64(watch) >= completedShare*float64(live) // in a short session, all of it is no attendance
+	switch {
+	case len(p.visits) == 0:
+		r.Provenance = FromPlatform
+		return r
+	case low < watch:
+		r.Provenance = FromInferred
+	}
+	r.FirstJoinedAt = time.UnixMilli(p.visits[0].start).UTC()
+	grace, last := reconnectGrace.Milliseconds(), p.visits[0].start
+	for i, v := range p.visits {
+		if i == 0 || last != never && v.start > last+grace {
+			r.Visits++
+		}
+		last = max(last, v.end)
+	}
+	if last != never {
+		r.LastLeftAt = time.UnixMilli(last).UTC()
+	}
+	return r
+}
+
+// joined is when the person joined first, in ms; never, of whom only a total is known.
+func (r Row) joined() int64 {
+	if r.FirstJoinedAt.IsZero() {
+		return never
+	}
+	return r.FirstJoinedAt.UnixMilli()
+}
+
+// Stayed says whether the person whom a source calls attendee has completed the session, as far as it has gone by now:
+// a stay of at least five minutes, and 85 % of its live time. known is false for a person who was not seen in it.
+func (s *reader) Stayed(ctx context.Context, id, source, attendee string) (completed, known bool, err error) {
+	session, err := s.programme.Session(ctx, id)
+	if err != nil {
+		return false, false, err
+	}
+	person := s.seal.optional("attendee", id, s.seal.optional("person", source, attendee))
+	text, err := s.rdb.HGet(ctx, s.keys.people(id), person).Result()
+	if errors.Is(err, redis.Nil) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("read a person: %w", err)
+	}
+	m, err := s.readOccurrences(ctx, id)
+	if err != nil {
+		return false, false, err
+	}
+	if err := m.parsePerson(person, text); err != nil {
+		return false, false, err
+	}
+	connections, _, _ := strings.Cut(text, ";")
+	if err := s.readConnections(ctx, id, m, listed(connections)); err != nil {
+		return false, false, err
+	}
+	now := s.now().UnixMilli()
+	t := m.count(session.EndsAt.UnixMilli(), now)
+	p, known := t.people[person]
+	if !known {
+		return false, false, nil
+	}
+	return p.row(person, t.until, m.liveTime(session.EndsAt.UnixMilli(), now)).Completed, true, nil
+}
