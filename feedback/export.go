@@ -30,7 +30,7 @@ func (a *Asked) Rows(ctx context.Context) (figures.Table, error) {
 	if a.Promise.Minors {
 		return figures.Table{}, ErrMinors
 	}
-	results, err := a.Results(ctx)
+	read, err := a.store.read(ctx, []*Asked{a})
 	if err != nil {
 		return figures.Table{}, err
 	}
@@ -47,7 +47,7 @@ func (a *Asked) Rows(ctx context.Context) (figures.Table, error) {
 	for _, q := range questions {
 		t.Header = append(t.Header, q.ID)
 	}
-	hidden := figures.HiddenIn(results)
+	hidden := figures.HiddenIn(a.results(read[0], a.segments()))
 	for hash, row := range rows {
 		if row.Survey == a.Survey.ID {
 			t.Rows = append(t.Rows, a.cells(hash, row, questions, hidden, texts))
