@@ -30,6 +30,7 @@ import (
 	"jauge/handlers/lookup"
 	"jauge/handlers/organise"
 	"jauge/handlers/page"
+	"jauge/inbox"
 	"jauge/platforms"
 	"jauge/programme"
 )
@@ -148,7 +149,7 @@ func (s *server) furnish() {
 	sessions := &lookup.Sessions{
 		Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Configured: s.Series, Now: s.Now,
 	}
-	rooms := hooks.Rooms{Programme: s.Programme, Feedback: s.Feedback}
+	in := &inbox.Inbox{Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback}
 	s.surveys = attend.NewSurveys(attend.Deps{
 		Sessions: sessions, Feedback: s.Feedback, Pages: s.pages, Limiter: limiter, Counts: s.Metrics, Public: s.PublicURL, Key: s.Key,
 		Log: s.Log, Now: s.Now,
@@ -157,16 +158,15 @@ func (s *server) furnish() {
 		Sessions: sessions, Attendance: s.Attendance, Pages: s.pages, Limiter: limiter, Counts: s.Metrics, Public: s.PublicURL, Now: s.Now,
 	}
 	s.organise = organise.New(organise.Deps{
-		Sessions: sessions, Attendance: s.Attendance, Feedback: s.Feedback, Pages: s.pages, Keeper: s.keeper, Public: s.PublicURL,
+		Sessions: sessions, Attendance: s.Attendance, Feedback: s.Feedback, Inbox: in, Pages: s.pages, Keeper: s.keeper, Public: s.PublicURL,
 		Away: s.Away, Now: s.Now, Wall: s.Wall, Draining: s.Context,
 	})
 	s.api = &api.Handlers{
-		Sessions: sessions, Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Reclaim: rooms.Reclaim, Public: s.PublicURL,
+		Sessions: sessions, Programme: s.Programme, Attendance: s.Attendance, Feedback: s.Feedback, Inbox: in, Public: s.PublicURL,
 		Away: s.Away, Log: s.Log, Now: s.Now,
 		HasSource: func(name string) bool { _, known := s.Sources[name]; return known },
 	}
 	s.hooks = &hooks.Handlers{
-		Sources: s.Sources, Attendance: s.Attendance, Rooms: rooms, Metrics: s.Metrics, Refusals: refusals,
-		Log: s.Log, Now: s.Now,
+		Sources: s.Sources, Inbox: in, Metrics: s.Metrics, Refusals: refusals, Log: s.Log, Now: s.Now,
 	}
 }

@@ -6,32 +6,18 @@ import (
 	"sync"
 	"time"
 
+	"jauge/inbox"
 	"jauge/metrics"
 )
 
-// aside is how many events and answers are kept aside, by source.
-func (s *stores) aside(ctx context.Context) (map[string]int, error) {
-	events, err := s.attendance.AsideCounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	answers, err := s.feedback.AsideCounts(ctx)
-	all := map[string]int{}
-	for _, counts := range []map[string]int{events, answers} {
-		for source, n := range counts {
-			all[source] += n
-		}
-	}
-	return all, err
+// inbox takes in what platforms deliver.
+func (s *stores) inbox() *inbox.Inbox {
+	return &inbox.Inbox{Programme: s.programme, Attendance: s.attendance, Feedback: s.feedback}
 }
 
 // expireAside drops what has been aside for too long.
 func (s *stores) expireAside(ctx context.Context, log *slog.Logger) {
-	_, err := s.attendance.ExpireAside(ctx)
-	if err == nil {
-		_, err = s.feedback.ExpireAside(ctx)
-	}
-	if err != nil && ctx.Err() == nil && !away(err) {
+	if err := s.inbox().Expire(ctx); err != nil && ctx.Err() == nil && !away(err) {
 		log.Error("what was put aside long ago", "error", err)
 	}
 }
@@ -39,8 +25,7 @@ func (s *stores) expireAside(ctx context.Context, log *slog.Logger) {
 // tellDropped lets what is not even kept aside be counted, and said.
 func (s *stores) tellDropped(m *metrics.Metrics, log *slog.Logger) {
 	d := &droppings{log: log, count: m.AsideDropped, said: map[string]time.Time{}, lost: map[string]int{}}
-	s.attendance.ObserveDropped(d.note)
-	s.feedback.ObserveDropped(d.note)
+	s.inbox().ObserveDropped(d.note)
 }
 
 // droppedEvery is how often it is said that a source floods.

@@ -143,7 +143,7 @@ type service struct {
 func newService(streams context.Context, c *Config, s *stores, log *slog.Logger, now func() time.Time) (service, error) {
 	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
 		Attendance: s.attendance, Feedback: s.feedback,
-		AsideEvents: s.aside, Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources),
+		AsideEvents: s.inbox().Counts, Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources),
 		Refusals: hooks.Refusals(names(c.Sources)), Outcomes: door.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
 	})
 	if s.embedded == nil { // there, the journal is read again at each start
@@ -245,9 +245,9 @@ func (s *stores) reclaim(ctx context.Context, c *Config, log *slog.Logger) {
 			log.Info(what+" put aside are counted now", "number", n)
 		}
 	}
-	events, err := s.attendance.Reclaim(ctx)
+	events, err := s.inbox().ReclaimEvents(ctx)
 	report("events", events, err)
-	answers, err := hooks.Rooms{Programme: s.programme, Feedback: s.feedback}.Reclaim(ctx)
+	answers, err := s.inbox().ReclaimAnswers(ctx)
 	report("answers", answers, err)
 }
 

@@ -6,7 +6,6 @@
 package api
 
 import (
-	"context"
 	"log/slog"
 	"net/url"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/handlers/lookup"
+	"jauge/inbox"
 	"jauge/programme"
 )
 
@@ -23,8 +23,8 @@ type Handlers struct {
 	Programme  *programme.Catalogue
 	Attendance *attendance.Store
 	Feedback   *feedback.Store
-	Reclaim    func(context.Context) (int, error) // counts the answers that were put aside and can be used by now
-	HasSource  func(name string) bool             // says whether a source is configured
+	Inbox      *inbox.Inbox
+	HasSource  func(name string) bool // says whether a source is configured
 
 	Public *url.URL // of links
 	Away   func(error) bool

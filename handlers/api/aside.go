@@ -1,27 +1,38 @@
 package api
 
 import (
-	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"jauge/feedback/survey"
 	"jauge/handlers/door"
-	"jauge/handlers/lookup"
+	"jauge/inbox"
 )
 
 // Aside is what is kept aside: authentic, and of no use, or not yet.
 type Aside struct {
-	Events []AsideItem         `json:"events"` // the first of them
-	Total  int                 `json:"total"`
-	Groups []lookup.AsideGroup `json:"groups"`
+	Events []AsideItem  `json:"events"` // the first of them
+	Total  int          `json:"total"`
+	Groups []AsideGroup `json:"groups"`
 }
 
 // maxAsideItems is how many are listed one by one.
 const maxAsideItems = 500
+
+// AsideGroup is what is aside of one kind, from one room, for one reason.
+type AsideGroup struct {
+	Source     string    `json:"source"`
+	Room       string    `json:"room"`
+	Alias      *string   `json:"alias"`
+	Kind       string    `json:"kind"`
+	Reason     string    `json:"reason"`
+	Count      int       `json:"count"`
+	FirstAt    time.Time `json:"first_at"`
+	LastAt     time.Time `json:"last_at"`
+	References []string  `json:"references"` // of the form, that could not be used
+}
 
 // AsideItem is one event, or one person's answers.
 type AsideItem struct {
@@ -35,40 +46,34 @@ type AsideItem struct {
 	References map[string]survey.Code `json:"references"` // null: not answers
 }
 
-// aside reads what is kept aside: all of it in groups, and one by one the first, in the order of their arrival.
-func (h *Handlers) aside(ctx context.Context) (Aside, error) {
-	groups, answers, err := h.Sessions.AsideGroups(ctx)
-	if err != nil {
-		return Aside{}, err
+// optional is a text as JSON writes it, null if there is none.
+func optional(text string) *string {
+	if text == "" {
+		return nil
 	}
-	events, err := h.Attendance.AsideEvents(ctx, maxAsideItems)
-	if err != nil {
-		return Aside{}, err
+	return &text
+}
+
+// asideObject writes down what is aside: all of it in groups, and one by one the first, in the order of their arrival.
+func asideObject(groups []inbox.Group, items []inbox.Item) Aside {
+	o := Aside{Events: make([]AsideItem, len(items)), Groups: make([]AsideGroup, len(groups))}
+	for i, item := range items {
+		o.Events[i] = AsideItem{
+			item.Source, item.Room, optional(item.Alias), item.Kind, item.Reason, item.At, item.ReceivedAt, item.References,
+		}
 	}
-	items := make([]AsideItem, 0, len(events)+len(answers))
-	for _, e := range events {
-		items = append(items, AsideItem{
-			Source: e.Source, Room: e.Room, Alias: lookup.Optional(e.Alias), Kind: string(e.Kind), Reason: string(e.Reason), At: e.At, ReceivedAt: e.ReceivedAt,
-		})
-	}
-	for _, a := range answers {
-		items = append(items, AsideItem{
-			Source: a.Source, Room: a.Room, Kind: lookup.AnswersKind, Reason: string(a.Reason), At: a.At, ReceivedAt: a.ReceivedAt, References: a.References,
-		})
-	}
-	slices.SortStableFunc(items, func(a, b AsideItem) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
-	o := Aside{Events: items[:min(len(items), maxAsideItems)], Groups: groups}
-	for _, g := range groups {
+	for i, g := range groups {
 		o.Total += g.Count
+		o.Groups[i] = AsideGroup{g.Source, g.Room, optional(g.Alias), g.Kind, g.Reason, g.Count, g.FirstAt, g.LastAt, g.References}
 	}
-	return o, nil
+	return o
 }
 
 // GetAside handles GET /api/v1/aside: authentic events that no session claimed, and events and answers that cannot be used.
 func (h *Handlers) GetAside(c *gin.Context) error {
-	object, err := h.aside(c.Request.Context())
+	groups, items, err := h.Inbox.Aside(c.Request.Context(), maxAsideItems)
 	if err != nil {
 		return err
 	}
-	return door.Respond(c, http.StatusOK, object)
+	return door.Respond(c, http.StatusOK, asideObject(groups, items))
 }

@@ -108,10 +108,10 @@ const reclaimWithin = 10 * time.Second
 func (h *Handlers) reclaim(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, reclaimWithin)
 	defer cancel()
-	if _, err := h.Attendance.Reclaim(limited); h.Away(err) {
+	if _, err := h.Inbox.ReclaimEvents(limited); h.Away(err) {
 		return
 	}
-	if _, err := h.Reclaim(ctx); err != nil {
+	if _, err := h.Inbox.ReclaimAnswers(ctx); err != nil {
 		h.Log.WarnContext(ctx, "answers put aside", "error", err)
 	}
 }

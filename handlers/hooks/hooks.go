@@ -1,15 +1,15 @@
 // Package hooks takes what platforms deliver: webhooks that are signed.
 //
-// The story in files: hooks.go (what it is built from), webhooks.go (one request: what is checked, in which order), inbox.go
-// (what becomes of its events and answers), refused.go (what is refused, and the fixed words for why).
+// The story in files: hooks.go (what it is built from), webhooks.go (one request: what is checked, in which order), counts.go
+// (what became of it), refused.go (what is refused, and the fixed words for why).
 package hooks
 
 import (
 	"log/slog"
 	"time"
 
-	"jauge/attendance"
 	"jauge/handlers/door"
+	"jauge/inbox"
 	"jauge/platforms"
 )
 
@@ -27,11 +27,10 @@ type Metrics interface {
 
 // Handlers take deliveries. Everything is required.
 type Handlers struct {
-	Sources    map[string]platforms.Source // by name
-	Attendance *attendance.Store
-	Rooms      Rooms // what people answer in each
-	Metrics    Metrics
-	Refusals   *door.Refusals
-	Log        *slog.Logger
-	Now        func() time.Time
+	Sources  map[string]platforms.Source // by name
+	Inbox    *inbox.Inbox
+	Metrics  Metrics
+	Refusals *door.Refusals
+	Log      *slog.Logger
+	Now      func() time.Time
 }

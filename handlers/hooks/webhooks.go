@@ -45,8 +45,10 @@ func (h *Handlers) Webhook(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.keep(c.Request.Context(), source.Name, delivery); err != nil {
-		return err
+	taken, err := h.Inbox.Take(c.Request.Context(), source.Name, delivery)
+	h.count(source.Name, delivery, taken)
+	if err != nil {
+		return h.refuse(source.Name, refusedStore, door.Unavailable(err))
 	}
 	if reply := delivery.Reply; reply != nil {
 		c.Data(reply.Status, reply.ContentType, reply.Body)

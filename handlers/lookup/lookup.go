@@ -1,8 +1,8 @@
-// Package lookup reads what more than one audience shows of a session: where it stands, what it asks and under which promise,
-// what was answered, and what is kept aside.
+// Package lookup reads what more than one audience shows of a session: where it stands, what it asks and under which promise, and
+// what was answered.
 //
 // The story in files: lookup.go (what it reads from), status.go (where sessions stand), objects.go (the same as the API and
-// the stream write it), asked.go (what a session asks), answers.go (what was answered, and what people wrote), aside.go.
+// the stream write it), asked.go (what a session asks), answers.go (what was answered, and what people wrote).
 package lookup
 
 import (

@@ -1,9 +1,10 @@
 package organise
 
 import (
+	"cmp"
 	"strings"
 
-	"jauge/handlers/lookup"
+	"jauge/inbox"
 )
 
 // asideView is what the programme says of a room whose events or answers are of no use, or not yet.
@@ -26,7 +27,7 @@ const (
 
 // asideViews puts the events of a room into one line, whatever their kinds. A room that sessions may name by another id is
 // named by that one: it stays the same over several openings.
-func asideViews(groups []lookup.AsideGroup) []asideView {
+func asideViews(groups []inbox.Group) []asideView {
 	type key struct {
 		source, room string
 		reason       string
@@ -35,17 +36,14 @@ func asideViews(groups []lookup.AsideGroup) []asideView {
 	var views []asideView
 	lines := map[key]int{}
 	for _, g := range groups {
-		room := g.Room
-		if g.Alias != nil {
-			room = *g.Alias
-		}
-		k := key{g.Source, room, g.Reason, g.Kind == lookup.AnswersKind}
+		room := cmp.Or(g.Alias, g.Room)
+		k := key{g.Source, room, g.Reason, g.Kind == inbox.Answers}
 		i, ok := lines[k]
 		if !ok {
 			i, lines[k] = len(views), len(views)
 			views = append(views, asideView{Source: g.Source, Room: room, Reason: g.Reason})
 		}
-		if g.Kind == lookup.AnswersKind {
+		if g.Kind == inbox.Answers {
 			views[i].Answers += g.Count
 			views[i].References = g.References[:min(len(g.References), maxReferences)]
 		} else {

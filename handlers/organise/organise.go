@@ -15,6 +15,7 @@ import (
 	"jauge/handlers/door"
 	"jauge/handlers/lookup"
 	"jauge/handlers/page"
+	"jauge/inbox"
 )
 
 // Handlers are those of the organisers' pages.
@@ -29,6 +30,7 @@ type Deps struct {
 	Sessions   *lookup.Sessions
 	Attendance *attendance.Store
 	Feedback   *feedback.Store
+	Inbox      *inbox.Inbox
 	Pages      *page.Pages
 	Keeper     *door.Keeper
 

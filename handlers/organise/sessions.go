@@ -165,7 +165,7 @@ func (h *Handlers) programmeView(c *gin.Context) (v programmeView, err error) {
 	for _, f := range figures {
 		v.Sessions = append(v.Sessions, h.sessionView(h.Pages.Lang(c), lookup.Status{Status: attendance.Status{Figures: f}}))
 	}
-	aside, _, err := h.Sessions.AsideGroups(c.Request.Context())
+	aside, err := h.Inbox.Groups(c.Request.Context())
 	if err != nil {
 		return v, err
 	}
