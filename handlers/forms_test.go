@@ -181,7 +181,7 @@ func TestFormsAreMappedAndReclaimed(t *testing.T) {
 				return
 			}
 			hour := start.UTC().Truncate(time.Hour)
-			want := []lookup.AsideGroup{{Source: "form", Room: "f1", Kind: "answers", Reason: string(reason), Count: 6, FirstAt: hour, LastAt: hour, References: references}}
+			want := []api.AsideGroup{{Source: "form", Room: "f1", Kind: "answers", Reason: string(reason), Count: 6, FirstAt: hour, LastAt: hour, References: references}}
 			if diff := cmp.Diff(want, got.Groups); diff != "" || got.Total != 6 || len(got.Events) != 6 {
 				t.Errorf("%d aside, %d listed (-want +got):\n%s", got.Total, len(got.Events), diff)
 			}

@@ -146,7 +146,7 @@ func TestUnusableEventsAreKeptAside(t *testing.T) {
 		}
 		got := decode[api.Aside](t, s.get("/api/v1/aside"))
 		early, late := time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-		want := []lookup.AsideGroup{
+		want := []api.AsideGroup{
 			{Source: "standard", Room: "hall", Kind: "joined", Reason: "time", Count: 2, FirstAt: early, LastAt: late, References: []string{}},
 			{Source: "zoom", Room: "951", Kind: "joined", Reason: "nobody", Count: 1, FirstAt: start.UTC(), LastAt: start.UTC(), References: []string{}},
 		}

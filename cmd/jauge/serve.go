@@ -231,12 +231,12 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 		if s.configured.Load() {
 			_ = s.programme.Restore(ctx, c.Sessions) // a Redis that came back empty; one that is away is told of elsewhere
 		}
-		s.reclaim(ctx, c, log)
+		s.reclaim(ctx, log)
 	}
 }
 
 // reclaim counts what was put aside and can be used by now: this process may have been told of the session by another one.
-func (s *stores) reclaim(ctx context.Context, c *Config, log *slog.Logger) {
+func (s *stores) reclaim(ctx context.Context, log *slog.Logger) {
 	report := func(what string, n int, err error) {
 		switch {
 		case err != nil && ctx.Err() == nil && !away(err):

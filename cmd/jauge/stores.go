@@ -133,7 +133,7 @@ func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error
 	if count > 0 {
 		log.Info("journal read", "entries", count, "took", time.Since(began).Round(time.Millisecond))
 	}
-	s.reclaim(ctx, c, log) // a changed file may name their room; and a journal of an earlier version says of none that it was claimed
+	s.reclaim(ctx, log) // a changed file may name their room; and a journal of an earlier version says of none that it was claimed
 	return nil
 }
 
