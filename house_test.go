@@ -4,9 +4,11 @@ package jauge_test
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"regexp"
@@ -79,6 +81,13 @@ var fences = []struct {
 	{module + "/internal/redistest", []string{"internal/redistest"}, true},
 }
 
+// A package is a room that a reader can keep in mind.
+const (
+	mostFiles   = 25   // of a package, without its tests
+	mostLines   = 3500 // the same
+	mostMethods = 40   // of one type
+)
+
 // elsewhere matches what only means something on the machine or to the people who wrote it. The brackets keep the
 // expression from matching itself.
 var elsewhere = regexp.MustCompile(`/w[o]rk/(main|shared|steering|\.)|/r[o]ot/|/f[a]rm/in|bash_j[o]bs|proxy[.]gol|registry[.]npm|deb[.]debian|` +
@@ -96,6 +105,78 @@ func TestHouse(t *testing.T) {
 	for _, p := range problems {
 		t.Error(p)
 	}
+}
+
+// TestRoomsAreSmall counts what is in each package, and prints the largest.
+func TestRoomsAreSmall(t *testing.T) {
+	t.Parallel()
+	sizes := map[string]*size{}
+	tree := os.DirFS(".")
+	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || nested(tree, name) {
+			return err
+		}
+		content, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return err
+		}
+		dir := path.Dir(name)
+		if sizes[dir] == nil {
+			sizes[dir] = &size{methods: map[string]int{}}
+		}
+		return sizes[dir].add(name, content)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range slices.Sorted(maps.Keys(sizes)) {
+		s := sizes[dir]
+		largest := s.largest()
+		t.Logf("%-18s %2d files %5d lines, most methods: %s %d", dir, s.files, s.lines, largest, s.methods[largest])
+		if s.files > mostFiles || s.lines > mostLines || s.methods[largest] > mostMethods {
+			t.Errorf("%s is too large a room: at most %d files, %d lines, %d methods of one type", dir, mostFiles, mostLines, mostMethods)
+		}
+	}
+}
+
+// size is how much there is in a package, without its tests.
+type size struct {
+	files, lines int
+	methods      map[string]int // by type
+}
+
+func (s *size) add(name string, content []byte) error {
+	file, err := parser.ParseFile(token.NewFileSet(), name, content, parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	s.files++
+	s.lines += bytes.Count(content, []byte("\n"))
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv == nil {
+			continue
+		}
+		of := f.Recv.List[0].Type
+		if pointer, ok := of.(*ast.StarExpr); ok {
+			of = pointer.X
+		}
+		if generic, ok := of.(*ast.IndexExpr); ok {
+			of = generic.X
+		}
+		s.methods[of.(*ast.Ident).Name]++
+	}
+	return nil
+}
+
+// largest is the type with the most methods.
+func (s *size) largest() (name string) {
+	for of, n := range s.methods {
+		if n > s.methods[name] || n == s.methods[name] && of < name {
+			name = of
+		}
+	}
+	return name
 }
 
 // inspect reads every file of tree and returns what breaks a rule, and the number of files read.
