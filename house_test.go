@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"platforms":         {"attendance", "internal"},
 	"feedback":          {"feedback", "internal", "programme"}, // not attendance: an answer knows nobody's presence
 	"feedback/figures":  {"feedback/survey", "internal"},
+	"feedback/receipt":  nil,
 	"feedback/survey":   {"internal"},
 	"attendance":        {"internal", "programme"}, // not feedback
 	"programme":         {"internal"},

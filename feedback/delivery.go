@@ -111,7 +111,7 @@ func (t target) leavesOut(ref string) bool {
 
 // name is a delivery's key with its origin, hashed, because whoever could guess it could change the answer.
 func (s sealer) name(d Delivery) string {
-	return d.Source + ":" + base64.RawURLEncoding.EncodeToString(s.mac("delivery", d.Source, d.Key))
+	return d.Source + ":" + base64.RawURLEncoding.EncodeToString(s.MAC("delivery", d.Source, d.Key))
 }
 
 // against holds a delivery against what people answer in its room: the answers to submit, what is lost by reference, and
@@ -155,7 +155,7 @@ func (a *Asked) record(ctx context.Context, d Delivery, answers survey.Answers) 
 	return s.write(ctx, func() (entry, error) {
 		whole := answers
 		if d.Partial {
-			hash, _ := s.seal.receiptHash(session, s.seal.receiptOf(session, d.Key))
+			hash, _ := s.seal.Hash(session, s.seal.CodeOf(session, d.Key))
 			if old, _, err := s.tryLoad(ctx, session, hash); err == nil {
 				whole = old.Answers.And(answers)
 			}

@@ -297,7 +297,7 @@ func TestDeletedDeliveryStaysDeleted(t *testing.T) {
 		r.open(map[string]string{"r1": "rating"})
 		d := filled("k")
 		deliver(t, s, d, r)
-		if err := open(s, "law", asked(), 0).Delete(t.Context(), s.seal.receiptOf("law", s.seal.name(d))); err != nil {
+		if err := open(s, "law", asked(), 0).Delete(t.Context(), s.seal.CodeOf("law", s.seal.name(d))); err != nil {
 			t.Fatal(err)
 		}
 		r.open(map[string]string{"r1": "rating", "r2": "one"})

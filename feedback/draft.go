@@ -60,7 +60,7 @@ type progressEntry struct {
 // draftHash is what the store knows of a form's token. It is another one than that of the answer's key, so that the two
 // cannot be joined.
 func (s sealer) draftHash(session, token string) string {
-	return hex.EncodeToString(s.mac("draft", session, token)[:16])
+	return hex.EncodeToString(s.MAC("draft", session, token)[:16])
 }
 
 // Draft returns what is kept under a form's token. It returns ErrNotFound, also of one that is over, ErrSent, or the

@@ -136,7 +136,7 @@ func TestDraftsAreApart(t *testing.T) {
 		sub := submission(survey.Answers{"rating": {"4"}})
 		sub.Key = "form:" + formToken
 		receipt := mustSubmit(t, s, sub)
-		hash, _ := s.seal.receiptHash("law", receipt)
+		hash, _ := s.seal.Hash("law", receipt)
 		keys, err := s.rdb.Keys(t.Context(), s.keys.prefix+"*draft*").Result()
 		if err != nil || len(keys) != 1 || strings.Contains(keys[0], formToken) || strings.Contains(keys[0], hash) {
 			t.Errorf("%v, %v", keys, err)
@@ -347,7 +347,7 @@ func TestOnceBesideAnAbsentRedis(t *testing.T) {
 		first.Key, first.Once = "api:0123456789abcdef", true
 		nowhere := redis.NewClient(&redis.Options{Network: "unix", Addr: "/nowhere", MaxRetries: -1, DialerRetries: 1})
 		t.Cleanup(func() { _ = nowhere.Close() })
-		away, err := New(nowhere, Options{Prefix: s.keys.prefix, Secret: s.seal.secret, Now: s.now})
+		away, err := New(nowhere, Options{Prefix: s.keys.prefix, Secret: secret, Now: s.now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,7 @@
 //
 // The story in files: asked.go (what one session asks, of whom, under which promise: everything about its answers goes through it) and
 // promise.go (what people were told). Answers in: submit.go (what one person sends, changes, deletes), linked.go (several answers of one
-// person, if they were told so), receipt.go and words.go (the code in their hands), invitations.go with lua/claim.lua (who may answer), row.go
+// person, if they were told so), package receipt (the code in their hands), invitations.go with lua/claim.lua (who may answer), row.go
 // (one answer), ledger.go with lua/apply.lua (all of them, tallies corrected), versions.go (what they were asked). Before that: draft.go with
 // lua/draft.lua and lua/progress.lua (what is half said, and where people stop). Answers out: publication.go with lua/publish.lua (changes shown
 // together or not at all), results.go with lua/read.lua (figures), export.go (answers as rows), recount.go (tallies checked). What people

@@ -39,7 +39,7 @@ type invitations struct{ *base }
 var invitationTokens = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 func (s sealer) invitationHash(session, token string) string {
-	return hex.EncodeToString(s.mac("invitation", session, token)[:16])
+	return hex.EncodeToString(s.MAC("invitation", session, token)[:16])
 }
 
 // inviteEntry and useEntry are what a journal keeps, each under the invitation's hash.
@@ -144,7 +144,7 @@ func (s *invitations) claim(ctx context.Context, session string, sub *Submission
 	if !invitationTokens.MatchString(sub.Invitation) {
 		return nil, ErrUninvited
 	}
-	form := s.seal.mac("invited", session, cmp.Or(sub.Key, rand.Text())) // without a key, each submission is another form
+	form := s.seal.MAC("invited", session, cmp.Or(sub.Key, rand.Text())) // without a key, each submission is another form
 	e := useEntry{session, s.seal.invitationHash(session, sub.Invitation), hex.EncodeToString(form[:16])}
 	outcome, segment := "", ""
 	run := func(ctx context.Context) (err error) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 
+	"jauge/feedback/receipt"
 	"jauge/internal/journal"
 )
 
@@ -18,11 +19,11 @@ import (
 // never a second answer.
 func (a *Asked) prepareWave(ctx context.Context, sub Submission) (receipt string, e entry, err error) {
 	s, seal, session := a.store, a.store.seal, a.Session.ID
-	hash, ok := seal.receiptHash(session, sub.Token)
+	hash, ok := seal.Hash(session, sub.Token)
 	if !ok {
 		return "", entry{}, ErrNotFound
 	}
-	receipt, _ = seal.receipt(sub.Token)
+	receipt, _ = seal.AsShown(sub.Token)
 	joined := seal.joined(session, sub)
 	adding := func() entry { return a.newEntry(sub, hash, 0).added(sub).joining(sub.Wave, joined) }
 	if sub.Key != "" {
@@ -102,7 +103,7 @@ func (a *Asked) prepareLinked(ctx context.Context, sub Submission) (receipt stri
 		}
 	}
 	p, old, revision, err := s.underWords(ctx, session, sub.Key)
-	receipt, hash := s.seal.lexicon.token(p, sub.Lang), s.seal.wordsHash(session, p)
+	receipt, hash := s.seal.Say(p, sub.Lang), s.seal.HashOf(session, p)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		e := a.newEntry(sub, hash, 1)
@@ -120,27 +121,27 @@ func (s sealer) formHash(session, key string) string {
 	if key == "" {
 		return ""
 	}
-	return hex.EncodeToString(s.mac("form", session, key)[:16])
+	return hex.EncodeToString(s.MAC("form", session, key)[:16])
 }
 
 // underCode finds what was sent under a key and has a code, and that code.
 func (l *ledger) underCode(ctx context.Context, session, key string) (code, hash string, old Row, revision int, err error) {
-	code = l.seal.receiptOf(session, key)
-	hash, _ = l.seal.receiptHash(session, code)
+	code = l.seal.CodeOf(session, key)
+	hash, _ = l.seal.Hash(session, code)
 	old, revision, err = l.tryLoad(ctx, session, hash)
 	return code, hash, old, revision, err
 }
 
 // underWords finds what was sent under a key and has three words. It returns ErrNotFound with words that nobody has,
 // ErrDeleted, ErrConflict when every attempt finds words of others, or journal.ErrAway.
-func (l *ledger) underWords(ctx context.Context, session, key string) (p places, old Row, revision int, err error) {
+func (l *ledger) underWords(ctx context.Context, session, key string) (p receipt.Words, old Row, revision int, err error) {
 	form := l.seal.formHash(session, key)
 	for attempt := range 16 {
-		p, ok := l.seal.placesOf(session, key, attempt)
+		p, ok := l.seal.WordsOf(session, key, attempt)
 		if !ok {
 			continue
 		}
-		old, revision, err := l.tryLoad(ctx, session, l.seal.wordsHash(session, p))
+		old, revision, err := l.tryLoad(ctx, session, l.seal.HashOf(session, p))
 		switch {
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted) && form != "":
 			return p, Row{}, 0, err
@@ -160,7 +161,7 @@ func (l *ledger) sent(ctx context.Context, session, key string) (receipt, hash s
 		return receipt, hash, row, revision, err
 	}
 	p, row, revision, err := l.underWords(ctx, session, key)
-	return l.seal.lexicon.token(p, row.Lang), l.seal.wordsHash(session, p), row, revision, err
+	return l.seal.Say(p, row.Lang), l.seal.HashOf(session, p), row, revision, err
 }
 
 // add writes answers beside those that are there by now. What was said in the same wave before gives way; what a part of a

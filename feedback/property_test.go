@@ -75,7 +75,7 @@ func (h *history) submit(t *rapid.T) {
 }
 
 func (h *history) keyed(key string) string {
-	hash, _ := h.s.seal.receiptHash("law", h.s.seal.receiptOf("law", key))
+	hash, _ := h.s.seal.Hash("law", h.s.seal.CodeOf("law", key))
 	return hash
 }
 
@@ -86,7 +86,7 @@ func (h *history) change(t *rapid.T) {
 	}
 	answers := drawAnswers(t)
 	e, err := open(h.s, "law", every(), 0).prepareChange(context.Background(), receipt, answers, "en")
-	hash, _ := h.s.seal.receiptHash("law", receipt)
+	hash, _ := h.s.seal.Hash("law", receipt)
 	if old := h.standing[hash]; err == nil && old != nil {
 		if diff := cmp.Diff(answeredAgain(old.Answers, answers), e.Row.Answers); diff != "" {
 			t.Fatal(diff)
@@ -131,7 +131,7 @@ func (h *history) someone(t *rapid.T) (string, bool) {
 }
 
 func (h *history) applyUnlessDeleted(t *rapid.T, receipt string, e entry, err error) {
-	hash, _ := h.s.seal.receiptHash("law", receipt)
+	hash, _ := h.s.seal.Hash("law", receipt)
 	if h.standing[hash] == nil {
 		if !errors.Is(err, ErrDeleted) {
 			t.Fatalf("a deleted answer: %v", err)

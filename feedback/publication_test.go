@@ -315,7 +315,7 @@ func TestRecountOfWhatIsShown(t *testing.T) {
 		first, _ := shownFigures(t, s)
 		a.delete(receipts[0])
 		a.change(receipts[1], 9)
-		hash, _ := s.seal.receiptHash("law", receipts[1])
+		hash, _ := s.seal.Hash("law", receipts[1])
 		s.rdb.HIncrBy(ctx, s.keys.shownTally("law"), "asked||rating|scale0-10|2", 3)
 		s.rdb.Del(ctx, s.keys.pending("law"))
 		want := []Drift{{"shown asked||rating|scale0-10|2", 4, 1}, {"waiting " + hash, 0, 1}}

@@ -69,7 +69,7 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 		if r, err := s.Deliver(t.Context(), d, asking(nil)); err != nil || !r.Recorded {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		receipts["delivered"] = s.seal.receiptOf("law", s.seal.name(d))
+		receipts["delivered"] = s.seal.CodeOf("law", s.seal.name(d))
 		for how, receipt := range receipts {
 			row, err := open(s, "law", asked(), 0).Get(t.Context(), receipt)
 			if err != nil || row.Answers["comment"].String() != want {

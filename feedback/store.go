@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/feedback/receipt"
 	"jauge/feedback/survey"
 	"jauge/internal/journal"
 )
@@ -57,6 +58,9 @@ type base struct {
 	writing sync.RWMutex
 }
 
+// sealer makes the receipts and the hashes of a store.
+type sealer struct{ receipt.Sealer }
+
 // New returns the Store on rdb, which the caller closes after the last call. It fails when the secret is too short.
 func New(rdb redis.UniversalClient, o Options) (*Store, error) {
 	if len(o.Secret) < 32 {
@@ -66,7 +70,7 @@ func New(rdb redis.UniversalClient, o Options) (*Store, error) {
 		o.Now = time.Now
 	}
 	b := &base{
-		rdb: rdb, keys: keys{cmp.Or(o.Prefix, "jauge:")}, seal: sealer{o.Secret, newLexicon()}, now: o.Now, journal: o.Journal,
+		rdb: rdb, keys: keys{cmp.Or(o.Prefix, "jauge:")}, seal: sealer{receipt.New(o.Secret)}, now: o.Now, journal: o.Journal,
 		names: redactor{o.Journal, o.Names},
 	}
 	s := &Store{
@@ -128,4 +132,4 @@ func (b *base) alone() func() {
 
 // Receipt writes a receipt as it was shown, whatever was typed: three words in their language, without accents, or a code in
 // its groups; words says which. It is empty for what is neither; whether there is such an answer is not looked up.
-func (s *Store) Receipt(typed string) (receipt string, words bool) { return s.seal.receipt(typed) }
+func (s *Store) Receipt(typed string) (receipt string, words bool) { return s.seal.AsShown(typed) }

@@ -87,7 +87,7 @@ func (a *Asked) Delete(ctx context.Context, receipt string) error {
 // Get returns the answer under a receipt code, typed with or without dashes, in either case. It returns ErrNotFound,
 // ErrDeleted, or the store's error.
 func (a *Asked) Get(ctx context.Context, receipt string) (Row, error) {
-	hash, _ := a.store.seal.receiptHash(a.Session.ID, receipt)
+	hash, _ := a.store.seal.Hash(a.Session.ID, receipt)
 	row, _, err := a.store.load(ctx, a.Session.ID, hash)
 	return row, err
 }
@@ -128,12 +128,12 @@ func (a *Asked) prepare(ctx context.Context, sub Submission) (receipt string, e 
 		}
 	}
 	if sub.Key == "" {
-		receipt = newReceipt()
-		hash, _ := seal.receiptHash(session, receipt)
+		receipt = seal.Code()
+		hash, _ := seal.Hash(session, receipt)
 		return receipt, a.newEntry(sub, hash, 1), nil
 	}
-	receipt = seal.receiptOf(session, sub.Key)
-	hash, _ := seal.receiptHash(session, receipt)
+	receipt = seal.CodeOf(session, sub.Key)
+	hash, _ := seal.Hash(session, receipt)
 	e, err = a.prepareUnder(ctx, sub, hash)
 	return receipt, e, err
 }
@@ -158,7 +158,7 @@ func (s sealer) fingerprint(session string, sub Submission) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("feedback: encode answers: %w", err)
 	}
-	return hex.EncodeToString(s.mac("once", session, string(text))[:16]), nil
+	return hex.EncodeToString(s.MAC("once", session, string(text))[:16]), nil
 }
 
 // again is the entry of a submission whose Key was used before: an edit, or nothing at all.
@@ -192,7 +192,7 @@ func (a *Asked) prepareChange(ctx context.Context, receipt string, answers surve
 	if len(answers) == 0 {
 		return entry{}, ErrEmpty
 	}
-	hash, _ := a.store.seal.receiptHash(a.Session.ID, receipt)
+	hash, _ := a.store.seal.Hash(a.Session.ID, receipt)
 	old, revision, err := a.store.load(ctx, a.Session.ID, hash)
 	if err != nil {
 		return entry{}, err
@@ -216,7 +216,7 @@ func (a *Asked) addsWave(before, answers survey.Answers) bool {
 
 // prepareDelete builds the entry of a deletion.
 func (a *Asked) prepareDelete(ctx context.Context, receipt string) (entry, error) {
-	hash, _ := a.store.seal.receiptHash(a.Session.ID, receipt)
+	hash, _ := a.store.seal.Hash(a.Session.ID, receipt)
 	_, revision, err := a.store.load(ctx, a.Session.ID, hash)
 	if err != nil {
 		return entry{}, err

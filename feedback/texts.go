@@ -143,7 +143,7 @@ func (a *Asked) textsTo(q survey.Question, rows map[string]Row, now map[string]s
 
 // textID names a text; of the parts before the last none holds a zero byte.
 func (s sealer) textID(session, hash, question, text string) string {
-	return hex.EncodeToString(s.mac("text", session, hash+"\x00"+question+"\x00"+text)[:16])
+	return hex.EncodeToString(s.MAC("text", session, hash+"\x00"+question+"\x00"+text)[:16])
 }
 
 // readable takes names out of texts once more.

@@ -1,4 +1,4 @@
-package feedback
+package receipt
 
 import (
 	"crypto/rand"
@@ -60,10 +60,10 @@ func plainLetters(s string) string {
 	}, norm.NFKD.String(cases.Fold().String(s)))
 }
 
-// places are a token's words as their places in the list, as one number.
-type places uint64
+// Words are three words as their places in the list, as one number.
+type Words uint64
 
-func (l lexicon) token(p places, lang string) string {
+func (l lexicon) token(p Words, lang string) string {
 	list, ok := l[lang]
 	if !ok {
 		list = l["fr"]
@@ -76,7 +76,7 @@ func (l lexicon) token(p places, lang string) string {
 }
 
 // parse reads a token as people type it: any case, with or without accents, with hyphens or spaces.
-func (l lexicon) parse(token string) (places, bool) {
+func (l lexicon) parse(token string) (Words, bool) {
 	words := split(token)
 	if len(words) != tokenWords {
 		return 0, false
@@ -94,20 +94,20 @@ func split(token string) []string {
 	return strings.FieldsFunc(plainLetters(token), func(r rune) bool { return !unicode.IsLetter(r) })
 }
 
-func (w wordList) parse(words []string) (p places, ok bool) {
+func (w wordList) parse(words []string) (p Words, ok bool) {
 	for i, word := range words {
 		at, ok := w.places[word]
 		if !ok {
 			return 0, false
 		}
-		p |= places(at) << (wordBits * i)
+		p |= Words(at) << (wordBits * i)
 	}
 	return p, true
 }
 
 // draw makes places of random bytes; false: some language's words for them are the other language's for others.
-func (l lexicon) draw(random []byte) (places, bool) {
-	p := places(binary.BigEndian.Uint64(random) % (1 << (wordBits * tokenWords)))
+func (l lexicon) draw(random []byte) (Words, bool) {
+	p := Words(binary.BigEndian.Uint64(random) % (1 << (wordBits * tokenWords)))
 	for lang := range l {
 		if read, ok := l.parse(l.token(p, lang)); !ok || read != p {
 			return p, false
@@ -116,12 +116,16 @@ func (l lexicon) draw(random []byte) (places, bool) {
 	return p, true
 }
 
-// placesOf draws the token of a submission: of one with a key always the same ones, in the same order of attempts.
-func (s sealer) placesOf(session, key string, attempt int) (places, bool) {
+// WordsOf draws the words of a submission: of one with a key always the same ones, in the same order of attempts; false: these are
+// not to be used, try the next.
+func (s Sealer) WordsOf(session, key string, attempt int) (Words, bool) {
 	if key == "" {
 		b := make([]byte, 8)
 		_, _ = rand.Read(b) // never fails
 		return s.lexicon.draw(b)
 	}
-	return s.lexicon.draw(s.mac("words", session, key+"\x00"+strconv.Itoa(attempt)))
+	return s.lexicon.draw(s.MAC("words", session, key+"\x00"+strconv.Itoa(attempt)))
 }
+
+// Say writes words in a language, with hyphens between them; one that has no list says them in French.
+func (s Sealer) Say(w Words, lang string) string { return s.lexicon.token(w, lang) }
