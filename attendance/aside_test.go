@@ -104,6 +104,73 @@ func TestAsideIsListedForAWeek(t *testing.T) {
 	})
 }
 
+// What is older than a week is neither listed nor counted, though nothing has dropped it yet.
+func TestWhatIsTooOldDoesNotCount(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix)
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
+		c.set(planned.Add(time.Millisecond))
+		record(t, s, "live", c.event(Joined, "bob", "c2", 0))
+		c.set(planned.Add(asideFor + time.Millisecond))
+		events, err := s.AsideEvents(t.Context(), 10)
+		if err != nil || len(events) != 1 || !events[0].ReceivedAt.Equal(planned.Add(time.Millisecond)) {
+			t.Errorf("%+v (%v)", events, err)
+		}
+		if err := define(t.Context(), s, hourLong("talk", in("live", "room"))); err != nil {
+			t.Fatal(err)
+		}
+		if n := *figures(t, s, "talk").Unique; n != 1 {
+			t.Errorf("%d people", n)
+		}
+		old := s.seal.seal("live", c.event(Joined, "cid", "c3", 0)) // of a journal that is replayed late
+		old.RoomID, old.Arrived = "elsewhere", planned.UnixMilli()
+		if err := s.applyKept(t.Context(), []sealed{old}); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.ExpireAside(t.Context()); n != 1 || err != nil { // ann's
+			t.Errorf("%d expired (%v)", n, err)
+		}
+	})
+}
+
+// What the journal kept was within the bounds of its time: a replay puts all of it aside again.
+func TestAReplayIsNotBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, &clock{at: planned}, true)
+	w.restart(nil)
+	defer func() { w.stop() }()
+	var batch []sealed
+	for i := range 3 {
+		batch = append(batch, w.seal.seal("live", w.clock.event(Joined, fmt.Sprint(i), "", 0)))
+	}
+	w.bounds = asideBounds{events: 1, perRoom: 1, rooms: 1}
+	if err := w.applyKept(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if n := asideCount(t, w.Store); n != 3 {
+		t.Errorf("%d aside", n)
+	}
+}
+
+// An event of nobody's room that waits in the journal is as old, once it is aside, as it was when it came.
+func TestWhatWaitsIsAsOldAsItWas(t *testing.T) {
+	t.Parallel()
+	s, _, line, c := beside(t)
+	line.Cut()
+	if _, err := s.Record(t.Context(), "live", []Event{c.event(Joined, "ann", "c1", 0)}); err != nil {
+		t.Fatal(err)
+	}
+	line.Mend()
+	c.set(planned.Add(3 * 24 * time.Hour))
+	if err := s.journal.Drain(t.Context(), func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
+	if events := asideEvents(t, s); len(events) != 1 || !events[0].ReceivedAt.Equal(planned) {
+		t.Errorf("%+v", events)
+	}
+}
+
 // unusable are events that can never count, with why.
 func unusable(c *clock) map[Event]Reason {
 	at := func(t time.Time) Event { e := c.event(Joined, "eve", "c5", 0); e.At = t; return e }
@@ -169,6 +236,16 @@ func TestUnusableEventsLeaveTheOthersAlone(t *testing.T) {
 		}
 		if talk, other := figures(t, s, "talk"), figures(t, s, "other"); *talk.Unique != 1 || *other.Unique != 1 {
 			t.Errorf("unique %d and %d", *talk.Unique, *other.Unique)
+		}
+		first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+		ends := map[time.Time]int{first: 0, last: 0}
+		for _, e := range asideEvents(t, s) { // JSON writes no other years
+			if ends[e.At]++; e.At.Before(first) || e.At.After(last) {
+				t.Errorf("aside at %s", e.At)
+			}
+		}
+		if ends[first] != 1 || ends[last] != 1 {
+			t.Errorf("%d at the beginning and %d at the end of what can be written", ends[first], ends[last])
 		}
 		if text := asideTexts(t, s); strings.Contains(text, "eve") || strings.Contains(text, "c5") {
 			t.Errorf("an id in clear: %s", text)
@@ -280,7 +357,9 @@ func TestDroppedIsNotInTheJournal(t *testing.T) {
 	record(t, w.Store, "live", c.event(Joined, "ann", "c1", 0))
 	record(t, w.Store, "live", c.event(Joined, "bob", "c2", 0), c.event(Joined, "cid", "c3", 0)) // the second one is one too many
 	for range 3 {
-		record(t, w.Store, "live", c.event(Joined, "dan", "c4", 0))
+		if got := record(t, w.Store, "live", c.event(Joined, "dan", "c4", 0)); len(got) != 1 || got[0] != Aside {
+			t.Errorf("what was dropped is %v", got)
+		}
 	}
 	w.bounds.events = 100
 	if n := entries(); n != 2 || asideCount(t, w.Store) != 2 {

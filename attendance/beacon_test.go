@@ -225,6 +225,9 @@ func TestThePlatformEndsTheSessionForBeacons(t *testing.T) {
 		if again := record(t, s, "totals", end); again[0] != Duplicate {
 			t.Errorf("the end once more: %s", again)
 		}
+		if end.Occurrence = "two"; record(t, s, "totals", end)[0] != Recorded { // the result is the platform's own: beacons knew
+			t.Error("the end of another occurrence tells nothing new")
+		}
 	})
 }
 

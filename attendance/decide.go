@@ -15,7 +15,7 @@ import (
 
 // occurrenceOf names the occurrence of an event among those of all rooms; empty: the platform names none.
 func (s *Store) occurrenceOf(e sealed) string {
-	if e.Source == BeaconSource || e.Occurrence == s.seal.token("occurrence", e.Source, e.RoomID, "") {
+	if e.Occurrence == s.seal.token("occurrence", e.Source, e.RoomID, "") {
 		return ""
 	}
 	return s.seal.token("room", e.Source, e.RoomID) + "." + e.Occurrence
@@ -86,7 +86,6 @@ func (f forJournal) MarshalJSON() ([]byte, error) {
 		}
 		if session, ok := f.s.programme.Known(f.s.seen(*e)); ok {
 			f.s.assign(e, session)
-			e.Arrived = 0
 		} else {
 			e.Arrived = f.s.now().UnixMilli()
 		}

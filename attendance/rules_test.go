@@ -107,6 +107,10 @@ func rules(c *clock) map[string]struct {
 			[]Event{c.event(Ended, "", "", 20*m), join("ann", "c1", 0), c.event(Ended, "", "", 10*m)},
 			expected{unique: 1, peak: 1, watch: 20 * m, curve: "0+1 1200-1"},
 		},
+		"an end that staff report is an end": {
+			[]Event{join("ann", "c1", 0), staff(c.event(Ended, "", "", 10*m))},
+			expected{unique: 1, peak: 1, watch: 10 * m, curve: "0+1 600-1"},
+		},
 		"who joins after the end came, for no time": {
 			[]Event{join("ann", "c1", 0), c.event(Ended, "", "", 10*m), join("bob", "c2", 15*m)},
 			expected{unique: 2, peak: 1, watch: 10 * m, curve: "0+1 600-1"},
