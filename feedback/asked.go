@@ -75,7 +75,23 @@ func (s *Store) asked(session programme.Session, c configured, told *Promise) *A
 		promise = promise.Tighten(*told)
 	}
 	promise.Linked = promise.Linked && !promise.Minors
-	return &Asked{Session: session, Survey: c.survey.For(promise.Minors), Promise: promise, store: s, configured: c, told: told}
+	return &Asked{Session: session, Survey: s.layout(c.survey, promise.Minors), Promise: promise, store: s, configured: c, told: told}
+}
+
+// layoutOf names what a survey asks of minors, or of others.
+type layoutOf struct {
+	survey *survey.Survey
+	minors bool
+}
+
+// layout is what a survey asks, worked out once. A survey that is configured does not change any more.
+func (b *base) layout(of *survey.Survey, minors bool) *survey.Survey {
+	if laid, ok := b.layouts.Load(layoutOf{of, minors}); ok {
+		return laid.(*survey.Survey)
+	}
+	laid := of.For(minors).Laid()
+	b.layouts.Store(layoutOf{of, minors}, laid)
+	return laid
 }
 
 // known is what is asked under the promise that was given. Nothing is shown before that is read.

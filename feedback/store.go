@@ -53,6 +53,8 @@ type base struct {
 	journal *journal.Journal // nil: nothing is journaled
 	names   redactor
 
+	layouts sync.Map // of surveys: layoutOf → *survey.Survey
+
 	// Where the journal is what survives a restart, it has to say of each answer whether it was shown: what is shown, or
 	// taken from what is shown, is written while no answer is.
 	writing sync.RWMutex

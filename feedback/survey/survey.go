@@ -1,10 +1,10 @@
 // Package survey is the questionnaire: what is asked, and what is a valid answer to it. It is pure: it knows no store, no clock and no HTTP.
 //
-// The story in files: survey.go (a survey, its sections and questions), kinds.go (what the kinds of questions have of their own, and what
-// they share) with a file for each (scale, nps, choice, choices, ranking, matrix, yesno, number, short, text and consent; whole.go and
-// offered.go are what some of them share), waves.go (a survey that is asked several times), validate.go (the mistakes of a definition) and
-// bank.go (ready surveys); answers.go and parse.go (what people say, and what is wrong with it), foreign.go (the same in the words of form
-// tools), counted.go (the values that an answer counts as).
+// The story in files: survey.go (a survey, its sections and questions) and layout.go (what is worked out of it once), kinds.go (what the
+// kinds of questions have of their own, and what they share) with a file for each (scale.go, nps.go, choice.go, choices.go, ranking.go,
+// matrix.go, yesno.go, number.go, short.go, text.go and consent.go; whole.go and offered.go are what some of them share), waves.go (a survey
+// that is asked several times), validate.go (the mistakes of a definition) and bank.go (ready surveys); answers.go and parse.go (what people
+// say, and what is wrong with it), foreign.go (the same in the words of form tools), counted.go (the values that an answer counts as).
 package survey
 
 import (
@@ -32,6 +32,8 @@ type Survey struct {
 	Waves     []Wave     `yaml:"waves,omitempty" json:"waves,omitempty"`         // the times it is asked; none: once
 	Questions []Question `yaml:"questions,omitempty" json:"questions,omitempty"`
 	Sections  []Section  `yaml:"sections,omitempty" json:"sections,omitempty"`
+
+	layout *layout // nil: it may still change, see Laid
 }
 
 // Section is one page of a survey.
@@ -116,6 +118,9 @@ func (s *Survey) Page(id string) (Section, bool) {
 
 // All returns every item of every wave, in order: the rows of a matrix in its place, ids as In has them.
 func (s *Survey) All() []Question {
+	if s.layout != nil {
+		return s.layout.all
+	}
 	var all []Question
 	for _, wave := range s.WaveIDs() {
 		for _, p := range s.In(wave).Pages() {
@@ -127,6 +132,9 @@ func (s *Survey) All() []Question {
 
 // Conditions lists the items that each item's being asked depends on.
 func (s *Survey) Conditions() map[string][]string {
+	if s.layout != nil {
+		return s.layout.conditions
+	}
 	on := map[string][]string{}
 	for _, wave := range s.WaveIDs() {
 		for _, p := range s.In(wave).Pages() {
@@ -144,6 +152,13 @@ func (s *Survey) Conditions() map[string][]string {
 
 // Question returns the item with this id.
 func (s *Survey) Question(id string) (Question, bool) {
+	if s.layout != nil {
+		i, ok := s.layout.at[id]
+		if !ok {
+			return Question{}, false
+		}
+		return s.layout.all[i], true
+	}
 	all := s.All()
 	i := slices.IndexFunc(all, func(q Question) bool { return q.ID == id })
 	if i < 0 {
@@ -204,6 +219,7 @@ func (s *Survey) For(minors bool) *Survey {
 // keep their ids.
 func (s *Survey) only(keep func(Section, Question) bool) *Survey {
 	kept := *s
+	kept.layout = nil
 	kept.Questions, kept.Sections = nil, nil
 	for _, page := range s.Pages() {
 		page.Questions = slices.DeleteFunc(slices.Clone(page.Questions), func(q Question) bool { return !keep(page, q) })
@@ -220,6 +236,9 @@ func (s *Survey) only(keep func(Section, Question) bool) *Survey {
 // Version names what is asked: 8 hexadecimal digits of a hash over the waves and the pages: ids, kinds, ranges, choices,
 // conditions, pairs, and the words of questions and choices in every language. A question that is changed is another one.
 func (s *Survey) Version() string {
+	if s.layout != nil {
+		return s.layout.version
+	}
 	b, err := json.Marshal([]any{s.Waves, s.Pages()})
 	if err != nil {
 		panic(err) // plain structs, maps and strings always encode

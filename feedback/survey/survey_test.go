@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"jauge/feedback/survey"
 	"jauge/feedback/survey/surveytest"
@@ -237,7 +238,7 @@ func TestBank(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(s, again); diff != "" {
+			if diff := cmp.Diff(s, again, cmpopts.IgnoreUnexported(survey.Survey{})); diff != "" {
 				t.Error(diff)
 			}
 			if now, asks := s.Question("interest_now"); asks && now.Pair != "interest_before" {

@@ -46,6 +46,8 @@ func (s *Survey) In(wave string) *Survey {
 		return nil
 	case wave == "":
 		return s
+	case s.layout != nil:
+		return s.layout.waves[wave]
 	}
 	asked := s.only(func(p Section, q Question) bool { return slices.Contains(s.askedIn(p, q), wave) })
 	asked.Waves = nil
