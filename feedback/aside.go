@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,7 +17,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"jauge/feedback/survey"
-	"jauge/internal/text"
 	"jauge/programme"
 )
 
@@ -34,7 +32,6 @@ const (
 	asidePerRoom   = 5_000  // deliveries
 	asideRooms     = 500    // of a source
 	asideMaxRefs   = 100    // of one delivery
-	asideMaxCount  = 1000   // numbers beyond, either way, may be telephone numbers
 )
 
 // asides holds the deliveries that are kept aside.
@@ -180,14 +177,14 @@ func (s *asides) keepAside(ctx context.Context, d Delivery, t target, lost surve
 	if reason == Partly {
 		row.Recorded = t.session
 	}
-	known := vocabulary(s.surveys)
+	known := survey.VocabularyOf(s.surveys)
 	for _, ref := range slices.Sorted(maps.Keys(d.Values)) {
 		err, isLost := lost[ref]
 		if len(row.Values) == asideMaxRefs || row.Recorded != "" && !isLost {
 			continue
 		}
 		q, id := t.question(ref)
-		name, value := ref, scrub(q, d.Values[ref], known)
+		name, value := ref, known.Impersonal(q, d.Values[ref])
 		if !references.MatchString(ref) {
 			name, value = survey.Unnamed, nil
 		}
@@ -205,48 +202,6 @@ func (s *asides) keepAside(ctx context.Context, d Delivery, t target, lost surve
 		}
 	}
 	return s.putAside(ctx, d.Key, row)
-}
-
-// vocabulary is every word that some survey offers as an answer, folded.
-func vocabulary(surveys map[string]*survey.Survey) map[string]bool {
-	known := map[string]bool{}
-	for _, word := range (survey.Question{Kind: survey.YesNo}).Words() {
-		known[word.Folded] = true
-	}
-	for _, survey := range surveys {
-		for _, q := range survey.All() {
-			for _, word := range q.Words() {
-				known[word.Folded] = true
-			}
-		}
-	}
-	return known
-}
-
-// scrub gives what may be kept of a value; nil: nothing.
-func scrub(q *survey.Question, value any, known map[string]bool) any {
-	if q != nil && q.IsText() {
-		return nil
-	}
-	if list, ok := value.([]any); ok {
-		for _, item := range list {
-			if scrub(nil, item, known) == nil {
-				return nil
-			}
-		}
-		return value
-	}
-	said, ok := survey.AsText(value)
-	if !ok {
-		return nil
-	}
-	if n, err := strconv.ParseFloat(strings.TrimSpace(said), 64); err == nil && math.Abs(n) <= asideMaxCount && len(said) < 16 {
-		return value
-	}
-	if known[text.Fold(said)] {
-		return value
-	}
-	return nil
 }
 
 // AsideAnswers is one delivery of answers that is kept aside, as its organiser may see it.

@@ -33,7 +33,7 @@ func named(names ...string) func(context.Context, string, []string) (map[string]
 func TestNamesAreAskedInBounds(t *testing.T) {
 	t.Parallel()
 	s, asked := newStore(t, nil, ""), 0
-	s.base.names.find = func(_ context.Context, _ string, words []string) (map[string]bool, error) {
+	s.names.find = func(_ context.Context, _ string, words []string) (map[string]bool, error) {
 		if asked += len(words); len(words) > wordsAtOnce {
 			t.Errorf("%d words at once", len(words))
 		}
@@ -55,7 +55,7 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s := newStore(t, rdb, prefix)
-		s.base.names.find = named("li")
+		s.names.find = named("li")
 		const said, want = "a@b.co 612345678 Li", "[…]"
 		sub := submission(survey.Answers{"rating": {"4"}, "comment": {said}})
 		receipts := map[string]string{"submitted": mustSubmit(t, s, sub)}
@@ -96,21 +96,11 @@ func TestStoredTextsAreScrubbed(t *testing.T) {
 func TestNamesAreAway(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		s.base.names.find = func(context.Context, string, []string) (map[string]bool, error) { return nil, errors.New("away") }
+		s.names.find = func(context.Context, string, []string) (map[string]bool, error) { return nil, errors.New("away") }
 		receipt := mustSubmit(t, s, submission(survey.Answers{"comment": {"Anne, a@b.fr"}}))
 		row, err := open(s, "law", asked(), 0).Get(t.Context(), receipt)
 		if err != nil || row.Answers["comment"].String() != "Anne, […]" {
 			t.Errorf("%q, %v", row.Answers["comment"], err)
 		}
 	})
-}
-
-// Nothing that a person may have written is kept aside, on one line or on several.
-func TestScrubTexts(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []survey.Kind{survey.ShortText, survey.FreeText} {
-		if kept := scrub(&survey.Question{Kind: kind}, "12", nil); kept != nil {
-			t.Errorf("%s: %v is kept", kind, kept)
-		}
-	}
 }

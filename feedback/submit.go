@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"jauge/feedback/figures"
@@ -201,17 +200,12 @@ func (a *Asked) prepareChange(ctx context.Context, receipt string, answers surve
 	if err != nil {
 		return entry{}, err
 	}
-	if known.told != nil && !known.told.Linked && known.addsWave(old.Answers, answers) {
+	if known.told != nil && !known.told.Linked && a.Survey.AddsWave(old.Answers, answers) {
 		return entry{}, ErrUnlinked
 	}
 	row := newRow(a.Survey, a.redacted(ctx, a.Survey.Merge(old.Answers, answers)), old.Segment, old.Stay, lang, old.At)
 	row.inherit(old)
 	return entry{Session: a.Session.ID, ReceiptHash: hash, Revision: revision + 1, Row: row, asked: a.Survey}, nil
-}
-
-// addsWave says whether answers are of a wave that those before are not of.
-func (a *Asked) addsWave(before, answers survey.Answers) bool {
-	return slices.ContainsFunc(a.Survey.Answered(answers), func(wave string) bool { return !slices.Contains(a.Survey.Answered(before), wave) })
 }
 
 // prepareDelete builds the entry of a deletion.

@@ -72,7 +72,7 @@ func (row Row) answerTo(survey *survey.Survey, q survey.Question) (survey.Value,
 // left out.
 func (a *Asked) Texts(ctx context.Context) ([]Text, error) {
 	a, err := a.known(ctx)
-	if err != nil || !a.asksTexts() {
+	if err != nil || !a.Survey.AsksTexts() {
 		return nil, err
 	}
 	if _, err := a.store.read(ctx, []*Asked{a}); err != nil { // which shows what is due
@@ -87,7 +87,7 @@ func (a *Asked) Texts(ctx context.Context) ([]Text, error) {
 
 // textsIn lists the texts that stand in answers as they are shown.
 func (a *Asked) textsIn(ctx context.Context, rows map[string]Row) ([]Text, error) {
-	if !a.asksTexts() {
+	if !a.Survey.AsksTexts() {
 		return nil, nil
 	}
 	s, session := a.store, a.Session.ID
@@ -117,8 +117,6 @@ func (a *Asked) textsIn(ctx context.Context, rows map[string]Row) ([]Text, error
 	}
 	return a.readable(ctx, all)
 }
-
-func (a *Asked) asksTexts() bool { return slices.ContainsFunc(a.Survey.All(), survey.Question.IsText) }
 
 // textsTo lists what was written to a question and still stands: words that were changed are gone at once, and those that
 // took their place come with the next answers that are shown.
@@ -185,7 +183,7 @@ func (a *Asked) withTexts(ctx context.Context, r figures.Results) (figures.Resul
 
 // approvedTexts lists the approved texts that still stand, by id.
 func (a *Asked) approvedTexts(ctx context.Context) ([]Text, error) {
-	if !a.asksTexts() {
+	if !a.Survey.AsksTexts() {
 		return nil, nil
 	}
 	s := a.store

@@ -200,7 +200,7 @@ func TestNamesSeenLater(t *testing.T) {
 		comments(t, s, k)
 		mustSubmit(t, s, submission(survey.Answers{"comment": {"Merci Anne"}}))
 		mustModerate(t, s, mustTexts(t, s)["Merci Anne"].ID, Approve)
-		s.base.names.find = named("anne")
+		s.names.find = named("anne")
 		if got := shownTexts(t, s); !slices.Equal(got, []string{"Merci […]"}) {
 			t.Errorf("%q", got)
 		}

@@ -20,6 +20,7 @@ type Cell struct {
 	Value    string // "": everybody who answered the question
 }
 
+// Key is the cell as a field of the tally hash.
 func (c Cell) Key() string {
 	return strings.Join([]string{c.Survey, c.Segment, c.Question, c.Shape, c.Value}, "|")
 }

@@ -29,6 +29,7 @@ func (g Group) Enough(k int) bool {
 	return g.N >= 2*k || !slices.ContainsFunc(g.Picks, extreme)
 }
 
+// Minus is what is left of a group without another that is part of it.
 func (g Group) Minus(other Group) Group {
 	rest := Group{N: g.N - other.N, Picks: slices.Clone(g.Picks)} // the detail is not asked for
 	for i := range rest.Picks {

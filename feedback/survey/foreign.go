@@ -122,8 +122,8 @@ func (q Question) pick(said string) (string, bool) {
 		return said, true
 	}
 	words := text.Fold(said)
-	for _, word := range q.Words() {
-		if word.Folded == words {
+	for _, word := range q.words() {
+		if word.folded == words {
 			return word.value, true
 		}
 	}
@@ -131,10 +131,10 @@ func (q Question) pick(said string) (string, bool) {
 }
 
 // word is one way of saying a value.
-type word struct{ Folded, value string }
+type word struct{ folded, value string }
 
-// Words lists the ways of saying each value of a question that offers some in words.
-func (q Question) Words() []word { return q.kind().words(q) }
+// words lists the ways of saying each value of a question that offers some in words.
+func (q Question) words() []word { return q.kind().words(q) }
 
 // AsText is a string, number or boolean as people would write it.
 func AsText(value any) (string, bool) {

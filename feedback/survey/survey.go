@@ -4,7 +4,7 @@
 // kinds of questions have of their own, and what they share) with a file for each (scale.go, nps.go, choice.go, choices.go, ranking.go,
 // matrix.go, yesno.go, number.go, short.go, text.go and consent.go; whole.go and offered.go are what some of them share), waves.go (a survey
 // that is asked several times), validate.go (the mistakes of a definition) and bank.go (ready surveys); answers.go and parse.go (what people
-// say, and what is wrong with it), foreign.go (the same in the words of form tools), counted.go (the values that an answer counts as).
+// say, and what is wrong with it), foreign.go and vocabulary.go (the same in the words of form tools), counted.go (the values that an answer counts as).
 package survey
 
 import (
@@ -269,6 +269,9 @@ func (q Question) Shape() string { return q.kind().shape(q) }
 
 // IsText says whether people answer a question in their own words.
 func (q Question) IsText() bool { return q.kind().traits().length > 0 }
+
+// AsksTexts says whether people answer any question in their own words.
+func (s *Survey) AsksTexts() bool { return slices.ContainsFunc(s.All(), Question.IsText) }
 
 // Limit is the greatest length of a text answer, in characters; 0: it is no text.
 func (q Question) Limit() int { return cmp.Or(q.MaxLength, q.kind().traits().length) }

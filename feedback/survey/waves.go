@@ -136,6 +136,12 @@ func (s *Survey) Answered(answers Answers) []string {
 	})
 }
 
+// AddsWave says whether answers are of a wave that those before are not of.
+func (s *Survey) AddsWave(before, answers Answers) bool {
+	known := s.Answered(before)
+	return slices.ContainsFunc(s.Answered(answers), func(wave string) bool { return !slices.Contains(known, wave) })
+}
+
 // Merge is what a person's answers become who answers again: the waves that are answered now replace what was said in
 // them, the others stay. Without waves it is the new answers.
 func (s *Survey) Merge(old, answers Answers) Answers {
