@@ -233,11 +233,11 @@ func TestAsideIsOver(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		b, c := newInbox(t, rdb, prefix)
 		take(t, b, delivery("f1", "ann", yes(1)))
-		c.set(start.Add(attendance.AsideFor))
+		c.set(start.Add(feedback.AsideFor))
 		if err := b.Expire(t.Context()); err != nil || counts(t, b) != 2 {
 			t.Errorf("before the end: %d aside (%v)", counts(t, b), err)
 		}
-		c.set(start.Add(attendance.AsideFor + 2*time.Hour))
+		c.set(start.Add(feedback.AsideFor + 2*time.Hour))
 		if err := b.Expire(t.Context()); err != nil || counts(t, b) != 0 {
 			t.Errorf("at the end: %d aside (%v)", counts(t, b), err)
 		}
