@@ -125,7 +125,7 @@ func TestWhatIsTooOldDoesNotCount(t *testing.T) {
 		}
 		old := s.seal.seal("live", c.event(Joined, "cid", "c3", 0)) // of a journal that is replayed late
 		old.RoomID, old.Arrived = "elsewhere", planned.UnixMilli()
-		if err := s.applyKept(t.Context(), []sealed{old}); err != nil {
+		if err := s.applyKept(t.Context(), append([]sealed(nil), old)); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := s.ExpireAside(t.Context()); n != 1 || err != nil { // ann's
