@@ -36,7 +36,7 @@ type Catalogue struct {
 	claims claims
 }
 
-// entrySession is the kind of the package's journal entries: a definition. Journals of today's services call it so.
+// entrySession is the kind of the package's journal entries, definitions. It is older than the package.
 const entrySession = "attendance.session"
 
 // New returns the Catalogue on rdb, which the caller closes after the last call.

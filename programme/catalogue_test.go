@@ -84,6 +84,14 @@ func TestSessionsAreListedByTheirStart(t *testing.T) {
 		if diff := cmp.Diff([]string{"b", "c", "a"}, listed()); diff != "" {
 			t.Error(diff)
 		}
+		mine, err := c.Sessions(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(mine) // a caller's list is the caller's
+		if diff := cmp.Diff([]string{"b", "c", "a"}, listed()); diff != "" {
+			t.Error(diff)
+		}
 		if got, err := c.Session(t.Context(), "d"); err != nil || got.ID != "d" {
 			t.Errorf("what the file has dropped: %+v (%v)", got, err)
 		}

@@ -48,12 +48,9 @@ func TestWhatTheFileDropsComesBackWithIt(t *testing.T) {
 		ctx := t.Context()
 		file, api := hourLong("talk", Room{"live", "room"}), hourLong("api")
 		c := configured(t, rdb, prefix, file)
-		if err := c.Create(ctx, api); err != nil {
-			t.Fatal(err)
-		}
 		changed := file
 		changed.Invited = 50
-		if err := c.Put(ctx, changed); err != nil {
+		if err := errors.Join(c.Create(ctx, api), c.Put(ctx, changed)); err != nil {
 			t.Fatal(err)
 		}
 		for _, row := range []struct {
@@ -64,13 +61,19 @@ func TestWhatTheFileDropsComesBackWithIt(t *testing.T) {
 			{nil, []Session{api}},
 			{[]Session{file}, []Session{api, changed}},
 		} {
-			if err := c.Configure(ctx, row.file); err != nil {
-				t.Fatal(err)
-			}
+			c = configured(t, rdb, prefix, row.file...) // a restart, which knows at once what the store has
 			got, err := c.Sessions(ctx)
 			if diff := cmp.Diff(row.want, got); err != nil || diff != "" {
 				t.Errorf("%v %s", err, diff)
 			}
+		}
+		c = configured(t, rdb, prefix)
+		if err := c.Put(ctx, changed); err != nil { // what the file has dropped, the API may bring back
+			t.Fatal(err)
+		}
+		got, err := c.Sessions(ctx)
+		if diff := cmp.Diff([]Session{api, changed}, got); err != nil || diff != "" {
+			t.Errorf("put: %v %s", err, diff)
 		}
 	})
 }
@@ -188,6 +191,34 @@ func TestTheLatestChangeIsKnownWhileTheJournalIsDrained(t *testing.T) {
 	}
 }
 
+// What another replica has changed meanwhile is known once all that waited here is overtaken, and not before.
+func TestWhatWaitsIsForgottenInItsOrder(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c, other, line := beside(t)
+	line.Cut()
+	mine, theirs := hourLong("talk"), hourLong("talk")
+	mine.Invited, theirs.Invited = 2, 3
+	if err := errors.Join(c.Create(ctx, hourLong("talk")), c.Put(ctx, mine)); err != nil {
+		t.Fatal(err)
+	}
+	line.Mend()
+	for range 3 {
+		if err := other.Put(ctx, theirs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, invited := range []int{2, 3} {
+		if err := c.replayed(ctx, definition{Session: hourLong("talk"), Changes: i + 1}); err != nil { // as the journal does, one by one
+			t.Fatal(err)
+		}
+		c.forgetful()
+		if got, err := c.Session(ctx, "talk"); err != nil || got.Invited != invited {
+			t.Errorf("after %d: %d invited, not %d (%v)", i+1, got.Invited, invited, err)
+		}
+	}
+}
+
 // What waits in the journal is overtaken by a later change and by a newer file.
 func TestALateDefinitionIsOvertaken(t *testing.T) {
 	t.Parallel()
@@ -257,7 +288,7 @@ func TestChangesAreReplayed(t *testing.T) {
 				return c
 			}
 			c := start([]Session{file})
-			if err := errors.Join(c.Create(t.Context(), hourLong("api")), c.Put(t.Context(), changed), c.journal.Close()); err != nil {
+			if err := errors.Join(c.Create(t.Context(), hourLong("api")), c.Put(t.Context(), file), c.Put(t.Context(), changed), c.journal.Close()); err != nil {
 				t.Fatal(err)
 			}
 			c = start(row.file)
