@@ -72,7 +72,7 @@ func (s *Store) open(ctx context.Context, session programme.Session, c configure
 func (s *Store) asked(session programme.Session, c configured, told *Promise) *Asked {
 	promise := c.promise
 	if told != nil {
-		promise = promise.Tighten(*told)
+		promise = promise.tighten(*told)
 	}
 	promise.Linked = promise.Linked && !promise.Minors
 	return &Asked{Session: session, Survey: s.layout(c.survey, promise.Minors), Promise: promise, store: s, configured: c, told: told}

@@ -26,8 +26,8 @@ func (p Promise) Level() string {
 	return survey.Anonymous
 }
 
-// Tighten returns what holds when both were promised.
-func (p Promise) Tighten(other Promise) Promise {
+// tighten returns what holds when both were promised.
+func (p Promise) tighten(other Promise) Promise {
 	return Promise{
 		Linked:       p.Linked && other.Linked,
 		MinimumGroup: max(p.MinimumGroup, other.MinimumGroup),

@@ -122,21 +122,26 @@ func due(all []change, k int) []change {
 	}
 }
 
-// publish shows what is due. While answers are being changed all the time, it leaves that to the next reading.
-func (s *publication) publish(ctx context.Context, session string, k int) error {
+// publish shows what is due, as it was just read. While answers are being changed all the time, it leaves that to the next reading.
+func (s *publication) publish(ctx context.Context, a *Asked, read reading) error {
 	defer s.alone()()
+	fresh := !s.journal.Ahead() // there, answers may have been written before they were kept away
 	for range 4 {
-		all, err := s.changes(ctx, session)
+		all, err := read.waiting, error(nil)
+		if !fresh || read.many {
+			all, err = s.changes(ctx, a.Session.ID)
+		}
 		if err != nil {
 			return err
 		}
-		changes := due(all, k)
+		changes := due(all, a.Promise.MinimumGroup)
 		if len(changes) == 0 {
 			return nil
 		}
-		if done, err := s.show(ctx, session, changes); done || err != nil {
+		if done, err := s.show(ctx, a.Session.ID, changes); done || err != nil {
 			return err
 		}
+		fresh = false
 	}
 	return nil
 }

@@ -105,8 +105,8 @@ func (s *publication) read(ctx context.Context, all []*Asked) ([]reading, error)
 	}
 	var again []int
 	for i, a := range all {
-		if k := a.Promise.MinimumGroup; read[i].many || len(due(read[i].waiting, k)) > 0 {
-			if err := s.publish(ctx, a.Session.ID, k); err != nil {
+		if read[i].many || len(due(read[i].waiting, a.Promise.MinimumGroup)) > 0 {
+			if err := s.publish(ctx, a, read[i]); err != nil {
 				return nil, err
 			}
 			again = append(again, i)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"jauge/feedback/figures"
@@ -14,6 +15,7 @@ import (
 	"jauge/programme"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -207,6 +209,38 @@ func TestAChangedScaleStartsAnew(t *testing.T) {
 			r, err := open(s, "law", test.survey, k).Results(t.Context())
 			if err != nil || r.Respondents != test.respondents || !r.Questions[1].Suppressed {
 				t.Errorf("%s: %+v, %v", name, r, err)
+			}
+		}
+	})
+}
+
+// However many wait, all of them are shown: as many as are read in one go, and one more.
+func TestManyWait(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		row, err := json.Marshal(newRow(asked(), survey.Answers{"rating": {"4"}}, "", "", "fr", evening))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for total, n := 0, readAtOnce; n <= readAtOnce+1; n++ {
+			_, err := s.rdb.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+				for range n {
+					total++
+					hash := fmt.Sprint("answer ", total)
+					p.HSet(t.Context(), s.keys.rows("law"), hash, "1 "+string(row))
+					p.ZAdd(t.Context(), s.keys.pending("law"), redis.Z{Member: hash})
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := open(s, "law", asked(), k).Results(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i := slices.IndexFunc(r.Questions, func(q figures.QuestionResult) bool { return q.ID == "rating" }); r.Questions[i].N == nil || *r.Questions[i].N != total {
+				t.Errorf("%v of %d are shown", r.Questions[i].N, total)
 			}
 		}
 	})
