@@ -437,3 +437,33 @@ func TestConcurrency(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsPromisedIsOnlyTightened by the store itself: of two replicas with other configurations, which both opened the session
+// before anybody had answered, none knows of the other's promise.
+func TestWhatIsPromisedIsOnlyTightened(t *testing.T) {
+	t.Parallel()
+	strict := Promise{MinimumGroup: 8, Minors: true}
+	loose := Promise{MinimumGroup: 5, Linked: true}
+	for name, order := range map[string][2]Promise{"the strict one is first": {strict, loose}, "the loose one is first": {loose, strict}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, s *Store) {
+				var opened [2]*Asked
+				sub := submission(survey.Answers{"rating": {"4"}})
+				for i, promise := range order {
+					sub.Promise = promise
+					opened[i] = sub.open(t.Context(), s)
+				}
+				for _, a := range opened {
+					if _, err := a.Submit(t.Context(), sub.Submission); err != nil {
+						t.Fatal(err)
+					}
+				}
+				got, err := s.told(t.Context(), "law")
+				if err != nil || *got != strict {
+					t.Errorf("promised %+v (%v), not %+v", got, err, strict)
+				}
+			})
+		})
+	}
+}
