@@ -113,7 +113,7 @@ func TestRoomsAreSmall(t *testing.T) {
 	t.Parallel()
 	sizes := map[string]*size{}
 	tree := os.DirFS(".")
-	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(tree, ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || nested(tree, name) {
 			return err
 		}
