@@ -16,12 +16,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Authentic events that do not count are kept, with hashed ids: those of rooms that no session claims until one does, and
-// those that cannot be used so that the organiser sees them. The same event again is the same entry.
+// Authentic events that do not count are kept aside (quarantined), with hashed ids: those of rooms that no session claims, until
+// one does, and those that cannot be used, so that the organiser sees them. The same event again is the same entry.
 //
-// Nothing leaves before it is claimed or asideFor has passed: where a bound is reached, what comes new is dropped, and
-// counted. The bounds are those of a source, so that one that floods costs no other anything, and of a room, so that it costs
-// its own other rooms little. A room that a session may name by another id is one room under each.
+// An event stays until it is claimed or asideFor has passed; where a bound is reached, new events are dropped and counted. Bounds
+// are per source, so that a flood from one costs the others nothing, and per room, so that it costs the other rooms of the source
+// little. Events of one room that differ in their Alias are aside as two rooms.
 const (
 	asideFor       = 7 * 24 * time.Hour
 	asidePerSource = 100_000 // events
@@ -29,20 +29,20 @@ const (
 	asideRooms     = 1_000   // of a source
 )
 
-// asideBounds are how much of one source is kept; the zero value has none.
+// asideBounds are how much of one source is kept; the zero value sets no bound.
 type asideBounds struct{ events, perRoom, rooms int }
 
 // Reason is why an event is kept aside.
 type Reason string
 
-// The reasons. Only the first may pass: what has another one is never counted, and sent again it would be no better.
+// The reasons. Only an event without a session can count later; the others never do.
 const (
 	NoSession  Reason = "no_session" // no session claims the room
 	OutOfRange Reason = "time"       // it happened before 2000, or more than 24 hours after it arrived
 	Nobody     Reason = "nobody"     // it is of a person, and names neither an attendee nor a connection
 )
 
-// dropped is the reason of an event that is not even kept aside, until its batch is done with.
+// dropped marks, within a batch, an event that is not even kept aside.
 const dropped Reason = "dropped"
 
 // AsideEvent is one authentic event that does not count, or not yet.
@@ -104,7 +104,7 @@ var unasideSource string
 
 var asideScript, unasideScript = redis.NewScript(asideSource), redis.NewScript(unasideSource)
 
-// asides keeps what is aside. Its methods are the store's.
+// asides keeps what is aside. Store embeds it.
 type asides struct {
 	*base
 	bounds  asideBounds
@@ -114,7 +114,7 @@ type asides struct {
 // asideChunk is how many events one call of a script takes.
 const asideChunk = 200
 
-// asideRoom is a room as what is aside knows it.
+// asideRoom is a room that events are aside of.
 type asideRoom struct {
 	Source string `json:"-"`
 	Room   string `json:"r"`
@@ -127,14 +127,14 @@ func (s *asides) asideToken(r asideRoom) string {
 
 func (e sealed) asideRoom() asideRoom { return asideRoom{e.Source, e.RoomID, e.Alias} }
 
-// asideID names an event among those of its room: the same event is the same id, whenever it comes.
+// asideID is the id of an event within its room. An event that comes again has the same id.
 func (s *asides) asideID(e sealed) (string, error) {
 	e.Arrived = 0
 	text, err := e.asideText()
 	return s.seal.token("aside event", text), err
 }
 
-// asideText is how an event is kept. What may be claimed has no reason there.
+// asideText is the event in JSON, as it is kept. An event that a session may claim has no reason there.
 func (e sealed) asideText() (string, error) {
 	e.Session, e.Beacons = "", false
 	if e.Reason == NoSession {
@@ -144,7 +144,7 @@ func (e sealed) asideText() (string, error) {
 	return string(text), err
 }
 
-// putAside keeps events aside within the bounds; those that were dropped have that reason afterwards.
+// putAside keeps events aside within the bounds, and sets the reason of the others to dropped.
 func (s *asides) putAside(ctx context.Context, events []*sealed, bounds asideBounds) error {
 	bySource := map[string][]*sealed{}
 	tooOld := s.now().Add(-asideFor).UnixMilli()
@@ -174,8 +174,8 @@ func (s *asides) putAside(ctx context.Context, events []*sealed, bounds asideBou
 
 func (s *asides) putAsideOf(ctx context.Context, source string, events []*sealed, bounds asideBounds) (lost int, err error) {
 	keys := s.keys.asideOf(source)
-	unbound := func(n int) int { return cmp.Or(n, 1<<50) }
-	args := []any{unbound(bounds.events), unbound(bounds.perRoom), unbound(bounds.rooms)}
+	orUnbounded := func(n int) int { return cmp.Or(n, 1<<50) }
+	args := []any{orUnbounded(bounds.events), orUnbounded(bounds.perRoom), orUnbounded(bounds.rooms)}
 	for _, e := range events {
 		room := e.asideRoom()
 		token := s.asideToken(room)
@@ -208,7 +208,7 @@ func (s *asides) putAsideOf(ctx context.Context, source string, events []*sealed
 	return lost, nil
 }
 
-// takeAside removes events of one room; last: no more of them follow.
+// takeAside removes events of one room; last: it is the last call for this room now (see lua/unaside.lua).
 func (s *asides) takeAside(ctx context.Context, source, token string, last bool, ids ...string) error {
 	for chunk := range slices.Chunk(ids, asideChunk) {
 		ids = ids[len(chunk):]
@@ -224,7 +224,7 @@ func (s *asides) takeAside(ctx context.Context, source, token string, last bool,
 	return nil
 }
 
-// Reclaim records the events put aside whose room a session claims by now and returns how many. Run it now and then: another
+// Reclaim records the events put aside whose room a session claims by now and returns how many. Call it periodically: another
 // replica may have created the session while this one still put events aside.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	if err := s.moveAside(ctx); err != nil {
@@ -262,7 +262,7 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// reclaim records what of a room's events sessions claim.
+// reclaim records those events of a room that sessions claim.
 func (s *Store) reclaim(ctx context.Context, room asideRoom) (int, error) {
 	events, err := s.asideIn(ctx, room)
 	if err != nil {
@@ -278,7 +278,7 @@ func (s *Store) reclaim(ctx context.Context, room asideRoom) (int, error) {
 		apply := func(ctx context.Context) error { return s.applyClaimed(ctx, chunk, last) }
 		if s.journal.Ahead() {
 			err = s.journal.Do(ctx, entryClaimed, chunk, apply)
-		} else { // what is not done stays aside, and its claim holds
+		} else { // beside a durable store: what fails stays aside, and its claim holds
 			err = apply(ctx)
 		}
 		if err != nil {
@@ -289,7 +289,7 @@ func (s *Store) reclaim(ctx context.Context, room asideRoom) (int, error) {
 	return done, nil
 }
 
-// applyClaimed records events that were aside, and removes them there: recorded first, removed after, at least once.
+// applyClaimed records events that were aside, then removes them there: at least once.
 func (s *Store) applyClaimed(ctx context.Context, events []sealed, last bool) error {
 	if err := s.settle(ctx, events, asideBounds{}); err != nil {
 		return err
@@ -313,8 +313,8 @@ func (s *Store) applyClaimed(ctx context.Context, events []sealed, last bool) er
 	return nil
 }
 
-// asideIn reads a room's events that a session may claim, in the order of their arrival. With the embedded store, all that it
-// reads is in the journal already: the entry that claims an event must not come before the one that keeps it aside.
+// asideIn reads a room's events that a session may claim, in the order of their arrival. It waits until all that it may read is in
+// the journal: see Store.deciding.
 func (s *Store) asideIn(ctx context.Context, room asideRoom) ([]sealed, error) {
 	s.deciding.Lock()
 	raw, err := s.rdb.HGetAll(ctx, s.keys.asideRoom(room.Source, s.asideToken(room))).Result()
@@ -346,8 +346,8 @@ func parseAside(value string) (e sealed, err error) {
 	return e, nil
 }
 
-// ExpireAside drops what has been aside for seven days, in rooms that get no more events too, and returns how much that was.
-// Run it now and then.
+// ExpireAside drops what has been aside for seven days, also of rooms without new events, and returns how many events that was.
+// Call it periodically.
 func (s *asides) ExpireAside(ctx context.Context) (int, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil {
@@ -375,7 +375,7 @@ func (s *asides) ExpireAside(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// byToken splits the members of the arrivals.
+// byToken groups members of asideArrivals ("token.id") by their room.
 func byToken(members []string) map[string][]string {
 	ids := map[string][]string{}
 	for _, member := range members {

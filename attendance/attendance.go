@@ -1,5 +1,5 @@
-// Package attendance counts people. Platforms report marks (someone joined, someone left, the room opened or closed),
-// twice, late, out of order or never; this package keeps the set of marks of each session and derives every figure
+// Package attendance counts people. Platforms report marks (observations: someone joined, someone left, the room opened or
+// closed), twice, late, out of order or never; this package keeps the set of marks of each session and derives every figure
 // from that set alone, so the order and the number of deliveries do not matter.
 //
 // The story in files: attendance.go (the words), identity.go (how people become pseudonyms), names.go (what is known of their
@@ -15,7 +15,7 @@ import "time"
 // Kind says what an event reports.
 type Kind string
 
-// The kinds of events. Everything a platform says is one of these or unsupported.
+// The kinds of events. Every report of a platform is one of these or unsupported.
 const (
 	Joined     Kind = "joined"     // a connection opened
 	Left       Kind = "left"       // a connection closed
@@ -55,8 +55,8 @@ type Result string
 
 // The results of recording an event; the values are labels of jauge_events_total.
 const (
-	Recorded  Result = "recorded"  // it changed what is known
-	Duplicate Result = "duplicate" // it was known already
+	Recorded  Result = "recorded"  // it added a mark
+	Duplicate Result = "duplicate" // its marks were in the set
 	StaffSeen Result = "staff"     // authentic, of somebody who is not counted
 	Aside     Result = "aside"     // kept until a session claims its room, or because it cannot be used: see Reason
 )

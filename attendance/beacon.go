@@ -10,9 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A beacon counts the people of a platform that sends no live joins and leaves: a script on the page that embeds the room,
-// or a check-in page, says that it is there, every BeatEvery, under a random id of the tab. Its marks are those of any other
-// source; what is special is that a silent one is closed, at its last heartbeat.
+// A beacon counts the people of a platform that sends no live joins and leaves: a script on the page that embeds the room, or a
+// check-in page, sends a heartbeat every BeatEvery, under a random id of the tab. Its marks are those of any other source, but for
+// one thing: a connection whose heartbeats stop is closed at the last of them.
 const (
 	BeatEvery    = 30 * time.Second
 	beatPatience = 75 * time.Second // two heartbeats may be lost
@@ -28,11 +28,11 @@ type beat struct {
 	At         int64  `json:"at"`
 }
 
-// ErrOver says that nobody can come any more.
+// ErrOver says that the session has taken place and takes no arrivals.
 var ErrOver = errors.New("the session is over")
 
-// Arrive opens the connection of a beacon in a session, now; programme.ErrNotFound, or ErrOver once the session has taken place.
-// Nothing proves that a beacon is in the room, so none is believed that comes after the end.
+// Arrive opens the connection of a beacon in a session, now; programme.ErrNotFound, or ErrOver once the session has taken place: a
+// beacon does not prove that its person is in the room, so the end of the session has to be its limit.
 func (s *Store) Arrive(ctx context.Context, session, connection string) error {
 	planned, err := s.programme.Session(ctx, session)
 	if err != nil {
@@ -47,8 +47,8 @@ func (s *Store) Arrive(ctx context.Context, session, connection string) error {
 	return s.keepBeat(ctx, session, connection)
 }
 
-// Beat keeps a beacon's connection open. It gives false when the connection is not open, or no longer: the beacon has to
-// arrive again under a new id. programme.ErrNotFound.
+// Beat keeps a beacon's connection open; programme.ErrNotFound. It gives false when the connection is not open: the beacon has to
+// arrive again, under a new id.
 func (s *Store) Beat(ctx context.Context, session, connection string) (bool, error) {
 	if _, err := s.programme.Session(ctx, session); err != nil {
 		return false, err
@@ -83,7 +83,7 @@ func (s *Store) keepBeat(ctx context.Context, session, connection string) error 
 	return s.journal.Do(ctx, entryBeat, b, func(ctx context.Context) error { return s.storeBeat(ctx, b) })
 }
 
-// storeBeat notes the latest heartbeat of a beacon: entries of the journal may come late, and twice.
+// storeBeat keeps the latest heartbeat of a beacon: entries of the journal may come late, and twice.
 func (s *Store) storeBeat(ctx context.Context, b beat) error {
 	err := s.rdb.ZAddArgs(ctx, s.keys.beacons(b.Session), redis.ZAddArgs{
 		GT: true, Members: []redis.Z{{Score: float64(b.At), Member: b.Connection}},
@@ -94,8 +94,8 @@ func (s *Store) storeBeat(ctx context.Context, b beat) error {
 	return nil
 }
 
-// CloseSilentBeacons closes the beacons that have not been heard for a while, each at its last heartbeat, and returns how
-// many. Run it now and then.
+// CloseSilentBeacons closes the beacons whose heartbeats have stopped, each at its last one, and returns how many. Call it
+// periodically.
 func (s *Store) CloseSilentBeacons(ctx context.Context) (int, error) {
 	sessions, err := s.programme.Sessions(ctx)
 	if err != nil {
@@ -130,8 +130,8 @@ func (s *Store) closeSilent(ctx context.Context, session, connection string, at 
 	return s.rdb.ZRem(ctx, s.keys.beacons(session), connection).Err()
 }
 
-// marksOf is what an event says of its session: to a platform's end of a session that beacons may follow belongs the same
-// end for them, because whoever stays on the page afterwards is not in the session.
+// marksOf gives the marks of an event. Where beacons count beside the platform, its end of the session ends the beacons' occurrence
+// too: a page that stays open afterwards is not in the session.
 func (s *Store) marksOf(e sealed) []placed {
 	marks := []placed{{e.Session, s.seal.within(e.Session, e)}}
 	if e.Beacons {

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// tally is everything that is derived from a set of marks at one moment.
-type tally struct {
+// census is everything that is derived from a set of marks at one moment.
+type census struct {
 	present, connections, unique, peak int
 	peakAt                             int64           // second
 	deltas                             map[int64]int64 // change of present by second, zeros left out
 	watch                              int64           // ms measured; open visits until `until`
-	filled                             int64           // ms, the platform's totals of those of whom nothing was measured
+	filled                             int64           // ms, the platform's totals of persons without a visit
 	measured                           int             // persons with a visit
 	registered, registeredSeen         int
 	replayed                           int
@@ -20,19 +20,19 @@ type tally struct {
 	reportedWatch                      int64 // ms, the sum of those totals
 	anomalies                          int   // connections with leaves only
 	started, ended                     int64 // ended 0: something is open
-	last                               int64
+	last                               int64 // latest event time
 	until                              int64 // the moment that open visits count to
-	people                             map[string]*personTally
+	people                             map[string]*personVisits
 }
 
-type personTally struct {
+type personVisits struct {
 	visits   []visit // cut at their occurrence's end, by start
 	reported int64   // ms, the platform's own total
 }
 
 // count derives everything from the set, as of now.
-func (m *marks) count(plannedEnd, now int64) *tally {
-	t := &tally{deltas: map[int64]int64{}, people: map[string]*personTally{}, last: m.last, until: max(now, m.last)}
+func (m *marks) count(plannedEnd, now int64) *census {
+	t := &census{deltas: map[int64]int64{}, people: map[string]*personVisits{}, last: m.last, until: max(now, m.last)}
 	ends := m.ends(plannedEnd, now)
 	m.collectVisits(t, ends)
 	for person, totals := range m.reported {
@@ -64,14 +64,14 @@ func (m *marks) count(plannedEnd, now int64) *tally {
 	return t
 }
 
-func (t *tally) person(id string) *personTally {
+func (t *census) person(id string) *personVisits {
 	if t.people[id] == nil {
-		t.people[id] = &personTally{}
+		t.people[id] = &personVisits{}
 	}
 	return t.people[id]
 }
 
-func (m *marks) collectVisits(t *tally, ends map[string]int64) {
+func (m *marks) collectVisits(t *census, ends map[string]int64) {
 	owners := m.owners()
 	type stay struct{ person, occurrence string }
 	evidence := map[stay]int64{} // latest mark of a person in an occurrence
@@ -111,7 +111,7 @@ func (m *marks) collectVisits(t *tally, ends map[string]int64) {
 }
 
 // union merges the visits into the person's stay: disjoint, by start, without empty ones. end picks v.end or v.low.
-func (p *personTally) union(end func(visit) int64) []visit {
+func (p *personVisits) union(end func(visit) int64) []visit {
 	var out []visit
 	for _, v := range p.visits {
 		e := end(v)
@@ -130,9 +130,9 @@ func upper(v visit) int64 { return v.end }
 
 func lower(v visit) int64 { return v.low }
 
-// watch is the length of the person's stay in ms, open visits counted until the given moment. Where nothing was
-// measured, the platform's own total stands.
-func (p *personTally) watch(end func(visit) int64, until int64) int64 {
+// watch is the length of the person's stay in ms, open visits counted until the given moment. A person without a visit has the
+// platform's own total.
+func (p *personVisits) watch(end func(visit) int64, until int64) int64 {
 	if len(p.visits) == 0 {
 		return p.reported
 	}
@@ -143,7 +143,7 @@ func (p *personTally) watch(end func(visit) int64, until int64) int64 {
 	return total
 }
 
-func (p *personTally) addTo(t *tally) {
+func (p *personVisits) addTo(t *census) {
 	if len(p.visits) == 0 {
 		t.filled += p.reported
 		return
@@ -161,7 +161,7 @@ func (p *personTally) addTo(t *tally) {
 	}
 }
 
-func (t *tally) change(at, by int64) {
+func (t *census) change(at, by int64) {
 	second := floorSecond(at)
 	if t.deltas[second] += by; t.deltas[second] == 0 {
 		delete(t.deltas, second)
@@ -169,7 +169,7 @@ func (t *tally) change(at, by int64) {
 }
 
 // findPeak takes the curve's maximum at its earliest second.
-func (t *tally) findPeak() {
+func (t *census) findPeak() {
 	present := int64(0)
 	for _, second := range slices.Sorted(maps.Keys(t.deltas)) {
 		present += t.deltas[second]
@@ -182,7 +182,7 @@ func (t *tally) findPeak() {
 // liveTime is how long the session was open: the union of its occurrences, those that are open counted until now.
 func (m *marks) liveTime(plannedEnd, now int64) int64 {
 	ends := m.ends(plannedEnd, now)
-	span := &personTally{}
+	span := &personVisits{}
 	for id, o := range m.occurrences {
 		span.visits = append(span.visits, visit{start: o.start, end: ends[id]})
 	}
@@ -191,7 +191,7 @@ func (m *marks) liveTime(plannedEnd, now int64) int64 {
 }
 
 // counts is what record.lua keeps of a set, made of the set itself. The automatic close is left out: it is not stored.
-func (m *marks) counts(plannedEnd int64) (counts, *tally) {
+func (m *marks) counts(plannedEnd int64) (counts, *census) {
 	t, live, ended := m.count(plannedEnd, m.last), int64(0), int64(0)
 	for _, end := range m.ends(plannedEnd, m.last) {
 		if end == never {

@@ -28,7 +28,7 @@ func (s *Store) seen(e sealed) programme.Seen {
 	return seen
 }
 
-// seen is something that happened in a room, at whatever time. A beacon's room is the session itself.
+// seen is what the programme needs to know of a room, without a time. A beacon's room is the session itself.
 func (r asideRoom) seen() programme.Seen {
 	seen := programme.Seen{Room: programme.Room{Source: r.Source, ID: r.Room}, Alias: r.Alias}
 	if r.Source == BeaconSource {
@@ -37,8 +37,8 @@ func (r asideRoom) seen() programme.Seen {
 	return seen
 }
 
-// decide fills in the session of each event that has none yet, or why it has none. What is decided already is claimed as it
-// was.
+// decide fills in the session of each event that has none yet, or the reason why it has none. An event with a session keeps it, and
+// claims its occurrence for it.
 func (s *Store) decide(ctx context.Context, batch []sealed) error {
 	var seen []programme.Seen
 	var index []int
@@ -69,9 +69,8 @@ func (s *Store) assign(e *sealed, session programme.Session) {
 	e.Beacons = e.Kind == Ended && e.Source != BeaconSource && s.planned(session) != Live
 }
 
-// forJournal is a batch on its way into the journal. What was dropped stays out of it. When Redis was away, what can be
-// decided without asking it is decided as it is written; the rest is when the journal is drained, and is as old then as it
-// is now.
+// forJournal is a batch as the journal writes it: without dropped events. While Redis is away, the session of an event is decided
+// here if that takes no question to Redis; otherwise when the journal is drained, and until then Arrived says how old the event is.
 type forJournal struct {
 	s     *Store
 	batch []sealed

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// derived is what record.lua keeps of a session beside the counts, so that an end, or a mark that comes late, costs little. All
-// of it is a function of the marks; Verify computes it by the definitions in this file.
+// derived is what record.lua keeps of a session beside the counts (an index), so that an end, or a late mark, costs little. All of
+// it is a function of the marks; Verify computes it by the definitions in this file.
 type derived struct {
 	curve  map[int64]int64  // second → change of present
 	deltas map[string]int64 // label:ms → change of persons under that label
@@ -22,7 +22,7 @@ type derived struct {
 	openMoment int64 // of the labels that have no end: kept among the counts
 }
 
-// label is the sum of what is known of the persons who were inside a set of occurrences.
+// label is the sum over the persons inside one set of occurrences.
 type label struct {
 	persons int64 // still under it
 	moment  int64 // sum of change × (time − base), ms
@@ -30,7 +30,7 @@ type label struct {
 	watch   int64 // ms before the label's end; 0 while it has none
 }
 
-// node is what a part of the curve comes to.
+// node sums up a part of the curve.
 type node struct {
 	sum int64 // of its changes
 	max int64 // their highest running sum
@@ -74,7 +74,7 @@ func (s *Store) readDerived(ctx context.Context, id string) (derived, error) {
 	return d, err
 }
 
-// numbers reads as many numbers as there must be.
+// numbers reads exactly n numbers.
 func numbers(text, separator string, n int) (out [4]int64, err error) {
 	parts := strings.Split(text, separator)
 	if len(parts) != n {
@@ -88,8 +88,8 @@ func numbers(text, separator string, n int) (out [4]int64, err error) {
 	return out, nil
 }
 
-// derive makes of the set what is kept beside the counts. base, tail and level are the store's own: moments are counted from
-// base, the curve's second tail is kept out of the tree, and level is how high that is.
+// derive computes from the set what is kept beside the counts. base, tail and level are taken from the store: moments are counted
+// from base, the second tail of the curve is kept out of the tree, and level is the height of the tree.
 func (m *marks) derive(curve map[int64]int64, stored counts) derived {
 	d := derived{curve: curve, deltas: m.deltas(), tree: treeOf(curve, stored["tail"], stored["level"])}
 	d.labels, d.openMoment = m.labels(d.deltas, stored["base"])
@@ -103,8 +103,8 @@ type crossing struct {
 	by     int
 }
 
-// deltas gives the changes of persons by label and time. A label is the numbers of the occurrences that a person is inside, in
-// order, before any cut.
+// deltas gives the changes of persons by label and time. A label is the set of occurrences that a person is inside, as their
+// numbers in order; a visit is not cut at its occurrence's end here.
 func (m *marks) deltas() map[string]int64 {
 	crossings := map[string][]crossing{} // by person
 	for key, person := range m.owners() {

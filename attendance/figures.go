@@ -16,7 +16,7 @@ const (
 	Over      State = "ended"
 )
 
-// Figures is what is known of one session at one moment. A nil pointer means "not known on this platform", never 0.
+// Figures are the counts of one session at one moment. A nil pointer means "not known on this platform", never 0.
 type Figures struct {
 	Session     programme.Session
 	AsOf        time.Time // the moment of all of it
@@ -38,8 +38,8 @@ type Figures struct {
 	Watch      time.Duration // sum of all stays so far; open visits count until now
 	Provenance Provenance    // of Unique and Watch
 
-	// Where a platform gives totals and something else (a beacon) the live count, both are known of the same people, and
-	// shown side by side: nothing links them. Nil: not known.
+	// Where a platform gives totals and beacons give the live count, the same people are counted twice and cannot be matched: both
+	// are shown, side by side. Nil: not known.
 	Measured *Total
 	Reported *Total
 	Replayed *int // persons who watched the recording; not attendance
@@ -61,13 +61,13 @@ const (
 	FromPlatform Provenance = "reported" // the platform's own totals
 )
 
-// Status is what is known of one session at one moment: its counts, and what needs every person's marks.
+// Status is one session at one moment: its counts, and the summary.
 type Status struct {
 	Figures
 	Summary *Summary // nil: not known on this platform, or not yet
 }
 
-// Summary is what needs every person's marks to be read: dearer than Figures, so it is kept for a while: see Status.
+// Summary is what needs every person's marks to be read. It costs more than Figures, so it is cached: see reader.Status.
 type Summary struct {
 	Attended  int           // stays of at least five minutes
 	Completed int           // of those who attended, stays of at least 85 % of the live time

@@ -28,9 +28,9 @@ type sealed struct {
 	At         int64    `json:"t"`
 	Seconds    int64    `json:"n,omitempty"`
 	Names      []string `json:"m,omitempty"` // hashes of the words of the person's name
-	Reason     Reason   `json:"x,omitempty"` // why it is kept aside; empty: it is not, or it is not decided yet
-	Arrived    int64    `json:"w,omitempty"` // of what belongs to no session: a replay keeps it for no longer
-	Session    string   `json:"d,omitempty"` // that it belongs to; empty: to none, as Reason says, or it is not decided yet
+	Reason     Reason   `json:"x,omitempty"` // why it is kept aside; empty: it is not, or nothing is decided yet
+	Arrived    int64    `json:"w,omitempty"` // when it came, ms; set while no session has it, so that a replay does not prolong its stay aside
+	Session    string   `json:"d,omitempty"` // the session that it belongs to; empty: none, with a Reason, or nothing is decided yet
 	Beacons    bool     `json:"e,omitempty"` // it ends what beacons count in the session, too
 }
 
@@ -75,7 +75,7 @@ func (s sealer) seal(source string, e Event) sealed {
 		Connection: s.optional("connection", source, e.Connection),
 		Peer:       s.optional("connection", source, e.Peer),
 		Staff:      e.Staff, At: e.At.UnixMilli(), Seconds: int64(e.Total.Seconds()),
-		Names: s.names(e.Name),
+		Names: s.hashNames(e.Name),
 	}
 }
 
@@ -85,7 +85,7 @@ func (s sealer) within(session string, e sealed) sealed {
 	e.Person = s.optional("attendee", session, e.Person)
 	names := make([]string, len(e.Names))
 	for i, hash := range e.Names {
-		names[i] = s.nameIn(session, hash)
+		names[i] = s.hashNameIn(session, hash)
 	}
 	e.Names = names
 	return e

@@ -31,14 +31,14 @@ func (k keys) tree(id string) string        { return k.of(id, "tree") }
 // declared is a STRING: the head count that a host typed.
 func (k keys) declared(id string) string { return k.of(id, "declared") }
 
-// names is a SET of the hashes of the words of names seen in the session: no mark, and no part of the counts.
+// names is a SET of the hashes of the words of names seen in the session. No count depends on it.
 func (k keys) names(id string) string { return k.of(id, "names") }
 
 // beacons is a ZSET of the connections that beacons keep open, scored by their last heartbeat in ms.
 func (k keys) beacons(id string) string { return k.of(id, "beacons") }
 
-// asideSources is a SET of the sources that something is, or was, aside of. The keys of each share a hash tag; no session's id
-// is one.
+// asideSources is a SET of the sources of which events are, or were, aside. The keys of one source share a hash tag, which is never
+// a session's id.
 func (k keys) asideSources() string { return k.prefix + "aside:sources" }
 
 // asideOf are the keys of what is aside of one source: its rooms, what each of them holds, and when it arrived. See

@@ -11,8 +11,7 @@ import (
 // counts that record.lua keeps are tested against it, rows and summaries are made by it, and Verify computes with it. Times are
 // milliseconds of event time.
 
-// closeAfter is how long after its planned end or its last event, whichever is later, a session whose platform never
-// says that it ended is closed.
+// closeAfter is how long after its planned end or its last event, whichever is later, a session without a reported end is closed.
 const closeAfter = 30 * time.Minute
 
 // marks is the set that everything derives from. Adding a mark twice, or two marks in either order, gives the same set.
@@ -31,21 +30,22 @@ type occurrenceMarks struct {
 	start int64 // earliest mark of any kind
 	stop  int64 // latest end mark, 0: none
 
-	// As record.lua keeps them, for Verify alone: by what labels call it, when it ends (0: not yet), how many connections are open.
-	number      int
-	close, open int64
+	// As record.lua keeps them, for Verify alone.
+	number     int   // its name in labels
+	storedEnd  int64 // 0: it has not ended
+	storedOpen int64 // open connections
 }
 
 type connectionMarks struct {
 	joins  map[joinMark]bool
 	leaves map[int64]bool
-	owner  string          // as record.lua keeps it, for Verify alone; empty: nobody's
+	owner  string          // as record.lua keeps it, for Verify alone; empty: it has no join
 	peers  map[string]bool // connections bound to this one
 }
 
 type joinMark struct {
 	at     int64
-	person string // empty: nobody named
+	person string // empty: the platform named none
 }
 
 func newMarks() *marks {
@@ -73,8 +73,8 @@ func (m *marks) connection(key string) *connectionMarks {
 	return c
 }
 
-// latest is the time of the last mark in the set. The last event may be later: one that was of staff, or repeated that the room
-// is open, leaves no mark.
+// latest is the time of the last mark in the set. The last event may be later: an event of staff adds no mark, and neither does a
+// second report that the room is open.
 func (m *marks) latest() int64 {
 	latest := int64(0)
 	for _, o := range m.occurrences {
@@ -168,7 +168,7 @@ func (m *marks) bound(key string) []string {
 	return members
 }
 
-// visits pairs the joins and leaves of one connection, before any cut; an end of open means no leave came.
+// visits pairs the joins and leaves of one connection, not yet cut at the occurrence's end. Without a leave a visit ends never.
 func (c *connectionMarks) visits(native bool) []visit {
 	if len(c.joins) == 0 {
 		return nil

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Names are never kept. Of the name that somebody was shown under, the audience's and the staff's alike, a session keeps
-// the keyed hashes of its words, in a set that belongs to nobody in particular: with it the words of a text can be held
-// against the names of those who were there, without knowing any of them.
+// Names are never kept. A session keeps the keyed hashes of the words of the names that platforms show, of the audience and of
+// the staff, in one set that is linked to no person. With it, the words of a text can be compared with the names of those who
+// were there, without knowing any of them.
 
 // A name has few words; a sentence in its place is not worth remembering.
 const (
@@ -23,8 +23,8 @@ const (
 )
 
 // nameWords gives the words of a text as they are compared: without case, accents, ligatures and whatever else is not a
-// letter. Jean-Pierre is two words. What it makes of a name is hashed and stored, so it may not change; the foldings of
-// feedback (text.Fold, which keeps accents, and that of token words) are others for that reason.
+// letter. Jean-Pierre is two words. Its output is hashed and stored, so it may not change; that is why feedback does not share it
+// (text.Fold keeps accents, and receipts have a folding of their own).
 func nameWords(text string) []string {
 	var words []string
 	var word strings.Builder
@@ -36,9 +36,9 @@ func nameWords(text string) []string {
 	}
 	for _, r := range cases.Fold().String(norm.NFKD.String(text)) {
 		switch {
-		case unicode.IsMark(r), unicode.Is(unicode.Cf, r): // accents, and what is not seen
+		case unicode.IsMark(r), unicode.Is(unicode.Cf, r): // accents, and invisible characters
 		case unicode.IsLetter(r):
-			word.WriteString(plain(r))
+			word.WriteString(transliterate(r))
 		default:
 			end()
 		}
@@ -47,8 +47,8 @@ func nameWords(text string) []string {
 	return words
 }
 
-// plain spells the Latin letters that Unicode does not take apart as people who lack them on their keyboard do.
-func plain(r rune) string {
+// transliterate writes in ASCII the Latin letters that Unicode does not decompose.
+func transliterate(r rune) string {
 	switch r {
 	case 'œ':
 		return "oe"
@@ -68,26 +68,26 @@ func plain(r rune) string {
 	return string(r)
 }
 
-// names hashes the words of a name, sorted, each once. Their purpose is that of no source: a person who is known to one
-// platform may be spoken of by those whom another one counts.
-func (s sealer) names(name string) []string {
+// hashNames hashes the words of a name, sorted, each once. The hashes are scoped to no source: an answer may name a person who was
+// on another platform.
+func (s sealer) hashNames(name string) []string {
 	words := nameWords(name)
 	hashes := make([]string, 0, maxNameWords)
 	for _, word := range words[:min(len(words), maxNameWords)] {
-		hashes = append(hashes, s.name(word))
+		hashes = append(hashes, s.hashName(word))
 	}
 	slices.Sort(hashes)
 	return slices.Compact(hashes)
 }
 
-func (s sealer) name(word string) string { return s.hash(nameBytes, "name", word) }
+func (s sealer) hashName(word string) string { return s.hash(nameBytes, "name", word) }
 
-// nameIn scopes the hash of a word to a session.
-func (s sealer) nameIn(session, hash string) string {
+// hashNameIn scopes the hash of a word to a session.
+func (s sealer) hashNameIn(session, hash string) string {
 	return s.hash(nameBytes, "name in", session, hash)
 }
 
-// names keeps whose names were seen in sessions. Its methods are the store's.
+// names keeps the hashed words of the names seen in sessions. Store embeds it.
 type names struct{ *base }
 
 // addNames queues the names of events that belong to sessions: one command per session, whatever the number of events.
@@ -118,18 +118,17 @@ func (s *names) writeNames(ctx context.Context, events []placed) error {
 	return nil
 }
 
-// NamesIn tells which of these words, as they were typed, are or hold a word of a name that was seen in the session,
-// whatever their case and accents; those that are not have no entry. It asks Redis once.
+// NamesIn gives, of words as they were typed, those that are or hold a word of a name seen in the session, whatever the case and
+// accents; the others have no entry. It asks Redis once.
 //
-// A word that is also a common one (Pierre, Rose, Juste) is told like any other, in every session where somebody is called
-// so, and so are the words of names that no person has (Guest, iPhone): taking too much out of a text is safe, too little
-// is not. Latin words of fewer than three letters are never told.
+// A name that is also a common word (Pierre, Rose, Juste) is found like any other, and so are display names of devices and guests
+// (Guest, iPhone): taking too much out of a text is safe, too little is not. Latin words of fewer than three letters are not found.
 func (s *names) NamesIn(ctx context.Context, session string, words []string) (map[string]bool, error) {
 	var hashes []any
 	var typed []string // of each hash
 	for _, word := range words {
 		for _, part := range nameWords(word) {
-			hashes, typed = append(hashes, s.seal.nameIn(session, s.seal.name(part))), append(typed, word)
+			hashes, typed = append(hashes, s.seal.hashNameIn(session, s.seal.hashName(part))), append(typed, word)
 		}
 	}
 	found := map[string]bool{}

@@ -13,11 +13,11 @@ import (
 	"jauge/programme"
 )
 
-// reader reads what is known of sessions. Its methods are the store's.
+// reader reads figures, curves and rows. Store embeds it.
 type reader struct {
 	*base
 	statuses statuses
-	patience time.Duration // how long who asks waits for a status
+	patience time.Duration // how long a request waits for a status
 }
 
 // counts is the HASH that record.lua keeps, with 0 for what is not there.
@@ -45,7 +45,7 @@ func (s *reader) Figures(ctx context.Context, sessions ...programme.Session) ([]
 	return out, err
 }
 
-// versioned are figures with the rev of the counts that they were made of.
+// versioned are figures with the revision (rev) of the counts that they were made of.
 type versioned struct {
 	Figures
 	rev int64
@@ -81,17 +81,17 @@ func (s *reader) readFigures(ctx context.Context, sessions []programme.Session) 
 	return out, nil
 }
 
-// Unseen is what is known of a session of which nothing was counted yet.
+// Unseen gives the figures of a session without any event.
 func (s *reader) Unseen(session programme.Session) Figures {
 	return s.figures(session, counts{}, nil, s.now())
 }
 
-// figures makes of counts what is known at a moment: the automatic close is a matter of the clock, not of a write.
+// figures derives figures from counts and a moment. The automatic close is derived from that moment too; it is never stored.
 func (s *reader) figures(session programme.Session, c counts, declared *int, asOf time.Time) Figures {
 	now := asOf.UnixMilli()
 	f := Figures{Session: session, AsOf: asOf, Capability: s.planned(session), Declared: declared}
 	if c["measured"] > 0 {
-		f.Capability = Live // a beacon tells what the platform does not
+		f.Capability = Live // beacons report joins and leaves where the platform does not
 	}
 	if c["last"] > 0 {
 		f.LastEventAt = time.UnixMilli(c["last"]).UTC()
@@ -118,7 +118,7 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 	case closed:
 		f.State = Over
 	default:
-		f.State = Scheduled // not seen yet, or only a rehearsal that has ended
+		f.State = Scheduled // no event yet, or only a rehearsal that has ended
 	}
 	if f.Capability == Live {
 		peak := int(c["peak"])
@@ -142,14 +142,14 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 	return f
 }
 
-// showsWhoCame says whether a registered person who came would have been seen by now: where the platform tells it after
-// the end, once it has (a beacon knows nobody's registration); elsewhere, from the start on.
+// showsWhoCame says whether a registered person who came would have been seen by now: on a platform of totals, once it has sent
+// them (beacons and registrations are not linked); elsewhere, from the start on.
 func (f *Figures) showsWhoCame(planned Capability) bool {
 	return f.Reported != nil || planned != Totals && f.Unique != nil && f.State != Scheduled
 }
 
-// totals fills in who came and for how long. A platform of totals has the word on both as soon as it has spoken; elsewhere
-// its totals stand for those of whom nothing was measured.
+// totals fills in how many came and for how long. On a platform of totals, its totals replace what was measured; elsewhere they
+// count for persons without a visit.
 func (f *Figures) totals(planned Capability, measured Total, c counts) {
 	reported := Total{int(c["reported"]), time.Duration(c["reported_watch"]) * time.Millisecond}
 	if measured.Unique > 0 {
@@ -168,7 +168,7 @@ func (f *Figures) totals(planned Capability, measured Total, c counts) {
 	}
 }
 
-// planned is the best that the sources of a session's rooms can tell.
+// planned is the best capability among the sources of a session's rooms.
 func (s *reader) planned(session programme.Session) Capability {
 	order := []Capability{Live, Joins, Totals, Declared}
 	best := len(order)
@@ -185,7 +185,7 @@ func (s *reader) planned(session programme.Session) Capability {
 	return order[best]
 }
 
-// The window in which a session is to be seen on /metrics.
+// A session is on /metrics from visibleBefore its start until visibleAfter its end: see Scrape.
 const (
 	visibleBefore = time.Hour
 	visibleAfter  = 24 * time.Hour

@@ -39,8 +39,8 @@ type placed struct {
 // batchSize is how many script calls go out in one round trip.
 const batchSize = 500
 
-// write runs the script once per event, pipelined, and adds the names. A script that the server has lost (restart,
-// failover) is loaded, or in a cluster sent whole, and the batch repeated: that is safe, all of it is idempotent.
+// write runs the script once per event, pipelined, and adds the names. A server that has lost the script (restart, failover) gets
+// it again, in a cluster as its whole text, and the batch is repeated: all of it is idempotent.
 func (s *Store) write(ctx context.Context, events []placed) ([]Result, error) {
 	results := make([]Result, 0, len(events))
 	for batch := range slices.Chunk(events, batchSize) {

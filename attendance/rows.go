@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Rows returns one row per person, by first join; those of whom only a total is known come last.
+// Rows returns one row per person, by first join; persons with a total and no visit come last.
 func (s *reader) Rows(ctx context.Context, id string) ([]Row, error) {
 	session, err := s.programme.Session(ctx, id)
 	if err != nil {
@@ -39,13 +39,13 @@ func (m *marks) rows(plannedEnd, now int64) []Row {
 }
 
 // row describes one person; until is the moment that open visits count to, live the session's length in ms.
-func (p *personTally) row(id string, until, live int64) Row {
+func (p *personVisits) row(id string, until, live int64) Row {
 	watch, low := p.watch(upper, until), p.watch(lower, until)
 	r := Row{
 		Attendee: id, Watch: time.Duration(watch) * time.Millisecond, WatchLow: time.Duration(low) * time.Millisecond,
 		Attended: watch >= attendedAfter.Milliseconds(), Provenance: FromMarks,
 	}
-	r.Completed = r.Attended && float64(watch) >= completedShare*float64(live) // in a short session, all of it is no attendance
+	r.Completed = r.Attended && float64(watch) >= completedShare*float64(live) // staying through a session of four minutes is neither
 	switch {
 	case len(p.visits) == 0:
 		r.Provenance = FromPlatform
@@ -67,7 +67,7 @@ func (p *personTally) row(id string, until, live int64) Row {
 	return r
 }
 
-// joined is when the person joined first, in ms; never, of whom only a total is known.
+// joined is when the person joined first, in ms; never, for a person without a visit.
 func (r Row) joined() int64 {
 	if r.FirstJoinedAt.IsZero() {
 		return never

@@ -13,7 +13,7 @@ import (
 type ending struct {
 	Session     string            `json:"session"`
 	At          int64             `json:"at"`
-	Occurrences map[string]string `json:"occurrences"` // that were open → their room; nil: not decided yet
+	Occurrences map[string]string `json:"occurrences"` // open occurrence → its room; nil: not decided yet
 }
 
 // End closes a session by hand, now: every occurrence that is open gets an end mark. programme.ErrNotFound.
@@ -22,7 +22,7 @@ func (s *Store) End(ctx context.Context, id string) error {
 		return err
 	}
 	e := &ending{Session: id, At: s.now().UnixMilli()}
-	if s.journal.Ahead() { // which occurrences are open is part of what is kept
+	if s.journal.Ahead() { // the entry has to say which occurrences it closes
 		if err := s.decideEnd(ctx, e); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Store) decideEnd(ctx context.Context, e *ending) error {
 	if err != nil {
 		return err
 	}
-	if len(m.occurrences) == 0 { // nothing was ever seen: the end itself is the occurrence
+	if len(m.occurrences) == 0 { // no event came: the end makes an occurrence of its own
 		m.occurrences[s.seal.token("occurrence", "by hand", e.Session)] = &occurrenceMarks{room: s.seal.token("room", "by hand", e.Session)}
 	}
 	ends := m.ends(session.EndsAt.UnixMilli(), e.At)
@@ -73,7 +73,7 @@ type heads struct {
 	Heads   int    `json:"heads"`
 }
 
-// Declare keeps the head count a host typed; programme.ErrNotFound.
+// Declare keeps the head count that a host typed; programme.ErrNotFound.
 func (s *Store) Declare(ctx context.Context, id string, n int) error {
 	if _, err := s.programme.Session(ctx, id); err != nil {
 		return err

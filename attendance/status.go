@@ -11,18 +11,18 @@ import (
 	"jauge/programme"
 )
 
-// A status is of one moment. Counts are read in a millisecond, what needs every person's marks is not: it is computed behind
-// the requests, once for all who ask at the same time. So that it never stands beside newer counts, a status that is kept is
-// kept whole, and says of when it is.
+// All of a status is of one moment, AsOf. Counts are read in a millisecond; a summary needs every person's marks, so it is computed
+// in the background, once for all requests that wait (single-flight), and cached. Figures and summary are cached together, so that
+// a summary is never shown beside newer counts.
 
-// keptStatus is a status with what decides how long it may be shown.
+// keptStatus is a cached status.
 type keptStatus struct {
 	Status
-	rev   int64
-	until time.Time // by the process's clock
+	rev   int64     // of the counts, when it was computed
+	until time.Time // while the session is large, shown until then though rev has moved; by the process's clock
 }
 
-// statuses keeps the last status of each session that was asked for.
+// statuses caches the last status of each session that was asked for.
 type statuses struct {
 	mu        sync.Mutex
 	bySession map[string]keptStatus
@@ -43,13 +43,13 @@ func (s *statuses) put(id string, k keptStatus) {
 }
 
 const (
-	dear          = 2000        // from how many people on a status is kept although something new was recorded
-	keepFactor    = 20          // for how many times as long as it took to compute: a twentieth of a processor at most
+	largeFrom     = 2000        // people, from which on a status is shown for a while although new marks were recorded
+	keepFactor    = 20          // that while, in times of what computing took: it costs a twentieth of a processor at most
 	computeWithin = time.Minute // how long one computation may take
 )
 
-// Status tells what is known of sessions. That of a large one that goes on may be some time old, and so is any whose new one
-// does not come in time: all of it, as AsOf says. Once nobody is in, it is that of now.
+// Status gives the status of sessions. It may be some time old, all of it, as AsOf says: of a large session that goes on, and where
+// computing the new one takes longer than the store's patience. Once everybody has left, it is of now.
 func (s *reader) Status(ctx context.Context, sessions ...programme.Session) ([]Status, error) {
 	read, err := s.readFigures(ctx, sessions)
 	if err != nil {
@@ -61,13 +61,13 @@ func (s *reader) Status(ctx context.Context, sessions ...programme.Session) ([]S
 		if err != nil {
 			return nil, err
 		}
-		out[i] = k.beside(now)
+		out[i] = k.withCurrent(now)
 	}
 	return out, nil
 }
 
-// Live tells what is known of a session now: of a large one that goes on, and of one whose status does not come in time, the
-// counts alone.
+// Live gives the status of a session now: counts alone of a large one that goes on, and where computing the summary takes longer
+// than the store's patience.
 func (s *reader) Live(ctx context.Context, session programme.Session) (Status, error) {
 	read, err := s.readFigures(ctx, []programme.Session{session})
 	if err != nil {
@@ -81,21 +81,21 @@ func (s *reader) Live(ctx context.Context, session programme.Session) (Status, e
 	if err != nil || !fresh {
 		return Status{Figures: now.Figures}, err
 	}
-	return k.beside(now), nil
+	return k.withCurrent(now), nil
 }
 
-// large says whether what needs every person's marks is too dear to be computed each time something is recorded.
+// large says whether reading every person's marks costs too much to be done whenever a mark is recorded.
 func (now versioned) large() bool {
 	quiet := now.State != InSession || now.Present == nil || *now.Present == 0
-	return !quiet && now.Unique != nil && *now.Unique >= dear
+	return !quiet && now.Unique != nil && *now.Unique >= largeFrom
 }
 
-// await gives the status that is kept, or lets it be computed and waits; fresh is false when that takes longer than the store's
-// patience: then it is the one before, or, without one, the counts.
+// await gives the cached status if it is current, else has it computed and waits. fresh is false when that takes longer than the
+// store's patience: then it is the one cached before, or, without one, the counts.
 func (s *reader) await(ctx context.Context, now versioned) (k keptStatus, fresh bool, err error) {
 	counts := keptStatus{Status: Status{Figures: now.Figures}}
-	known := now.Capability == Live || now.Capability == Totals && now.Unique != nil
-	if !known || now.LastEventAt.IsZero() {
+	summarised := now.Capability == Live || now.Capability == Totals && now.Unique != nil
+	if !summarised || now.LastEventAt.IsZero() {
 		return counts, true, nil
 	}
 	patience := time.NewTimer(s.patience)
@@ -105,7 +105,7 @@ func (s *reader) await(ctx context.Context, now versioned) (k keptStatus, fresh 
 		switch {
 		case !kept:
 			k = counts
-		case k.stands(now):
+		case k.current(now):
 			return k, true, nil
 		}
 		select {
@@ -113,7 +113,7 @@ func (s *reader) await(ctx context.Context, now versioned) (k keptStatus, fresh 
 			if done.Err != nil {
 				return k, false, done.Err
 			}
-			if k := done.Val.(keptStatus); k.rev >= now.rev { // else it was begun before these counts were read
+			if k := done.Val.(keptStatus); k.rev >= now.rev { // else the computation began before these counts were read
 				return k, true, nil
 			}
 		case <-patience.C:
@@ -124,19 +124,19 @@ func (s *reader) await(ctx context.Context, now versioned) (k keptStatus, fresh 
 	}
 }
 
-// stands says whether a kept status may still be shown.
-func (k keptStatus) stands(now versioned) bool {
+// current says whether a cached status may still be shown.
+func (k keptStatus) current(now versioned) bool {
 	if k.State != now.State || !k.Session.EndsAt.Equal(now.Session.EndsAt) {
 		return false
 	}
 	return k.rev == now.rev && k.settled() || (k.rev == now.rev || now.large()) && time.Now().Before(k.until)
 }
 
-// settled says whether the clock alone changes nothing any more.
+// settled says whether only a new mark can change the status: the session is over.
 func (k keptStatus) settled() bool { return k.State == Over && !k.EndedAt.After(k.AsOf) }
 
-// beside gives a kept status with what does not come from marks as it is now.
-func (k keptStatus) beside(now versioned) Status {
+// withCurrent gives a cached status with what does not come from marks (session, head count) as it is now.
+func (k keptStatus) withCurrent(now versioned) Status {
 	st := k.Status
 	st.Session, st.Declared = now.Session, now.Declared
 	if k.settled() {
@@ -145,8 +145,8 @@ func (k keptStatus) beside(now versioned) Status {
 	return st
 }
 
-// compute derives a status from the marks alone, so that no two figures of it can contradict each other, and keeps it. It belongs
-// to no request: whoever asked first may be gone, and others wait for it.
+// compute derives a status from the marks alone, so that its figures cannot contradict each other, and caches it. It does not run
+// under a request's context: the request that started it may be cancelled while others wait for it.
 func (s *reader) compute(now versioned) (keptStatus, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), computeWithin)
 	defer cancel()
@@ -164,7 +164,7 @@ func (s *reader) compute(now versioned) (keptStatus, error) {
 	return k, nil
 }
 
-// summarise adds rows up. A platform of totals has the word as soon as it has given one.
+// summarise adds rows up. As soon as a platform of totals has sent some, only its totals count.
 func summarise(rows []Row, ofTotals bool) *Summary {
 	fromPlatform := func(r Row) bool { return r.Provenance == FromPlatform }
 	if ofTotals && slices.ContainsFunc(rows, fromPlatform) {

@@ -38,7 +38,7 @@ func TestAStatusIsOfOneMoment(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
-		joins, leaves := make([]Event, dear), make([]Event, dear)
+		joins, leaves := make([]Event, largeFrom), make([]Event, largeFrom)
 		for i := range joins {
 			connection := fmt.Sprint("c", i)
 			joins[i] = c.event(Joined, fmt.Sprint("p", i), connection, 0)
@@ -56,15 +56,15 @@ func TestAStatusIsOfOneMoment(t *testing.T) {
 		}
 		session, _ := s.programme.Session(t.Context(), "talk")
 		live, err := s.Live(t.Context(), session)
-		if err != nil || *live.Present != dear+1 || live.Summary != nil || !live.AsOf.Equal(planned.Add(8*time.Second)) {
+		if err != nil || *live.Present != largeFrom+1 || live.Summary != nil || !live.AsOf.Equal(planned.Add(8*time.Second)) {
 			t.Errorf("live: %d present, %v, as of %s (%v)", *live.Present, live.Summary, live.AsOf, err)
 		}
 
 		c.set(planned.Add(time.Minute))
 		record(t, s, "live", append(leaves, c.event(Left, "", "late", 10*time.Second))...)
 		last := status(t, s, "talk")
-		watch := dear*10*time.Second + 3*time.Second
-		if *last.Present != 0 || *last.Unique != dear+1 || last.Watch != watch || last.Summary.Watch != watch || last.Summary.Attended != 0 {
+		watch := largeFrom*10*time.Second + 3*time.Second
+		if *last.Present != 0 || *last.Unique != largeFrom+1 || last.Watch != watch || last.Summary.Watch != watch || last.Summary.Attended != 0 {
 			t.Errorf("when all have left: %d present, %d came, %s, %+v", *last.Present, *last.Unique, last.Watch, *last.Summary)
 		}
 	})

@@ -20,7 +20,7 @@ type Options struct {
 	Now          func() time.Time      // time.Now by default
 	Capabilities map[string]Capability // by source; Live by default
 	Journal      *journal.Journal      // nil: nothing is journaled
-	Patience     time.Duration         // how long who asks waits for what is computed behind the requests; a second by default
+	Patience     time.Duration         // how long a request waits for a status that is computed in the background; a second by default
 }
 
 // Store keeps the marks and the counts of sessions in Redis. It is safe for concurrent use, and several processes may
@@ -33,8 +33,8 @@ type Store struct {
 	journal *journal.Journal
 	observe func(source, kind, result string)
 
-	// Where the journal is what survives a restart, what is put aside is in it before it can be claimed: what is aside is
-	// read while none is on its way.
+	// With the write-ahead journal, the entry that puts an event aside must come before the entry that claims it. Read-held while
+	// events are put aside, held while what is aside is read.
 	deciding sync.RWMutex
 }
 
@@ -79,16 +79,16 @@ const (
 	entryBeat    = "attendance.beat"
 )
 
-// Observe names who is told of events that the journal kept and that are recorded now; call it before they can be.
+// Observe sets the function that is told of each event recorded from the journal. Call it before the journal is drained.
 func (s *Store) Observe(f func(source, kind, result string)) { s.observe = f }
 
-// ObserveDropped names who is told of authentic events that were not even kept aside, because their source has too much
-// there; call it before they can be.
+// ObserveDropped sets the function that is told of authentic events that were dropped, because too much of their source is aside.
+// Call it before the first event.
 func (s *Store) ObserveDropped(f func(source string, n int)) { s.dropped = f }
 
-// Record adds what a source said to the set of marks; one result per event, in order, or none when Redis is away and the
-// journal has them. It is idempotent. An event that cannot be used (see Reason) is kept aside, and the others count: a
-// platform that sent it once more could not make it better.
+// Record adds the events of a source to the set of marks; one result per event, in order, or none when Redis is away and the
+// journal has them. It is idempotent. An event that cannot be used (see Reason) is kept aside, and the others count: sending it
+// again would not make it usable.
 func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Result, error) {
 	batch := make([]sealed, len(events))
 	for i, e := range events {
@@ -104,8 +104,8 @@ func (s *Store) Record(ctx context.Context, source string, events []Event) ([]Re
 	return s.keep(ctx, batch)
 }
 
-// keep decides which sessions events belong to and records them, through the journal. Ahead of a volatile store, the
-// decision comes first: it is what the journal keeps.
+// keep decides which sessions events belong to and records them, through the journal. The write-ahead journal of a volatile store
+// keeps the decision, so that comes first.
 func (s *Store) keep(ctx context.Context, batch []sealed) (results []Result, _ error) {
 	settle := func(ctx context.Context) error { return s.settle(ctx, batch, s.bounds) }
 	if s.journal.Ahead() {
@@ -128,8 +128,8 @@ func (s *Store) keep(ctx context.Context, batch []sealed) (results []Result, _ e
 	return results, err
 }
 
-// applyKept records events of the journal as they were decided, or decides now. What the journal is replayed with was within
-// the bounds.
+// applyKept records events of the journal as they were decided, or decides now. Replayed events were within the bounds when they
+// were written.
 func (s *Store) applyKept(ctx context.Context, batch []sealed) error {
 	bounds := s.bounds
 	if s.journal.Ahead() {
@@ -145,7 +145,7 @@ func (s *Store) applyKept(ctx context.Context, batch []sealed) error {
 	return err
 }
 
-// settle decides which sessions events belong to, and keeps aside what belongs to none.
+// settle decides which sessions events belong to, and keeps aside those that belong to none.
 func (s *Store) settle(ctx context.Context, batch []sealed, bounds asideBounds) error {
 	if err := s.decide(ctx, batch); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What the store holds of a session, read back into the set.
+// This file reads a session's marks back from the store.
 
 // readOccurrences reads a session's occurrences and the time of its last event, without any person's marks.
 func (s *reader) readOccurrences(ctx context.Context, id string) (*marks, error) {
@@ -39,8 +39,8 @@ func (s *reader) readOccurrences(ctx context.Context, id string) (*marks, error)
 		o := &occurrenceMarks{room: f[1], start: start}
 		o.stop, _ = strconv.ParseInt(cmp.Or(f[3], "0"), 10, 64)
 		o.number, _ = strconv.Atoi(f[0])
-		o.close, _ = strconv.ParseInt(cmp.Or(f[4], "0"), 10, 64)
-		o.open, _ = strconv.ParseInt(f[5], 10, 64)
+		o.storedEnd, _ = strconv.ParseInt(cmp.Or(f[4], "0"), 10, 64)
+		o.storedOpen, _ = strconv.ParseInt(f[5], 10, 64)
 		m.occurrences[occurrence] = o
 	}
 	return m, nil

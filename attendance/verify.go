@@ -25,13 +25,13 @@ func (d Drift) String() string {
 	return fmt.Sprintf("%s: stored %d, computed %d", d.Count, d.Stored, d.Computed)
 }
 
-// ErrBusy says that a session changed each time it was looked at.
+// ErrBusy says that a session changed each time it was read.
 var ErrBusy = errors.New("the session keeps changing: try again when fewer events arrive")
 
 const attempts = 20
 
-// Verify computes every count of a session, and whatever else is derived from its marks, anew, and lists what differs. There must
-// be none. A session that changes meanwhile is read again.
+// Verify recomputes from the marks every count of a session, and whatever else is derived from them, and lists what differs;
+// without a bug or a changed store, nothing does. A session that changes meanwhile is read again.
 func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
 	session, err := s.programme.Session(ctx, id)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *reader) readCounts(ctx context.Context, id string) (counts, error) {
 	return parseCounts(raw)
 }
 
-// comparison lists what differs.
+// comparison collects the differences.
 type comparison []Drift
 
 func (c *comparison) add(name string, stored, computed int64) {
@@ -87,7 +87,7 @@ func eachOf[K cmp.Ordered, V any](stored, computed map[K]V, f func(K, V, V)) {
 	}
 }
 
-// tree compares what the peak is found with. The curve's second tail may be any that is not before its last.
+// tree compares the tree that the peak is found with. The second tail may be any from the curve's last second on.
 func (c *comparison) tree(stored counts, kept, want derived) {
 	eachOf(kept.tree, want.tree, func(name string, a, b node) {
 		c.add("sum of tree "+name, a.sum, b.sum)
@@ -104,7 +104,7 @@ func (c *comparison) tree(stored counts, kept, want derived) {
 	c.add("root_at", stored["root_at"], root.at)
 }
 
-// marks compares what is derived within the keys of the marks themselves.
+// marks compares the derived fields in the keys of the marks: ends, open connections, owners, each person's connections.
 func (c *comparison) marks(m *marks) {
 	owners, ends := m.owners(), m.ends(0, m.last)
 	inside, strangers := map[string]int64{}, int64(0)
@@ -126,8 +126,8 @@ func (c *comparison) marks(m *marks) {
 		if end == never {
 			end = 0
 		}
-		c.add("end of occurrence "+strconv.Itoa(o.number), o.close, end)
-		c.add("open connections of occurrence "+strconv.Itoa(o.number), o.open, inside[id])
+		c.add("end of occurrence "+strconv.Itoa(o.number), o.storedEnd, end)
+		c.add("open connections of occurrence "+strconv.Itoa(o.number), o.storedOpen, inside[id])
 	}
 	wrong := int64(0)
 	eachOf(m.lists, lists, func(_ string, stored, computed []string) {
@@ -139,7 +139,7 @@ func (c *comparison) marks(m *marks) {
 	c.add("people with other connections", wrong, 0)
 }
 
-// compare sets what is stored beside what the marks give.
+// compare compares what is stored with what the marks give.
 func compare(m *marks, session programme.Session, stored counts, kept derived) []Drift {
 	var c comparison
 	computed, t := m.counts(session.EndsAt.UnixMilli())
@@ -219,7 +219,7 @@ func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool,
 	return err == nil, err
 }
 
-// events lists the set as events that give it again.
+// events turns the set back into events: recording them gives the same set.
 func (m *marks) events(session string) []placed {
 	var out []placed
 	emit := func(e sealed) { out = append(out, placed{session, e}) }
@@ -266,7 +266,7 @@ func (m *marks) events(session string) []placed {
 			emit(sealed{Kind: Attended, Person: person, Occurrence: occurrence, Seconds: ms / 1000})
 		}
 	}
-	if m.last > 0 && len(m.occurrences) > 0 { // the last event may have been one that left no other trace
+	if m.last > 0 && len(m.occurrences) > 0 { // the last event may have added no mark
 		for id, o := range m.occurrences {
 			emit(sealed{Kind: Started, Room: o.room, Occurrence: id, At: max(m.last, o.start)})
 			break

@@ -11,7 +11,7 @@ import (
 	"jauge/feedback/survey"
 )
 
-// Answers is the kind of what is aside that is no event but a person's answers.
+// Answers is the kind of a group or item of answers; those of events have the event's kind.
 const Answers = "answers"
 
 // Group is what is aside of one kind, from one room, for one reason.
@@ -20,7 +20,7 @@ type Group struct {
 	Kind, Reason        string
 	Count               int
 	FirstAt, LastAt     time.Time
-	References          []string // of a form, that could not be used, sorted
+	References          []string // the form's names of questions that could not be mapped, sorted; empty: events
 }
 
 // Item is one event, or one person's answers.
@@ -31,7 +31,7 @@ type Item struct {
 	References          map[string]survey.Code // nil: not answers
 }
 
-// Groups counts what is aside by source, room, kind and reason, the largest group first. Of events it reads their counts alone.
+// Groups counts what is aside by source, room, kind and reason, the largest group first. It reads no single event.
 func (b *Inbox) Groups(ctx context.Context) ([]Group, error) {
 	answers, err := b.Feedback.Aside(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (b *Inbox) Groups(ctx context.Context) ([]Group, error) {
 	return b.groups(ctx, answers)
 }
 
-// Aside is Groups, and one by one the first items in the order of their arrival, at most so many.
+// Aside gives Groups, and the first items in the order of their arrival, at most so many.
 func (b *Inbox) Aside(ctx context.Context, most int) ([]Group, []Item, error) {
 	answers, err := b.Feedback.Aside(ctx)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package inbox takes in what platforms deliver: a delivery's events go to attendance, each person's answers to feedback, and what
-// neither can use is kept aside until it can be counted or is over.
+// neither can use is kept aside (quarantined) until it can be counted or has expired.
 //
-// The story in files: inbox.go (one delivery), aside.go (what is aside, of both), reclaim.go (how it leaves).
+// The story in files: inbox.go (one delivery), aside.go (lists and counts of what is aside, of both), reclaim.go (how it leaves).
 package inbox
 
 import (
@@ -28,8 +28,8 @@ type Taken struct {
 	Answers []feedback.Received // one for each person's answers
 }
 
-// Take records a delivery of a source: its events first, then its answers; what cannot be used of either is put aside. All of it is
-// idempotent, so that a delivery which failed half-way may simply come again: what was taken before the error is returned with it.
+// Take records a delivery of a source: its events first, then its answers; what cannot be used of either is put aside. It is
+// idempotent, so a delivery that failed half-way may come again: with an error comes what was taken before it.
 func (b *Inbox) Take(ctx context.Context, source string, d platforms.Delivery) (t Taken, err error) {
 	if t.Events, err = b.Attendance.Record(ctx, source, d.Events); err != nil {
 		return t, err
@@ -57,7 +57,7 @@ func (b *Inbox) claim(ctx context.Context, source, room string, at time.Time) (*
 	return &session, nil
 }
 
-// delivery is a platform's answers as feedback takes them: without the attendee, of whom only goes along whether they stayed.
+// delivery is a platform's answers as feedback takes them: of the attendee, it can ask only whether they stayed.
 func (b *Inbox) delivery(source string, a platforms.Answers) feedback.Delivery {
 	d := feedback.Delivery{
 		Source: source, Room: a.Room, Key: a.Key, Segment: a.Segment, Lang: a.Lang, At: a.At, Values: a.Values,

@@ -29,9 +29,9 @@ type Catalogue struct {
 	keys    keys
 	journal *journal.Journal
 
-	reload sync.Mutex // held while the sessions are read anew
-	last   atomic.Pointer[snapshot]
-	news   map[string]news // by session id; guarded by reload
+	reload   sync.Mutex // held while the sessions are read anew
+	last     atomic.Pointer[snapshot]
+	accepted map[string]accepted // by session id; guarded by reload
 
 	claims claims
 }
@@ -41,8 +41,8 @@ const entrySession = "attendance.session"
 
 // New returns the Catalogue on rdb, which the caller closes after the last call.
 func New(rdb redis.UniversalClient, o Options) *Catalogue {
-	c := &Catalogue{rdb: rdb, keys: keys{cmp.Or(o.Prefix, "jauge:")}, journal: o.Journal, news: map[string]news{}}
-	journal.Handle(o.Journal, entrySession, c.replayed)
+	c := &Catalogue{rdb: rdb, keys: keys{cmp.Or(o.Prefix, "jauge:")}, journal: o.Journal, accepted: map[string]accepted{}}
+	journal.Handle(o.Journal, entrySession, c.applyEntry)
 	return c
 }
 
@@ -55,13 +55,13 @@ type definition struct {
 	Changes int     `json:"changes,omitempty"` // how often the API changed it: a journal may be drained after a later change
 }
 
-// news is a definition that this process has accepted, and the store may not have yet.
-type news struct {
+// accepted is a definition that this process has accepted and that the store may not have yet.
+type accepted struct {
 	definition
-	stored bool // the store has it: known from its next reading
+	stored bool // the store has it: the next snapshot reads it from there
 }
 
-// snapshot is every session, as last read from Redis, and what this process knows better.
+// snapshot is every session, as last read from Redis, with the definitions accepted since.
 type snapshot struct {
 	definitions map[string]definition // by id
 	sessions    []Session             // by planned start
@@ -70,8 +70,8 @@ type snapshot struct {
 	readAt      time.Time
 }
 
-// staleAfter is how long a replica may not know of a session that another one created. What arrives in between is put
-// aside, and counted once the session is known. refreshWithin is how long a request waits for a new snapshot when it has an old one.
+// staleAfter is how long a replica may not know of a session that another one created. Events that arrive in between are put aside,
+// and counted once it knows. refreshWithin is how long a request waits for a new snapshot while there is an old one.
 const (
 	staleAfter    = time.Second
 	refreshWithin = 500 * time.Millisecond
@@ -120,8 +120,8 @@ func (c *Catalogue) Sessions(ctx context.Context) ([]Session, error) {
 	return slices.Clone(s.sessions), nil
 }
 
-// snapshot gives what is known of the sessions, read anew when it is stale. While Redis is away the last one stands: pages and
-// surveys go on, and what is recorded goes to the journal.
+// snapshot gives the sessions, read anew when the last snapshot is stale. While Redis is away that one is used: pages and surveys go
+// on, and events and answers go to the journal.
 func (c *Catalogue) snapshot(ctx context.Context) (*snapshot, error) {
 	if s := c.last.Load(); s.fresh() {
 		return s, nil
@@ -137,13 +137,13 @@ func (c *Catalogue) snapshot(ctx context.Context) (*snapshot, error) {
 	definitions, err := c.readAll(limited)
 	switch {
 	case err == nil:
-		maps.DeleteFunc(c.news, func(_ string, n news) bool { return n.stored })
+		maps.DeleteFunc(c.accepted, func(_ string, n accepted) bool { return n.stored })
 	case last != nil && ctx.Err() == nil:
 		definitions = maps.Clone(last.definitions)
 	default:
 		return nil, err
 	}
-	for id, n := range c.news {
+	for id, n := range c.accepted {
 		definitions[id] = n.definition
 	}
 	s := newSnapshot(definitions)
@@ -151,13 +151,13 @@ func (c *Catalogue) snapshot(ctx context.Context) (*snapshot, error) {
 	return s, nil
 }
 
-// know lets this process see definitions at once, whatever becomes of the next reading.
-func (c *Catalogue) know(stored bool, definitions ...definition) {
+// remember lets this process see definitions at once, before and whether or not Redis can be read.
+func (c *Catalogue) remember(stored bool, definitions ...definition) {
 	c.reload.Lock()
 	defer c.reload.Unlock()
 	for _, d := range definitions {
-		if known, ok := c.news[d.Session.ID]; !ok || known.Changes <= d.Changes {
-			c.news[d.Session.ID] = news{d, stored}
+		if before, ok := c.accepted[d.Session.ID]; !ok || before.Changes <= d.Changes {
+			c.accepted[d.Session.ID] = accepted{d, stored}
 		}
 	}
 	if last := c.last.Load(); last != nil {
@@ -167,12 +167,12 @@ func (c *Catalogue) know(stored bool, definitions ...definition) {
 	}
 }
 
-// forget lets go of a definition that was accepted and is overtaken.
+// forget removes an accepted definition that a later one has replaced.
 func (c *Catalogue) forget(d definition) {
 	c.reload.Lock()
 	defer c.reload.Unlock()
-	if c.news[d.Session.ID].Changes <= d.Changes {
-		delete(c.news, d.Session.ID)
+	if c.accepted[d.Session.ID].Changes <= d.Changes {
+		delete(c.accepted, d.Session.ID)
 	}
 }
 
@@ -242,7 +242,7 @@ func (c *Catalogue) store(ctx context.Context, definitions ...definition) error 
 		if err := c.rdb.HSet(ctx, c.keys.sessions(), fields...).Err(); err != nil {
 			return fmt.Errorf("store sessions: %w", err)
 		}
-		c.know(true, batch...)
+		c.remember(true, batch...)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What one opening of a room (an occurrence) was claimed for holds for all of it: a meeting that overruns is still the same
+// The session that one opening of a room (an occurrence) was claimed for keeps all of it: a meeting that overruns is still the same
 // meeting, whatever is planned next. Where the platform names no occurrence, each event goes by its own time.
 
 // A room may serve several sessions. The next one takes over when its doors open, an hour before its planned start, but not
@@ -26,11 +26,11 @@ type Seen struct {
 	Alias      string    // another id of the room that sessions may name instead; empty: none
 	Occurrence string    // one opening of the room, unlike every other of any room; empty: the platform names none
 	At         time.Time // by the platform's clock
-	Names      string    // the session that it names by itself, whatever the room; empty: it names none
-	Session    string    // that it was decided to belong to; empty: not decided yet
+	Names      string    // the session that it names itself, whatever the room; empty: it names none
+	Session    string    // the session that was decided on; empty: none yet
 }
 
-// Find gives the session that something belongs to by its room and time, whatever its occurrence was claimed for.
+// Find gives the session that seen belongs to by its room and time alone; claims are not looked at.
 func (c *Catalogue) Find(ctx context.Context, seen Seen) (Session, bool, error) {
 	s, err := c.snapshot(ctx)
 	if err != nil {
@@ -40,13 +40,13 @@ func (c *Catalogue) Find(ctx context.Context, seen Seen) (Session, bool, error) 
 	return session, ok, nil
 }
 
-// Claim decides which session each of these belongs to, and claims their occurrences: by the first of each that belongs to
-// one. The results are in order, without an id where no session claims it. What was decided already stays, and is claimed as
-// it was; only the id of its session is given.
+// Claim decides which session each of these belongs to, and claims each occurrence for the session of its first one that has any.
+// The results are in order, without an id where no session claims it. An earlier decision (Seen.Session) stays and claims the
+// occurrence; its result has the session's id only.
 func (c *Catalogue) Claim(ctx context.Context, seen []Seen) (_ []Session, err error) {
-	known := &snapshot{}
+	planned := &snapshot{}
 	if slices.ContainsFunc(seen, func(s Seen) bool { return s.Session == "" }) {
-		if known, err = c.snapshot(ctx); err != nil {
+		if planned, err = c.snapshot(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -56,29 +56,29 @@ func (c *Catalogue) Claim(ctx context.Context, seen []Seen) (_ []Session, err er
 			continue
 		}
 		wanted[s.Occurrence] = s.Session
-		if session, ok := known.find(s); ok && s.Session == "" {
+		if session, ok := planned.find(s); ok && s.Session == "" {
 			wanted[s.Occurrence] = session.ID
 		}
 	}
-	held, err := c.hold(ctx, wanted)
+	held, err := c.claimAll(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
 	sessions := make([]Session, len(seen))
 	for i, s := range seen {
-		sessions[i] = known.decide(s, held[s.Occurrence])
+		sessions[i] = planned.decide(s, held[s.Occurrence])
 	}
 	return sessions, nil
 }
 
-// Known is Claim as far as it can be told without asking Redis; false: it cannot be, or no session claims it yet.
+// Known decides as Claim does, from memory alone; false: Redis has to be asked, or no session claims it yet.
 func (c *Catalogue) Known(seen Seen) (Session, bool) {
-	known := c.last.Load()
+	planned := c.last.Load()
 	held, claimed := c.claims.get(seen.Occurrence)
-	if known == nil || seen.Occurrence != "" && !claimed {
+	if planned == nil || seen.Occurrence != "" && !claimed {
 		return Session{}, false
 	}
-	session := known.decide(seen, held)
+	session := planned.decide(seen, held)
 	return session, session.ID != ""
 }
 
@@ -104,7 +104,7 @@ func (s *snapshot) inRoom(room Room, at time.Time) (Session, bool) {
 	return chosen, true
 }
 
-// find goes by what an event says itself: the session that it names, else its time and its room, else the room's other id.
+// find gives the session that seen names, else the one of its room at its time, else the one of its room's other id.
 func (s *snapshot) find(seen Seen) (Session, bool) {
 	if seen.Names != "" {
 		session, ok := s.byID[seen.Names]
@@ -116,7 +116,7 @@ func (s *snapshot) find(seen Seen) (Session, bool) {
 	return s.inRoom(Room{seen.Room.Source, seen.Alias}, seen.At)
 }
 
-// decide gives the session of an event whose occurrence is held by one, if it is.
+// decide gives the session of seen, whose occurrence is claimed for the session held; held is empty where it is not claimed.
 func (s *snapshot) decide(seen Seen, held string) Session {
 	switch {
 	case seen.Session != "":
@@ -128,11 +128,11 @@ func (s *snapshot) decide(seen Seen, held string) Session {
 	if session, ok := s.byID[held]; ok {
 		return session
 	}
-	return Session{ID: held} // of another replica: to be known in a moment
+	return Session{ID: held} // created by another replica, and not in this snapshot yet
 }
 
-// hold gives the session that each occurrence is claimed for, and claims those that are not for the wanted one.
-func (c *Catalogue) hold(ctx context.Context, wanted map[string]string) (map[string]string, error) {
+// claimAll claims each occurrence for the wanted session unless it is claimed, and gives the session that holds each.
+func (c *Catalogue) claimAll(ctx context.Context, wanted map[string]string) (map[string]string, error) {
 	held := map[string]string{}
 	var ask []string
 	for occurrence := range wanted {
@@ -167,28 +167,28 @@ func (c *Catalogue) hold(ctx context.Context, wanted map[string]string) (map[str
 	return held, nil
 }
 
-// claims remembers what occurrences were claimed for: a claim does not change, and so needs to be asked for once, and is
-// known while Redis is away.
+// claims caches which session each occurrence was claimed for. A claim does not change, so Redis is asked once; the cache also
+// answers while Redis is away.
 type claims struct {
-	mu    sync.Mutex
-	known map[string]string
+	mu       sync.Mutex
+	sessions map[string]string
 }
 
-// claimsKnown bounds the memory; an occurrence that lasts is soon known again.
-const claimsKnown = 10_000
+// claimsKept bounds the cache: at that size it is emptied, and each occurrence that lasts is asked for once more.
+const claimsKept = 10_000
 
 func (c *claims) get(occurrence string) (session string, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	session, known = c.known[occurrence]
+	session, known = c.sessions[occurrence]
 	return session, known
 }
 
 func (c *claims) put(occurrence, session string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= claimsKnown {
-		c.known = map[string]string{}
+	if c.sessions == nil || len(c.sessions) >= claimsKept {
+		c.sessions = map[string]string{}
 	}
-	c.known[occurrence] = session
+	c.sessions[occurrence] = session
 }

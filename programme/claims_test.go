@@ -288,10 +288,10 @@ func TestClaimsAreForgottenInTime(t *testing.T) {
 	if got := claim(t, c, Seen{Room: hall, Occurrence: "one", At: planned}); got != "first" {
 		t.Fatal(got)
 	}
-	for i := range claimsKnown {
+	for i := range claimsKept {
 		c.claims.put(fmt.Sprint("more ", i), "first")
 	}
-	if n := len(c.claims.known); n > claimsKnown {
+	if n := len(c.claims.sessions); n > claimsKept {
 		t.Errorf("%d are known", n)
 	}
 	if _, known := c.claims.get("one"); known {

@@ -15,9 +15,9 @@ import (
 // Definitions come from the configuration file, at each start, and from the API, at any time. What the API changed stands
 // until the file itself changes.
 
-// Configure brings the configuration file's sessions into the store, each unless the store has that very version of it,
-// perhaps changed since by the API, and takes the rooms from sessions that came from a file and are no longer in it. With
-// Redis away it fails, and the file's sessions are what is known until it works.
+// Configure writes the configuration file's sessions into the store, but not where the store has the same version of the file's
+// definition, which the API may have changed since. Sessions that came from a file and are no longer in it are retired. With Redis
+// away it fails, and this process goes by the file's sessions until it works.
 func (c *Catalogue) Configure(ctx context.Context, sessions []Session) error {
 	file := make(map[string]definition, len(sessions))
 	for _, session := range sessions {
@@ -52,7 +52,7 @@ func (c *Catalogue) Configure(ctx context.Context, sessions []Session) error {
 	if err := c.store(ctx, changed...); err != nil {
 		return err
 	}
-	c.know(true) // what is known so far is the file: the sessions that the API made are not in it
+	c.remember(true) // makes the snapshot stale: so far it is the file, without the sessions of the API
 	_, err = c.snapshot(ctx)
 	return err
 }
@@ -64,8 +64,8 @@ func ofFile(session Session) (definition, error) {
 	return definition{Session: session, File: hex.EncodeToString(sum[:8])}, err
 }
 
-// Restore puts back what the store lacks of the file's sessions: a Redis that came back empty knows none. Unlike Configure
-// it changes nothing that is there, so replicas with different files do not undo each other.
+// Restore writes those of the file's sessions that the store lacks: Redis may come back empty. Unlike Configure it overwrites none,
+// so replicas with different files do not undo each other.
 func (c *Catalogue) Restore(ctx context.Context, sessions []Session) error {
 	known, err := c.snapshot(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *Catalogue) Restore(ctx context.Context, sessions []Session) error {
 	if err != nil {
 		return fmt.Errorf("store sessions: %w", err)
 	}
-	c.know(true)
+	c.remember(true)
 	return nil
 }
 
@@ -110,8 +110,8 @@ func (c *Catalogue) Create(ctx context.Context, session Session) error {
 	return c.Put(ctx, session)
 }
 
-// Put creates or changes a session at run time; problem.Problems if the definition is wrong. What is accepted is known to this
-// process at once, even if it waits in the journal. What was put aside for its rooms is the caller's to count now.
+// Put creates or changes a session at run time; problem.Problems if the definition is wrong. This process sees it at once, even
+// while it waits in the journal. The caller reclaims what is aside of its rooms.
 func (c *Catalogue) Put(ctx context.Context, session Session) error {
 	if err := session.Validate().Err(); err != nil {
 		return err
@@ -131,13 +131,13 @@ func (c *Catalogue) Put(ctx context.Context, session Session) error {
 		return err
 	}
 	if !stored {
-		c.know(false, d)
+		c.remember(false, d)
 	}
 	return nil
 }
 
-// replayed takes a definition from the journal, unless the store has a later one, or the file has another version of it by now.
-func (c *Catalogue) replayed(ctx context.Context, d definition) error {
+// applyEntry stores a definition of the journal, unless the store has a later one, or one of another version of the file.
+func (c *Catalogue) applyEntry(ctx context.Context, d definition) error {
 	now, err := c.read(ctx, d.Session.ID)
 	absent := errors.Is(err, ErrNotFound)
 	switch {

@@ -154,8 +154,8 @@ func TestASessionAcceptedInAHiccupIsKnown(t *testing.T) {
 					t.Errorf("%+v (%v)", got, err)
 				}
 			}
-			if len(c.news) != 0 {
-				t.Errorf("%v waits for ever", c.news)
+			if len(c.accepted) != 0 {
+				t.Errorf("%v waits for ever", c.accepted)
 			}
 			changed.Invited = 9 // by the other replica
 			if err := other.Put(ctx, changed); err != nil {
@@ -182,7 +182,7 @@ func TestTheLatestChangeIsKnownWhileTheJournalIsDrained(t *testing.T) {
 	}
 	line.Mend()
 	for changes, session := range []Session{first, second} {
-		if err := c.replayed(ctx, definition{Session: session, Changes: changes + 1}); err != nil { // as the journal does, one by one
+		if err := c.applyEntry(ctx, definition{Session: session, Changes: changes + 1}); err != nil { // as the journal does, one by one
 			t.Fatal(err)
 		}
 		if got, err := c.Session(ctx, "talk"); err != nil || got.Invited != 2 {
@@ -248,8 +248,8 @@ func TestALateDefinitionIsOvertaken(t *testing.T) {
 			if got, err := c.Session(t.Context(), "talk"); err != nil || got.Invited != 3 {
 				t.Errorf("%+v (%v)", got, err)
 			}
-			if len(c.news) != 0 {
-				t.Errorf("%v waits for ever", c.news)
+			if len(c.accepted) != 0 {
+				t.Errorf("%v waits for ever", c.accepted)
 			}
 		})
 	}

@@ -67,4 +67,4 @@ func (c *Catalogue) drain(t *testing.T) {
 }
 
 // forgetful lets the sessions be read anew at the next question about them, as a second later.
-func (c *Catalogue) forgetful() { c.know(true) }
+func (c *Catalogue) forgetful() { c.remember(true) }

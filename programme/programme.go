@@ -1,9 +1,9 @@
-// Package programme knows what is planned: which sessions take place when, in which rooms and before which audiences, and
-// so which session something that happened in a room belongs to. It knows nothing of people or answers.
+// Package programme holds what is planned: which sessions take place when, in which rooms and for which audiences, and so which
+// session an event in a room belongs to. It knows nothing of people or answers.
 //
 // The story in files: programme.go (the words, and what is a valid definition), catalogue.go (every session, as this process
-// knows it), define.go (where definitions come from: the configuration file and the API), claims.go (whose an opening of a room
-// is), keys.go (the Redis keys).
+// knows it), define.go (where definitions come from: the configuration file and the API), claims.go (which session an opening of
+// a room belongs to), keys.go (the Redis keys).
 package programme
 
 import (
@@ -18,7 +18,7 @@ import (
 	"jauge/internal/text"
 )
 
-// Errors of the catalogue. Anything else is the store's own trouble (Redis is away).
+// Errors of the catalogue. Any other comes from the store (Redis is away).
 var (
 	ErrNotFound = errors.New("no such session")
 	ErrExists   = errors.New("a session with this id exists")
@@ -55,7 +55,7 @@ type Segment struct {
 	Title text.Text `yaml:"title" json:"title"`
 }
 
-// Notice is what the session's privacy notice says of who asks, and why.
+// Notice is the session's part of the privacy notice.
 type Notice struct {
 	Controller string    `yaml:"controller,omitempty" json:"controller,omitempty"`   // who is responsible
 	Purpose    text.Text `yaml:"purpose,omitempty" json:"purpose,omitempty"`         // what the answers are for

@@ -1,4 +1,4 @@
--- Keeps authentic events of one source aside, as far as its bounds allow. What is kept is never pushed out by what comes.
+-- Keeps authentic events of one source aside, as far as its bounds allow. A new event never pushes out an older one.
 -- KEYS[1]   HASH room's token → room and alias as JSON
 -- KEYS[2]   HASH token.kind.reason → events|earliest|latest, by event time
 -- KEYS[3]   ZSET token.event's id, scored by its arrival in ms
@@ -8,7 +8,7 @@
 -- ARGV[3]   how many rooms
 -- ARGV[4…]  of each event: token, room and alias, id, token.kind.reason, event time, arrival, event
 -- RETURNS   for each event 1, or 0: dropped
--- Invariant: the first three keys say what the rooms hold. An event that comes again is as old as it was.
+-- Invariant: the first three keys are an index of what the rooms hold. An event that comes again keeps its first arrival.
 
 local function note(group, at)
   local count, first, last = 0, at, at

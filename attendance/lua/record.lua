@@ -6,10 +6,10 @@
 --
 -- Invariant: counts, curve and tree are functions of (occurrences, connections, people) alone; marks.go and count.go are that function.
 --
--- How an end costs nothing: what is counted per person is presence *before* any cut. At each moment a person is inside
--- some set of occurrences, the label ("1", "1,2"); `deltas` counts the persons under each label by millisecond. The
--- curve shows a label's persons until the latest end of its occurrences. So when an end comes, or moves, only labels
--- are shifted, never persons: present is right at once, however full the hall.
+-- How an end costs nothing: persons are counted by the visits *before* these are cut at the end of an occurrence. At each moment a
+-- person is inside some set of occurrences, the label ("1", "1,2"); `deltas` counts the persons under each label by millisecond.
+-- The curve shows a label's persons until the latest end of its occurrences. So when an end comes, or moves, only labels are
+-- shifted, never persons: present is right at once, however full the hall.
 
 local COUNTS, OCCS, CONNS, PEOPLE, LABELS, DELTAS, CURVE, TREE = unpack(KEYS)
 local kind, room, occ, conn, person = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -50,8 +50,8 @@ end
 
 local function has(p, flag) return string.find(p.flags, flag, 1, true) ~= nil end
 
--- person_counts adds what one person adds to the counts that need no time, sign times. `filled` is the platform's totals of
--- those of whom nothing was measured.
+-- person_counts adds, sign times, one person to the counts that do not depend on time. `filled` is the platform's totals of persons
+-- without a visit.
 local function person_counts(p, sign)
   local seen = p.list ~= '' or p.reported ~= ''
   if seen then c.unique = c.unique + sign end
@@ -196,8 +196,8 @@ local function insert(second, v)
   if here then c.root_sum, c.root_max, c.root_at = here[1], here[2], here[3] end
 end
 
--- change adds to the curve at a second and finds the peak again. The curve's last second is kept out of the tree, beside
--- the root: there the events of a live session fall, many a second.
+-- change adds to the curve at a second and finds the peak again. The curve's last second, where the many events of a live session
+-- fall, is kept out of the tree, beside the root.
 local function change(second, by)
   local v = call('HINCRBY', CURVE, int(second), int(by))
   if v == 0 then call('HDEL', CURVE, int(second)) end
@@ -215,7 +215,7 @@ local function change(second, by)
   if c.root_sum + c.tail_by > c.peak then c.peak, c.peak_at = c.root_sum + c.tail_by, c.tail end
 end
 
-local curve = {} -- changes of the curve by second, gathered first so that what cancels costs nothing
+local curve = {} -- changes of the curve by second, gathered first so that changes that cancel out cost nothing
 local function later(ms, by)
   local second = floor(ms / 1000)
   curve[second] = (curve[second] or 0) + by

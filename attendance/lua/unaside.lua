@@ -1,14 +1,14 @@
--- Takes events of one room from what is aside: they are recorded, or too old.
+-- Removes events of one room from what is aside: they are recorded, or too old.
 -- KEYS[1]   HASH room's token → room and alias as JSON
 -- KEYS[2]   HASH token.kind.reason → events|earliest|latest, by event time
 -- KEYS[3]   ZSET token.event's id, scored by its arrival in ms
 -- KEYS[4]   HASH event's id → token.kind.reason|event time|event: of the room
 -- ARGV[1]   token
--- ARGV[2]   1: no more is taken from this room at once. Only then the earliest and the latest of what is left are told anew,
---           which reads all of it; until then they may be those of events that are gone
+-- ARGV[2]   1: this is the last call for the room now. Then the earliest and the latest of each group are computed from what is
+--           left, which reads all of it; before, they may be those of removed events
 -- ARGV[3…]  ids
 -- RETURNS   how many were there
--- Invariant: the first three keys say what the room holds.
+-- Invariant: the first three keys are an index of what the room holds.
 
 local parts = '^([^|]*)|(%-?%d+)|'
 
