@@ -22,32 +22,32 @@ func (s *stores) expireAside(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// tellDropped lets what is not even kept aside be counted, and said.
+// tellDropped has dropped events and answers counted, and logged.
 func (s *stores) tellDropped(m *metrics.Metrics, log *slog.Logger) {
-	d := &droppings{log: log, count: m.AsideDropped, said: map[string]time.Time{}, lost: map[string]int{}}
+	d := &dropLog{log: log, count: m.AsideDropped, logged: map[string]time.Time{}, lost: map[string]int{}}
 	s.inbox().ObserveDropped(d.note)
 }
 
-// droppedEvery is how often it is said that a source floods.
+// droppedEvery is how often it is logged that a source floods.
 const droppedEvery = time.Minute
 
-// droppings says what is dropped of each source, now and then.
-type droppings struct {
-	log   *slog.Logger
-	count func(source string, n int)
-	mu    sync.Mutex
-	said  map[string]time.Time // by source
-	lost  map[string]int       // since
+// dropLog counts what is dropped of each source, and logs it at most every droppedEvery.
+type dropLog struct {
+	log    *slog.Logger
+	count  func(source string, n int)
+	mu     sync.Mutex
+	logged map[string]time.Time // by source
+	lost   map[string]int       // since then, by source
 }
 
-func (d *droppings) note(source string, n int) {
+func (d *dropLog) note(source string, n int) {
 	d.count(source, n)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lost[source] += n
-	if time.Since(d.said[source]) < droppedEvery {
+	if time.Since(d.logged[source]) < droppedEvery {
 		return
 	}
 	d.log.Warn("too much is aside: events or answers were dropped", "source", source, "number", d.lost[source])
-	d.said[source], d.lost[source] = time.Now(), 0
+	d.logged[source], d.lost[source] = time.Now(), 0
 }

@@ -68,7 +68,7 @@ func (l Log) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// Privacy is what keeps figures from naming anybody.
+// Privacy is what keeps figures from telling what one person answered.
 type Privacy struct {
 	MinimumGroup  int `yaml:"minimum_group"`
 	RetentionDays int `yaml:"retention_days"`
@@ -383,7 +383,7 @@ func (c *Config) validateSessions() (ps problem.Problems) {
 	return ps
 }
 
-// asks is what a session may ask; nil: nothing.
+// asks is what a session may ask; nil: it asks nothing.
 func (c *Config) asks(session programme.Session) *survey.Survey {
 	survey := c.survey(session.Survey)
 	if survey == nil {

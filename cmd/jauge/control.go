@@ -21,8 +21,8 @@ import (
 	"jauge/internal/journal"
 )
 
-// A running service holds its journal; `jauge journal` asks it on a loopback port of its own. Where, and with which token, a file in
-// data_dir says, which only its user may read: no address of the service's own leads to it.
+// A running service holds its journal open; `jauge journal` asks it, on a separate loopback port. A file in data_dir that only the
+// service's user may read has the address and a token. The service's public address does not lead there.
 
 // controlFile is what stands in that file, from the start of a service to its stop.
 type controlFile struct {
@@ -32,7 +32,7 @@ type controlFile struct {
 
 func controlPath(dataDir string) string { return filepath.Join(dataDir, "control.json") }
 
-// control serves the journal until ctx ends. What keeps it from doing so costs the command, not the service.
+// control serves the journal until ctx ends. If it cannot, the command does without, and the service goes on.
 func (s *stores) control(ctx context.Context, dataDir string, log *slog.Logger) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err == nil {
@@ -56,11 +56,11 @@ func (f controlFile) write(dataDir string) error {
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(controlPath(dataDir)) // of a service that was killed: its permissions are not ours
+	_ = os.Remove(controlPath(dataDir)) // left by a service that was killed, perhaps with other permissions
 	return os.WriteFile(controlPath(dataDir), text, 0o600)
 }
 
-// guard lets only those in who can read the file.
+// guard admits requests with the token of the file.
 func (f controlFile) guard(h http.Handler) http.Handler {
 	want := sha256.Sum256([]byte("Bearer " + f.Token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,22 +138,22 @@ func (c controlClient) do(ctx context.Context, method, path string, ids []string
 	return json.NewDecoder(response.Body).Decode(v)
 }
 
-// List implements keeper.
+// List implements journalHolder.
 func (c controlClient) List(ctx context.Context) (l journalList, err error) {
 	return l, c.do(ctx, http.MethodGet, "/journal", nil, &l)
 }
 
-// Retry implements keeper.
+// Retry implements journalHolder.
 func (c controlClient) Retry(ctx context.Context, ids []string) (r retried, err error) {
 	return r, c.do(ctx, http.MethodPost, "/journal/retry", ids, &r)
 }
 
-// Drop implements keeper.
+// Drop implements journalHolder.
 func (c controlClient) Drop(ctx context.Context, ids []string) (n int, err error) {
 	return n, c.do(ctx, http.MethodPost, "/journal/drop", ids, &n)
 }
 
-// Close implements keeper.
+// Close implements journalHolder.
 func (c controlClient) Close() error {
 	c.CloseIdleConnections()
 	return nil

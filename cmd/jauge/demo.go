@@ -73,7 +73,7 @@ func (cmd demoCmd) play(ctx context.Context, out output) error {
 		}()
 	})
 	stop()
-	if d.token == "" { // it never served
+	if d.token == "" { // serving never began
 		return err
 	}
 	if failed := <-played; ctx.Err() == nil && !errors.Is(failed, context.Canceled) {
@@ -114,7 +114,7 @@ func (cmd demoCmd) config(dir string, w io.Writer) (*Config, error) {
 	return c, l.Close()
 }
 
-// demo plays the programme against the service of its own process, over HTTP like anybody else.
+// demo plays the programme against the service of its own process, over HTTP.
 type demo struct {
 	demoCmd
 	config *Config
@@ -122,7 +122,7 @@ type demo struct {
 	client *http.Client
 	out    io.Writer
 	token  string
-	wrong  error // figures that were not what was played
+	wrong  error // figures that differ from what was played
 }
 
 // sessions are those whose attendance can be played, by planned start. Answers come by jauge's own survey.
@@ -154,7 +154,7 @@ func (d *demo) announce() {
 	c := d.config
 	fmt.Fprintf(d.out, "jauge %s plays %d conversations, %s times as fast as life, on a store that is forgotten at the end.\n\n", version, len(d.sessions()), strconv.FormatFloat(d.Speed, 'f', -1, 64))
 	login := "/login"
-	if c.OrganiserToken == "" { // a configured one is known to whom it concerns
+	if c.OrganiserToken == "" { // a configured one is not printed
 		login += "?token=" + url.QueryEscape(d.token)
 	}
 	fmt.Fprintf(d.out, "  organiser   %s%s\n", c.PublicURL, login)
@@ -171,13 +171,13 @@ func (d *demo) announce() {
 	fmt.Fprintln(d.out)
 }
 
-// act is one thing that happens in a conversation.
+// act is one request of a conversation, and its moment.
 type act struct {
 	at time.Time
 	do func(context.Context) error
 }
 
-// publicAudience is how many come to a session to which nobody was invited by name.
+// publicAudience is how many come to a session without a number of invitations.
 const publicAudience = 320
 
 // converse plays one session with its answers, one request after the other, and checks the figures.
@@ -209,12 +209,12 @@ func (d *demo) converse(ctx context.Context, session programme.Session) error {
 			return err
 		}
 	}
-	return d.close(ctx, session, performance.Truth, len(answers))
+	return d.checkFigures(ctx, session, performance.Truth, len(answers))
 }
 
-// close holds what the service shows against what was played, and prints the figures.
-func (d *demo) close(ctx context.Context, session programme.Session, truth simulator.Truth, answers int) error {
-	got, err := d.shown(ctx, session.ID)
+// checkFigures compares what the service shows with what was played, and prints the figures.
+func (d *demo) checkFigures(ctx context.Context, session programme.Session, truth simulator.Truth, answers int) error {
+	got, err := d.fetchFigures(ctx, session.ID)
 	if err != nil {
 		return err
 	}
@@ -270,8 +270,8 @@ func (d *demo) answers(chance *rand.Rand, session programme.Session, came int) [
 	return acts
 }
 
-// shown is what the API shows of a session, as far as it is checked.
-type shown struct {
+// shownFigures is what the API shows of a session, as far as it is checked.
+type shownFigures struct {
 	State      attendance.State `json:"state"`
 	Attendance struct {
 		Present, Connections, Peak, Unique, Registered *int
@@ -283,42 +283,42 @@ type shown struct {
 	Feedback struct{ Respondents *int } `json:"feedback"`
 }
 
-// differs lists the figures that are not what was played; nil: all are.
-func (s shown) differs(truth simulator.Truth, answers int) error {
+// differs lists the figures that are not what was played; nil: there are none.
+func (s shownFigures) differs(truth simulator.Truth, answers int) error {
 	a := s.Attendance
 	var wrong []error
-	hold := func(name string, got, want any) {
+	same := func(name string, got, want any) {
 		if got != want {
 			wrong = append(wrong, fmt.Errorf("%s is %v, not %v", name, got, want))
 		}
 	}
-	hold("state", s.State, attendance.Over)
-	hold("present", known(a.Present), known(truth.Present))
-	hold("connections", known(a.Connections), known(truth.Connections))
-	hold("unique", known(a.Unique), known(truth.Unique))
-	hold("peak", known(a.Peak), known(truth.Peak))
-	hold("registered", known(a.Registered), known(truth.Registered))
-	hold("no_show_rate", known(a.NoShowRate), known(truth.NoShowRate))
+	same("state", s.State, attendance.Over)
+	same("present", orUnknown(a.Present), orUnknown(truth.Present))
+	same("connections", orUnknown(a.Connections), orUnknown(truth.Connections))
+	same("unique", orUnknown(a.Unique), orUnknown(truth.Unique))
+	same("peak", orUnknown(a.Peak), orUnknown(truth.Peak))
+	same("registered", orUnknown(a.Registered), orUnknown(truth.Registered))
+	same("no_show_rate", orUnknown(a.NoShowRate), orUnknown(truth.NoShowRate))
 	if answers > 0 {
-		hold("respondents", known(s.Feedback.Respondents), answers)
+		same("respondents", orUnknown(s.Feedback.Respondents), answers)
 	}
-	hold("watch_seconds", known(a.WatchSeconds), known(truth.WatchSeconds))
+	same("watch_seconds", orUnknown(a.WatchSeconds), orUnknown(truth.WatchSeconds))
 	if a.PeakAt == nil || truth.PeakAt == nil || !a.PeakAt.Equal(*truth.PeakAt) {
-		hold("peak_at", known(a.PeakAt), known(truth.PeakAt))
+		same("peak_at", orUnknown(a.PeakAt), orUnknown(truth.PeakAt))
 	}
 	return errors.Join(wrong...)
 }
 
-// known is what a pointer points to, or "unknown".
-func known[T any](p *T) any {
+// orUnknown is what a pointer points to, or "unknown".
+func orUnknown[T any](p *T) any {
 	if p == nil {
 		return "unknown"
 	}
 	return *p
 }
 
-func (d *demo) shown(ctx context.Context, id string) (shown, error) {
-	var s shown
+func (d *demo) fetchFigures(ctx context.Context, id string) (shownFigures, error) {
+	var s shownFigures
 	return s, d.call(ctx, http.MethodGet, "/api/v1/sessions/"+id, nil, http.StatusOK, &s)
 }
 

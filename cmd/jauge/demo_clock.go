@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// clock is the demo's time. It jumps from one conversation to the next, runs faster than the wall's during each, and stands
-// still while something is done: a slow machine makes the demo longer, never its requests late.
+// clock is the demo's time. It jumps from one conversation to the next, runs faster than the wall's during each, and stands still
+// while a request is answered: on a slow machine the demo takes longer, and its requests still come at their time.
 type clock struct {
 	mu    sync.Mutex
-	at    time.Time // what it showed when it was last set
-	since time.Time // the wall's time of that
+	at    time.Time // its time when it was last set
+	since time.Time // the wall's time then
 	rate  float64   // its seconds per second
 	until time.Time // where it stops; zero: nowhere
 }

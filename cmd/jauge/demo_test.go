@@ -199,7 +199,7 @@ func TestShownDiffers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var s shown
+			var s shownFigures
 			if err := json.Unmarshal(bytes.Replace([]byte(good), []byte(tt.old), []byte(tt.new), 1), &s); err != nil {
 				t.Fatal(err)
 			}

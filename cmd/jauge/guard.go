@@ -14,43 +14,42 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// storeFormat is the format of what Redis holds: names of keys, fields, and what is written in them. Whoever changes it in a way that
-// an older program would misread counts it up, migrates what is of the format before, and keeps a fixture of that in testdata.
+// storeFormat is the format (schema version) of what Redis holds: names of keys, fields, and what is written in them. A change that
+// an older program would misread increments it, migrates data of the format before, and keeps a fixture of that in testdata.
 const storeFormat = 1
 
-// unfit is a store that this program must not work on: what it holds is not for it.
-type unfit struct{ why, message string } // why is a word of a fixed few, as judge's
+// unfit is the error of a store that answers and whose data this program must not touch: it has another format or secret key.
+type unfit struct{ why, message string } // why is one of a few fixed words, as judge's
 
 func (u *unfit) Error() string { return u.message }
 
-// isUnfit says whether an error means that the store is there and not for this program.
+// isUnfit says whether an error means that the store answers and this program must not use it.
 func isUnfit(err error) bool {
 	var u *unfit
 	return errors.As(err, &u)
 }
 
-// errOtherKey is a start with another secret key than what is stored was hashed with: everybody would be counted twice, and
-// no receipt found.
+// errOtherKey says that the stored data was hashed with another secret key: everybody would be counted twice, and no receipt found.
 var errOtherKey = &unfit{"key", "secret_key is not the one that the stored data was made with: set the same key on every replica, " +
 	"or start on another store and data_dir"}
 
-// guard lets no command through to a store before it is known that what the store holds is for this program: of a format that it knows, and
-// made with its secret key. A store that was away is looked at again, before anything else is read or written there.
+// guard lets no command through to a store before it has checked that this program may use the data there: that it knows the format,
+// and that the data was made with its secret key. A store that was away is checked again before any other command.
 type guard struct {
 	prefix      string
-	fingerprint string // of the secret key; empty: any will do
-	watching    bool   // nothing is written: another program works on the store
+	fingerprint string // of the secret key; empty: it is not checked
+	readOnly    bool   // nothing is written: another process works on the store
 	verdict     atomic.Pointer[verdict]
 }
 
-// verdict is what is known of a store; nil: nothing.
+// verdict is the result of examining a store; guard's is nil while there is none.
 type verdict struct{ err error }
 
 func newGuard(prefix string, key []byte) *guard {
 	return &guard{prefix: prefix, fingerprint: fingerprint(key)}
 }
 
-// fingerprint tells a secret key from others and nothing of the key.
+// fingerprint tells one secret key from another, and does not give the key away.
 func fingerprint(key []byte) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("jauge fingerprint"))
@@ -60,7 +59,7 @@ func fingerprint(key []byte) string {
 // process sends one command.
 type process func(ctx context.Context, cmd redis.Cmder) error
 
-// examining marks the guard's own commands, and those by which the client greets a server for their sake.
+// examining marks the context of the guard's own commands, and so of the client's handshake for them.
 type examining struct{}
 
 // admit says whether a command may pass.
@@ -74,15 +73,16 @@ func (g *guard) admit(ctx context.Context, send process) error {
 	return g.examine(ctx, send)
 }
 
-// examine looks at what the store holds and remembers what it finds: an *unfit error if it is not for this program, another if the store does not answer. A store without a format is of the first, or empty: it gets this one.
+// examine checks what the store holds and remembers the result: nil, or an *unfit error. Any other error means that the store did not
+// answer. A store without a format is empty or of the first one; it gets today's.
 func (g *guard) examine(ctx context.Context, send process) error {
 	ctx = context.WithValue(ctx, examining{}, true)
-	found, err := g.once(ctx, send, "schema", strconv.Itoa(storeFormat))
+	found, err := g.keepFirst(ctx, send, "schema", strconv.Itoa(storeFormat))
 	if err == nil {
 		err = knownFormat(found)
 	}
 	if err == nil && g.fingerprint != "" {
-		if found, err = g.once(ctx, send, "fingerprint", g.fingerprint); err == nil && found != g.fingerprint {
+		if found, err = g.keepFirst(ctx, send, "fingerprint", g.fingerprint); err == nil && found != g.fingerprint {
 			err = errOtherKey
 		}
 	}
@@ -100,15 +100,15 @@ func knownFormat(found string) error {
 		found, version, storeFormat)}
 }
 
-// once keeps a value under a name unless there is one, and gives what is kept: of replicas that start together, the first decides.
-func (g *guard) once(ctx context.Context, send process, name, value string) (string, error) {
+// keepFirst sets a name to a value unless it has one, and gives the one it has: of replicas that start together, the first decides.
+func (g *guard) keepFirst(ctx context.Context, send process, name, value string) (string, error) {
 	key := g.prefix + name
 	kept := redis.NewStringCmd(ctx, "get", key)
 	err := send(ctx, kept)
 	switch {
 	case !errors.Is(err, redis.Nil):
 		return kept.Val(), err
-	case g.watching:
+	case g.readOnly:
 		return value, nil
 	}
 	if err := send(ctx, redis.NewBoolCmd(ctx, "setnx", key, value)); err != nil {
@@ -129,7 +129,7 @@ func (g *guard) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if err == nil {
 			err = next(ctx, cmd)
 		}
-		g.note(err)
+		g.forgetIfAway(err)
 		return err
 	}
 }
@@ -148,13 +148,13 @@ func (g *guard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 		} else {
 			err = next(ctx, cmds)
 		}
-		g.note(err)
+		g.forgetIfAway(err)
 		return err
 	}
 }
 
-// note forgets what is known of a store that does not answer: it may come back with other data.
-func (g *guard) note(err error) {
+// forgetIfAway drops the verdict on a store that does not answer: it may come back with other data.
+func (g *guard) forgetIfAway(err error) {
 	if errors.Is(err, errTransport) {
 		g.verdict.Store(nil)
 	}

@@ -29,10 +29,10 @@ type journalList struct {
 	Refused []journal.Refused `json:"refused"`
 }
 
-// keeper is who has the journal open: the running service, on its control port, or this process.
-type keeper interface {
+// journalHolder has the journal open: the running service, asked on its control port, or this process.
+type journalHolder interface {
 	List(ctx context.Context) (journalList, error)
-	// Retry offers refused entries again; later are those that are offered at the next start.
+	// Retry offers refused entries to the store again, all of them without ids.
 	Retry(ctx context.Context, ids []string) (retried, error)
 	Drop(ctx context.Context, ids []string) (int, error)
 	io.Closer
@@ -42,11 +42,11 @@ type keeper interface {
 type retried struct {
 	Applied int `json:"applied"`
 	Refused int `json:"refused"`
-	Later   int `json:"later"`
+	Later   int `json:"later"` // the service is not running: they are offered at its next start
 }
 
-// open finds who keeps the journal of the configuration's data_dir.
-func (cmd *journalCmd) open() (keeper, error) {
+// open finds who has the journal of the configuration's data_dir open, or opens it.
+func (cmd *journalCmd) open() (journalHolder, error) {
 	c, err := loadConfig(cmd.Config)
 	if err != nil {
 		return nil, err
@@ -68,23 +68,25 @@ func (cmd *journalCmd) open() (keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return resting{j}, nil
+	return idleJournal{j}, nil
 }
 
-// resting is a journal that no service works on.
-type resting struct{ *journal.Journal }
+// idleJournal is a journal that no service works on.
+type idleJournal struct{ *journal.Journal }
 
-// List implements keeper.
-func (r resting) List(context.Context) (journalList, error) { return listOf(r.Journal) }
+// List implements journalHolder.
+func (r idleJournal) List(context.Context) (journalList, error) { return listOf(r.Journal) }
 
-// Retry implements keeper: nobody applies entries now, and each start does.
-func (r resting) Retry(_ context.Context, ids []string) (retried, error) {
+// Retry implements journalHolder: entries are applied when the service starts.
+func (r idleJournal) Retry(_ context.Context, ids []string) (retried, error) {
 	n, err := r.Again(ids...)
 	return retried{Later: n}, err
 }
 
-// Drop implements keeper.
-func (r resting) Drop(_ context.Context, ids []string) (int, error) { return r.Journal.Drop(ids...) }
+// Drop implements journalHolder.
+func (r idleJournal) Drop(_ context.Context, ids []string) (int, error) {
+	return r.Journal.Drop(ids...)
+}
 
 func listOf(j *journal.Journal) (l journalList, err error) {
 	l.Waiting, l.Refused, err = j.List()

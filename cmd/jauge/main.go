@@ -3,7 +3,7 @@
 // The story in files, a subcommand each: serve.go, demo.go with demo_clock.go, simulate.go, verify.go, surveys.go,
 // journal.go with control.go (how it reaches a running service). What they share: config.go, read by yaml.go, with redis_url.go; stores.go
 // (what is opened, and how it is watched), redis.go (what an error of Redis means), guard.go (stored data of another format); and what
-// the service does beside its requests: aside.go, voided.go (who has logged out), announce.go (what is said at the start).
+// the service does beside its requests: aside.go, voided.go (revoked grants), announce.go (what is printed at the start).
 package main
 
 import (
@@ -83,7 +83,7 @@ func report(err error, w io.Writer) int {
 	case errors.As(err, &problems):
 		fmt.Fprintln(w, problems)
 		return exitWrong
-	case errors.As(err, &u): // what was about to be read does not matter
+	case errors.As(err, &u): // its message alone, without the command that met it
 		err = u
 	}
 	fmt.Fprintln(w, "jauge:", err)

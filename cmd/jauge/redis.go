@@ -15,8 +15,8 @@ import (
 	"jauge/internal/journal"
 )
 
-// errTransport marks what came back from the client without being an answer of the server: no connection, no TLS, no answer
-// in time, no master, a pool that is empty.
+// errTransport marks errors of the client that are no reply of the server: no connection, no TLS, no answer in time, no master, an
+// exhausted pool.
 var errTransport = errors.New("no answer from Redis")
 
 // transport is a hook that marks such errors where they arise: go-redis has no common type for them.
@@ -24,12 +24,12 @@ type transport struct{}
 
 // hooked lets a client send what its guard admits, and mark errors so that judge can read them.
 func hooked(rdb redis.UniversalClient, g *guard) redis.UniversalClient {
-	rdb.AddHook(g) // around the other one: what is refused here was no trouble on the way
+	rdb.AddHook(g) // the outer hook: what it refuses is not marked as a transport error
 	rdb.AddHook(transport{})
 	return rdb
 }
 
-func mark(err error) error {
+func asTransport(err error) error {
 	var reply redis.Error
 	if err == nil || errors.As(err, &reply) || errors.Is(err, errTransport) {
 		return err
@@ -41,37 +41,37 @@ func mark(err error) error {
 func (transport) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := next(ctx, network, address)
-		return conn, mark(err)
+		return conn, asTransport(err)
 	}
 }
 
 // ProcessHook implements redis.Hook.
 func (transport) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error { return mark(next(ctx, cmd)) }
+	return func(ctx context.Context, cmd redis.Cmder) error { return asTransport(next(ctx, cmd)) }
 }
 
 // ProcessPipelineHook implements redis.Hook.
 func (transport) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		err := mark(next(ctx, cmds))
+		err := asTransport(next(ctx, cmds))
 		for _, cmd := range cmds {
 			if one := cmd.Err(); one != nil {
-				cmd.SetErr(mark(one))
+				cmd.SetErr(asTransport(one))
 			}
 		}
 		return err
 	}
 }
 
-// replies are the first words of a server's errors by which it says that it does not serve us now, or not on this node.
+// replies are the first words of errors by which a server says that it does not serve us now, or not on this node.
 // https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word is the kind of error.
 var replies = []string{
 	"OOM", "READONLY", "NOREPLICAS", "MISCONF", "BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK",
 	"NOAUTH", "WRONGPASS", "NOPERM", "NOSCRIPT", "UNKILLABLE", "EXECABORT",
 }
 
-// judge says at whose door an error of the store lies, and why in a word of a fixed few. It is the only place that reads
-// what Redis answers. Unknown answers mean that Redis is away: the journal keeps too much rather than too little.
+// judge says whose fault an error of the store is, and gives the cause as one of a few fixed words. No other function interprets the
+// errors of Redis. Unknown ones count as Redis being away: the journal keeps too much rather than too little.
 func judge(err error) (fault journal.Fault, why string) {
 	var reply redis.Error
 	var u *unfit
@@ -87,7 +87,7 @@ func judge(err error) (fault journal.Fault, why string) {
 		return journal.Caller, "invalid"
 	case word == "WRONGTYPE":
 		return journal.Entry, word
-	case word == "ERR" && strings.Contains(reply.Error(), "user_script"): // raised in our own script, not by the server on its way to it
+	case word == "ERR" && strings.Contains(reply.Error(), "user_script"): // raised while our script ran
 		return journal.Entry, "script"
 	case slices.Contains(replies, word):
 		return journal.Away, word
@@ -117,13 +117,13 @@ func judgeTransport(err error) (journal.Fault, string) {
 	return journal.Away, "network"
 }
 
-// away says whether an error means that the store cannot be reached, or takes nothing now.
+// away says whether an error means that the store cannot be reached, or takes no writes now.
 func away(err error) bool {
 	fault, _ := judge(err)
 	return err != nil && fault == journal.Away
 }
 
-// quiet keeps go-redis' own log lines, several per failed dial, out of ours: what matters is counted and logged here.
+// quiet drops go-redis' own log lines, several per failed dial: jauge counts and logs such errors itself.
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}

@@ -96,7 +96,7 @@ func parseClusterURL(text string) (dial, error) {
 	return func() redis.UniversalClient { return redis.NewClusterClient(o) }, nil
 }
 
-// firstHost writes host,host as go-redis reads several: the first as the URL's, the others as ?addr=. ?tls=true is the scheme rediss.
+// firstHost rewrites host,host for go-redis: the first is the URL's host, the others are ?addr=. ?tls=true becomes the scheme rediss.
 func firstHost(text string) (*url.URL, error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	authority, _, _ := strings.Cut(rest, "/")
@@ -122,7 +122,7 @@ func firstHost(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// unexpected is what go-redis calls an option that it does not know; its name is safe to show, the rest of its errors may quote the URL.
+// unexpected begins go-redis' error for an unknown option, whose name is safe to show; its other errors may quote the URL.
 const unexpected = "redis: unexpected option: "
 
 func unparsed(err error) error {
@@ -132,7 +132,7 @@ func unparsed(err error) error {
 	return errors.New("is not a valid Redis URL")
 }
 
-// eachHost lets every node prove its own name: go-redis asks all of them for the first one's.
+// eachHost has each node's certificate checked against that node's name: go-redis checks all of them against the first one's.
 func eachHost(c *tls.Config) {
 	if c != nil {
 		c.ServerName = ""
@@ -142,8 +142,8 @@ func eachHost(c *tls.Config) {
 
 var noNotifications = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 
-// impatient sets what the URL leaves open. A platform waits three seconds for an answer, and what Redis cannot take in time
-// the journal does.
+// impatient sets the time-outs and retries that the URL leaves open. A platform waits three seconds for an answer, and what Redis
+// does not take in time, the journal takes.
 func impatient(dial, read, write *time.Duration, dials, retries *int) {
 	for _, timeout := range []*time.Duration{dial, read, write} {
 		if *timeout == 0 {

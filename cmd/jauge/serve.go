@@ -70,7 +70,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		}
 	}
 
-	_ = s.voided.read(ctx) // before anybody comes with a cookie; when Redis is away it is read later
+	_ = s.voided.read(ctx) // before the first request; with Redis away, s.voided.follow reads it later
 
 	streams, endStreams := context.WithCancel(context.Background())
 	defer endStreams()
@@ -83,7 +83,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		return err
 	}
 	var background sync.WaitGroup
-	background.Go(func() { s.tend(ctx, c, log) })
+	background.Go(func() { s.maintain(ctx, c, log) })
 	background.Go(func() { s.control(ctx, c.DataDir, log) })
 	background.Go(func() { s.voided.follow(ctx, log) })
 	failed := make(chan error, len(servers))
@@ -108,7 +108,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 	defer cancel()
 	for _, server := range servers {
 		switch e := server.Shutdown(drain); {
-		case errors.Is(e, context.DeadlineExceeded): // a caller who does not finish is not our failure
+		case errors.Is(e, context.DeadlineExceeded): // a request that does not end is no error of the service
 			log.Warn("requests were cut off", "after", drainFor)
 			_ = server.Close()
 		case e != nil:
@@ -146,7 +146,7 @@ func newService(streams context.Context, c *Config, s *stores, log *slog.Logger,
 		AsideEvents: s.inbox().Counts, Journal: s.journal.Stats, Trouble: s.trouble, Pools: s.pools, Webhooks: names(c.Sources),
 		Refusals: hooks.Refusals(names(c.Sources)), Outcomes: door.Outcomes(), Store: s.name(), Version: version, Now: now, Log: log,
 	})
-	if s.embedded == nil { // there, the journal is read again at each start
+	if s.embedded == nil { // on the embedded store, each start would count all of the journal again
 		s.attendance.Observe(m.Event)
 	}
 	s.tellDropped(m, log)
@@ -182,23 +182,23 @@ func (s *stores) pools() map[string]metrics.Pool {
 	}}
 }
 
-// The rhythm of what goes on in the background.
+// How often the background work runs.
 const (
 	drainEvery   = 500 * time.Millisecond
 	reclaimEvery = 5 * time.Second
 	silenceEvery = 10 * time.Second
 	asideEvery   = time.Minute
 	expireEvery  = time.Hour
-	hearAgain    = 3 * attendance.BeatEvery // what beacons get to be heard after a start, or after Redis was away
+	hearingTime  = 3 * attendance.BeatEvery // what beacons get to be heard after a start, or after Redis was away
 )
 
-// tend does what no request waits for, until ctx ends: it drains the journal when Redis is back, brings the sessions in
-// if Redis was away at start, counts what was put aside and can be used by now, drops the drafts and what was put aside that
-// are over, and closes the beacons that fell silent.
-func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
+// maintain does the periodic work until ctx ends: it drains the journal when Redis is back, stores the file's sessions if Redis was
+// away at the start, reclaims what is aside and can be used by now, drops expired drafts and what has been aside for too long, and
+// closes silent beacons.
+func (s *stores) maintain(ctx context.Context, c *Config, log *slog.Logger) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
-	reclaimed, silence, expired, forgotten := time.Now(), time.Now().Add(hearAgain), time.Time{}, time.Time{}
+	reclaimed, silence, expired, forgotten := time.Now(), time.Now().Add(hearingTime), time.Time{}, time.Time{}
 	watch := watcher{stores: s, log: log}
 	for {
 		select {
@@ -208,7 +208,7 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 		}
 		watch.look(ctx)
 		if !s.configured.Load() {
-			_ = s.configure(ctx, c) // why not is told by the watcher
+			_ = s.configure(ctx, c) // the watcher logs why it fails
 		}
 		s.drain(ctx, log) // before silence is judged: heartbeats may wait there
 		if time.Now().After(silence) {
@@ -229,13 +229,13 @@ func (s *stores) tend(ctx context.Context, c *Config, log *slog.Logger) {
 		}
 		reclaimed = time.Now()
 		if s.configured.Load() {
-			_ = s.programme.Restore(ctx, c.Sessions) // a Redis that came back empty; one that is away is told of elsewhere
+			_ = s.programme.Restore(ctx, c.Sessions) // Redis may have come back empty; the watcher logs that it is away
 		}
 		s.reclaim(ctx, log)
 	}
 }
 
-// reclaim counts what was put aside and can be used by now: this process may have been told of the session by another one.
+// reclaim counts what is aside and can be used by now: another process may have created the session.
 func (s *stores) reclaim(ctx context.Context, log *slog.Logger) {
 	report := func(what string, n int, err error) {
 		switch {
@@ -251,7 +251,7 @@ func (s *stores) reclaim(ctx context.Context, log *slog.Logger) {
 	report("answers", answers, err)
 }
 
-// closeSilent closes the beacons that fell silent, and returns when to look again: what could not be heard is not silent.
+// closeSilent closes silent beacons, and returns when to do so again: after an error, not before the beacons could be heard again.
 func (s *stores) closeSilent(ctx context.Context, log *slog.Logger) time.Duration {
 	_, err := s.attendance.CloseSilentBeacons(ctx)
 	if err == nil {
@@ -260,7 +260,7 @@ func (s *stores) closeSilent(ctx context.Context, log *slog.Logger) time.Duratio
 	if ctx.Err() == nil && !away(err) {
 		log.Error("silent beacons", "error", err)
 	}
-	return hearAgain
+	return hearingTime
 }
 
 func (s *stores) drain(ctx context.Context, log *slog.Logger) {
@@ -285,7 +285,7 @@ type watcher struct {
 	looked time.Time
 }
 
-// lookEvery is how often a store is probed that was well; one in trouble is at each tick.
+// lookEvery is how often a store without trouble is probed; in trouble, it is probed at each tick.
 const lookEvery = 5 * time.Second
 
 func (w *watcher) look(ctx context.Context) {

@@ -51,7 +51,7 @@ func TestSilentBeaconsAreClosed(t *testing.T) {
 		}
 	}
 	server.Stop()
-	if again := s.closeSilent(t.Context(), log); again != hearAgain || again <= 2*attendance.BeatEvery {
+	if again := s.closeSilent(t.Context(), log); again != hearingTime || again <= 2*attendance.BeatEvery {
 		t.Errorf("after an outage: looks again after %s", again)
 	}
 	if logged.Len() > 0 {

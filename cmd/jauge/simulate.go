@@ -142,7 +142,7 @@ func (cmd simulateCmd) choose(c *Config) (programme.Session, error) {
 	return c.Sessions[at], nil
 }
 
-// playable says whether anybody posts about a session.
+// playable says whether any source of a session can be simulated.
 func (c *Config) playable(session programme.Session) bool {
 	return len(simulator.Cast(session, c.sources(), c.asks(session))) > 0
 }

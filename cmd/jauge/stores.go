@@ -23,7 +23,7 @@ import (
 	"jauge/programme"
 )
 
-// stores is what serve, demo and verify work on: Redis or the embedded store, the journal, and the two domains.
+// stores is what serve, demo and verify work on: Redis or the embedded store, the journal, and the domains.
 type stores struct {
 	rdb        redis.UniversalClient
 	guard      *guard
@@ -79,7 +79,7 @@ func openStores(c *Config, now func() time.Time) (_ *stores, err error) {
 	return s, s.sameKey()
 }
 
-// sameKey says whether the journal was begun with this secret key.
+// sameKey fails if the journal was begun with another secret key.
 func (s *stores) sameKey() error {
 	kept, err := s.journal.Once("fingerprint", s.guard.fingerprint)
 	if err != nil || kept == s.guard.fingerprint {
@@ -88,13 +88,13 @@ func (s *stores) sameKey() error {
 	return errOtherKey
 }
 
-// openRedis opens what verify needs of a Redis that a service may be working on: no journal, and nothing is written.
+// openRedis opens what verify needs of a Redis that a service may be working on: read-only, without a journal.
 func openRedis(c *Config, now func() time.Time) (*stores, error) {
 	dial, err := parseRedisURL(c.RedisURL)
 	if err != nil {
 		return nil, fmt.Errorf("redis_url: %w", err)
 	}
-	s := &stores{guard: &guard{prefix: keyPrefix, watching: true}, key: make([]byte, 32)}
+	s := &stores{guard: &guard{prefix: keyPrefix, readOnly: true}, key: make([]byte, 32)}
 	s.rdb = hooked(dial(), s.guard)
 	return s, s.build(c, keyPrefix, now)
 }
@@ -133,7 +133,7 @@ func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error
 	if count > 0 {
 		log.Info("journal read", "entries", count, "took", time.Since(began).Round(time.Millisecond))
 	}
-	s.reclaim(ctx, log) // a changed file may name their room; and a journal of an earlier version says of none that it was claimed
+	s.reclaim(ctx, log) // the file may name their room by now; and journals of earlier versions have no claims
 	return nil
 }
 
@@ -146,11 +146,11 @@ func (s *stores) configure(ctx context.Context, c *Config) error {
 	return nil
 }
 
-// probePatience is how long the store has for the probe.
+// probePatience is how long a probe may take.
 const probePatience = time.Second
 
-// probe looks whose data it is, which another version may have changed meanwhile, and writes something: a store that is full, read-only or
-// without its replicas still answers a PING.
+// probe has the guard examine the store, which another version may have changed meanwhile, and writes a key: a store that is full,
+// read-only or without its replicas still answers a PING.
 func (s *stores) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
@@ -160,7 +160,7 @@ func (s *stores) probe(ctx context.Context) error {
 	return s.rdb.Set(ctx, keyPrefix+"probe", "", time.Minute).Err()
 }
 
-// trouble says why the store takes nothing now, in a word of a fixed few; empty: it does.
+// trouble says why the store takes no writes now, as one of a few fixed words; empty: it takes them.
 func (s *stores) trouble(ctx context.Context) string { return whyOf(s.probe(ctx)) }
 
 func whyOf(err error) string {
@@ -171,7 +171,7 @@ func whyOf(err error) string {
 	return why
 }
 
-// ready says whether the service can keep and show everything: nil, or why not, in words that may leave the house.
+// ready says whether the service can keep and show everything: nil, or why not, in words that may be shown to anybody.
 func (s *stores) ready(ctx context.Context) error {
 	if s.journal.Broken() != nil {
 		return errors.New("the journal on disk cannot be written")
@@ -214,7 +214,7 @@ func capabilities(sources []Source) map[string]attendance.Capability {
 	return m
 }
 
-// secretKey is the configured key, or one that is made once and kept in data_dir: pseudonyms and receipts hang on it.
+// secretKey is the configured key, or one that is made once and kept in data_dir: pseudonyms and receipts depend on it.
 func secretKey(c *Config) ([]byte, error) {
 	if c.SecretKey != "" {
 		return []byte(c.SecretKey), nil

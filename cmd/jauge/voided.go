@@ -13,8 +13,8 @@ import (
 	"jauge/internal/journal"
 )
 
-// voided implements door.Voided: the random ids of the grants that somebody logged out of, each until it would have expired.
-// Redis tells every replica, the journal what Redis forgets or does not hear now; what is asked is answered from memory.
+// voided implements door.Voided: a revocation list, of the random ids of the grants that somebody logged out of, each until it would
+// have expired. Redis tells every replica; the journal keeps the list where Redis is volatile or away; Has answers from memory.
 type voided struct {
 	rdb     redis.UniversalClient
 	key     string // a sorted set of ids by Unix expiry
@@ -38,10 +38,10 @@ func newVoided(rdb redis.UniversalClient, prefix string, j *journal.Journal) *vo
 	return v
 }
 
-// Add implements door.Voided. It holds in this process whatever becomes of the rest.
+// Add implements door.Voided. In this process the grant is void at once, also if writing it fails.
 func (v *voided) Add(ctx context.Context, id string, until time.Time) error {
 	e := voidedEntry{id, until.Unix()}
-	v.learn(e)
+	v.remember(e)
 	marks := []journal.Mark{{Kind: entryVoided, Key: id, Value: e}}
 	return v.journal.Keep(ctx, marks, func(ctx context.Context) error { return v.apply(ctx, e) })
 }
@@ -54,7 +54,7 @@ func (v *voided) Has(id string) bool {
 	return ok
 }
 
-func (v *voided) learn(entries ...voidedEntry) {
+func (v *voided) remember(entries ...voidedEntry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, e := range entries {
@@ -62,9 +62,9 @@ func (v *voided) learn(entries ...voidedEntry) {
 	}
 }
 
-// restore applies what the journal kept.
+// restore applies an entry of the journal.
 func (v *voided) restore(ctx context.Context, e voidedEntry) error {
-	v.learn(e)
+	v.remember(e)
 	return v.apply(ctx, e)
 }
 
@@ -84,12 +84,12 @@ const (
 	forgetVoidedEvery = time.Hour
 )
 
-// follow reads what other replicas void, until ctx ends, so that no request has to; now and then it forgets what is over.
+// follow reads every second what other replicas void, until ctx ends, so that no request has to; every hour it forgets what has expired.
 func (v *voided) follow(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(readVoidedEvery)
 	defer tick.Stop()
 	for forgot := (time.Time{}); ; {
-		_ = v.read(ctx) // that Redis is away is said elsewhere; what is known goes on to hold
+		_ = v.read(ctx) // the watcher logs that Redis is away; the list in memory stays valid
 		if time.Since(forgot) > forgetVoidedEvery {
 			forgot = time.Now()
 			if err := v.forget(); err != nil {
@@ -115,12 +115,12 @@ func (v *voided) read(ctx context.Context) error {
 			id, _ := z.Member.(string) // always
 			entries[i] = voidedEntry{id, int64(z.Score)}
 		}
-		v.learn(entries...)
+		v.remember(entries...)
 		return nil
 	})
 }
 
-// forget drops what has expired by itself, from the journal too.
+// forget drops the ids of grants that have expired, from the journal too.
 func (v *voided) forget() error {
 	now, over := time.Now().Unix(), []journal.Mark{}
 	v.mu.Lock()

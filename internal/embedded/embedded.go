@@ -47,8 +47,8 @@ func (s *Store) tick() {
 	}
 }
 
-// Client returns a new client of the store; the caller closes it. It waits for as long as its context lets it: what takes
-// long in this very process is not away, and asking once more would only add to it.
+// Client returns a new client of the store; the caller closes it. Only its context limits a read: a store in the
+// same process may be slow and is never away, and retries would add to its load.
 func (s *Store) Client() redis.UniversalClient {
 	return redis.NewClient(&redis.Options{
 		Addr: s.server.Addr(), Password: s.password, DisableIdentity: true,

@@ -10,8 +10,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Replay applies every entry, oldest first, then every mark, and keeps them. progress, if not nil, is told how many of
-// how many are done, refused of entries that cannot be applied any more (their session is gone): they are listed and passed over.
+// Replay applies every entry, oldest first, then every mark, and keeps them. progress, if not nil, is told how many of how many are
+// done; refused, of entries that cannot be applied any more (their session no longer exists), which are listed and passed over.
 func (j *Journal) Replay(ctx context.Context, progress func(done, of int), refused func(error)) error {
 	if j == nil {
 		return nil
@@ -20,7 +20,7 @@ func (j *Journal) Replay(ctx context.Context, progress func(done, of int), refus
 		at  place
 		err error
 	}
-	var news []outcome // written after the reading: one goroutine must not do both at once
+	var outcomes []outcome // written after the reading: a write within a read of one goroutine deadlocks
 	err := j.db.View(func(tx *bbolt.Tx) error {
 		of, done := tx.Bucket(entries).Stats().KeyN+tx.Bucket(marked).Stats().KeyN, 0
 		for _, bucket := range [][]byte{entries, marked} {
@@ -34,7 +34,7 @@ func (j *Journal) Replay(ctx context.Context, progress func(done, of int), refus
 					refused(fmt.Errorf("journal entry: %w", err))
 				}
 				if err != nil || j.refusals.has(at) {
-					news = append(news, outcome{at, err})
+					outcomes = append(outcomes, outcome{at, err})
 				}
 				done++
 				if progress != nil {
@@ -48,11 +48,11 @@ func (j *Journal) Replay(ctx context.Context, progress func(done, of int), refus
 		}
 		return nil
 	})
-	for _, n := range news {
-		if n.err == nil {
-			err = errors.Join(err, j.accept(n.at))
+	for _, o := range outcomes {
+		if o.err == nil {
+			err = errors.Join(err, j.accept(o.at))
 		} else {
-			err = errors.Join(err, j.refuse(n.at, n.err))
+			err = errors.Join(err, j.refuse(o.at, o.err))
 		}
 	}
 	return err
@@ -73,9 +73,9 @@ func (j *Journal) apply(ctx context.Context, text []byte) error {
 // drainBatch is how many entries are drained between two deletions.
 const drainBatch = 200
 
-// Drain applies and removes what waits, oldest first and marks last, until nothing is left to try or the store is away
-// again; refused, if not nil, is told of entries that the store is there for and does not take. Those hold nobody up: they
-// are tried again after a while, a bounded number of times, and then listed.
+// Drain applies and removes what waits, oldest first and marks last, until nothing is due or the store is away again. refused, if
+// not nil, is told of entries that the store does not take although it answers. Those do not block the others: they are tried again
+// later, a bounded number of times, and then listed.
 func (j *Journal) Drain(ctx context.Context, refused func(error)) error {
 	if j == nil {
 		return nil
@@ -99,7 +99,7 @@ func (j *Journal) Drain(ctx context.Context, refused func(error)) error {
 	return nil
 }
 
-// drain applies a batch; what was applied is removed, also when the store goes away in the middle.
+// drain applies a batch; applied entries are removed, also when the store goes away in the middle.
 func (j *Journal) drain(ctx context.Context, batch []place, refused func(error)) error {
 	var done []place
 	for _, at := range batch {
@@ -121,14 +121,14 @@ func (j *Journal) drain(ctx context.Context, batch []place, refused func(error))
 	return j.remove(done)
 }
 
-// isAway says whether an error means that nothing can be drained now. Where the store takes writes all the same, it is the
-// entry that it does not take: the others must not wait behind it.
+// isAway says whether an error means that nothing can be drained now. If the store takes the probe's write, the error is about this
+// one entry, and the others must not wait behind it.
 func (j *Journal) isAway(ctx context.Context, err error) bool {
 	fault, _ := j.judge(err)
 	return fault == Away && (j.options.Probe == nil || j.options.Probe(ctx) != nil)
 }
 
-// due lists the first n entries of a bucket whose turn it is.
+// due lists the first n entries of a bucket that are to be tried now.
 func (j *Journal) due(bucket []byte, n int) (batch []place, err error) {
 	now := j.now()
 	err = j.db.View(func(tx *bbolt.Tx) error {
@@ -144,7 +144,7 @@ func (j *Journal) due(bucket []byte, n int) (batch []place, err error) {
 	return batch, err
 }
 
-// remove deletes entries that are done, but for marks that were replaced meanwhile.
+// remove deletes applied entries, but for marks that were replaced meanwhile.
 func (j *Journal) remove(places []place) error {
 	if len(places) == 0 {
 		return nil
@@ -152,19 +152,19 @@ func (j *Journal) remove(places []place) error {
 	removed := 0
 	err := j.db.Update(func(tx *bbolt.Tx) error {
 		removed = 0
-		var gone []place
+		var deleted []place
 		for _, at := range places {
 			b := tx.Bucket([]byte(at.bucket))
 			if !bytes.Equal(b.Get([]byte(at.key)), at.text) {
 				continue
 			}
 			removed++
-			gone = append(gone, at)
+			deleted = append(deleted, at)
 			if err := b.Delete([]byte(at.key)); err != nil {
 				return err
 			}
 		}
-		return j.refusals.forget(tx, gone)
+		return j.refusals.forget(tx, deleted)
 	})
 	return j.written(-removed, err)
 }

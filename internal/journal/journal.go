@@ -1,13 +1,13 @@
-// Package journal is a local, durable log of what the service has acknowledged. It has two uses: ahead of a store that
-// forgets (the embedded one), every entry is written first and replayed at start; beside a store that may be away
-// (Redis), entries are written only while it is, and drained when it is back. Entries may be applied more than once: the
-// domains that own them are idempotent.
+// Package journal is a local, durable log of what the service has acknowledged. It has two modes. Ahead of a volatile store (the
+// embedded one) it is a write-ahead log: every entry is written first, and replayed at start. Beside a durable store that may be
+// away (Redis) it is an outbox: entries are written only while it is away, and drained when it is back. Entries may be applied
+// more than once: the domains that own them are idempotent.
 //
-// Marks are entries without a place in the order of things: the latest under a key replaces the one before it, and what
-// stands beside a mark says nothing about it. They are for what must not be joined to its neighbours in time.
+// Marks are keyed entries, as in a compacted log: the latest under a key replaces the one before it, and they have no order among
+// the entries. They are for what must not be linked to other entries by its place in time.
 //
-// The story in files: journal.go (entries in), drain.go (entries out: replayed or drained), refusal.go (entries that a store
-// which is there does not take: tried again, then listed for a person to decide).
+// The story in files: journal.go (entries in), drain.go (entries out: replayed or drained), refusal.go (entries that a store does
+// not take although it answers, a dead-letter list: tried again, then listed for a person to decide).
 package journal
 
 import (
@@ -39,22 +39,22 @@ const (
 	Beside             // only entries that could not be applied because the store is away
 )
 
-// Fault is at whose door an error of applying an entry lies.
+// Fault is whose fault an error of applying an entry is.
 type Fault int
 
 // The faults.
 const (
-	Caller Fault = iota // the domain's own answer to what was asked: there is no such session, the answer was deleted
-	Away                // the store cannot be reached, or takes nothing now
-	Entry               // the store is there and cannot take this entry
+	Caller Fault = iota // the domain's own answer to the caller: there is no such session, the answer was deleted
+	Away                // the store cannot be reached, or takes no writes now
+	Entry               // the store answers and cannot take this entry
 )
 
 // Options are what a journal is opened with.
 type Options struct {
 	Mode Mode
-	// Judge says at whose door an error of applying an entry lies, and why in a word of a fixed few, which may be shown. Nil: Caller.
+	// Judge says whose fault an error of applying an entry is, and why, as one of a few fixed words, which may be shown. Nil: Caller.
 	Judge func(error) (fault Fault, why string)
-	// Probe says whether the store takes writes now. Nil: what Judge says of an error stands.
+	// Probe fails if the store takes no writes now. Nil: Judge alone decides.
 	Probe func(context.Context) error
 }
 
@@ -66,7 +66,7 @@ type Journal struct {
 	handlers map[string]func(context.Context, json.RawMessage) error
 	kept     atomic.Int64 // Beside: entries in the log, all of which wait for the store
 	since    atomic.Int64 // Unix ns since which something has waited; 0: nothing does
-	awayAt   atomic.Int64 // Unix ns of the last failure, so that a dead store is not waited for by every request
+	awayAt   atomic.Int64 // Unix ns of the last failure, so that not every request waits for a dead store
 	broken   atomic.Bool  // the last write failed
 
 	draining sync.Mutex // held while entries are drained or tried again, and while refused entries are dropped
@@ -77,12 +77,12 @@ var (
 	entries = []byte("entries") // sequence → entry
 	marked  = []byte("marks")   // kind and key → entry, after all entries
 	refused = []byte("refused") // bucket and key of an entry → refusal
-	failed  = []byte("failed")  // refused entries of a log of before there was "refused": they become entries again
+	failed  = []byte("failed")  // refused entries of earlier versions, before "refused": they become entries again
 	meta    = []byte("meta")    // name → value: the format, and for Once
 )
 
-// Format is the format of the log and of the entries in it. Whoever changes either in a way that an older program would misread counts it
-// up, migrates what is of the format before, and keeps a fixture of that in the testdata of cmd/jauge.
+// Format is the format (schema version) of the log and of the entries in it. A change that an older program would misread increments
+// it, migrates logs of the format before, and keeps a fixture of that in the testdata of cmd/jauge.
 const Format = 1
 
 var formatName = []byte("schema") // in meta
@@ -98,9 +98,9 @@ type entry struct {
 // Mark is an entry that is kept under a key.
 type Mark struct {
 	Kind, Key string
-	Value     any  // nil: what is kept there is forgotten
-	Rank      int  // 0: takes the place of whatever is kept; else only of a lower rank
-	Final     bool // only another final one takes its place
+	Value     any  // nil: the mark under the key is deleted
+	Rank      int  // 0: it replaces any mark; else only one of a lower rank
+	Final     bool // only a final mark replaces it
 }
 
 // ErrInUse says that another process has the log open.
@@ -109,8 +109,8 @@ var ErrInUse = errors.New("is in use by another process: stop that one first")
 // ErrNewer says that a newer program wrote the log.
 var ErrNewer = errors.New("start the version of jauge that wrote it or a newer one")
 
-// Open opens the log in a directory, which is made if need be. A second process on the same directory gets ErrInUse, a log of a
-// format that is not known ErrNewer and stays as it is, and a file that is damaged gets another error. Entries that were refused in an earlier run are tried once more.
+// Open opens the log in a directory, which is made if need be. A second process on the same directory gets ErrInUse. A log of an unknown
+// format gives ErrNewer and stays as it is; a damaged file gives another error. Entries refused in an earlier run are tried once more.
 func Open(dir string, o Options) (_ *Journal, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -157,7 +157,7 @@ func damaged(path string) error {
 	return fmt.Errorf("journal: %s is damaged: restore a copy of it, or move it away to start without it", path)
 }
 
-// knownFormat says whether this program can read a log. One without a format is of the first, or empty.
+// knownFormat fails if this program cannot read a log. A log without a format is empty or of the first one.
 func knownFormat(tx *bbolt.Tx) error {
 	b := tx.Bucket(meta)
 	if b == nil {
@@ -170,7 +170,7 @@ func knownFormat(tx *bbolt.Tx) error {
 	return nil
 }
 
-// begin makes the buckets, writes down the format, reads every entry once, and lets those that were refused be tried again.
+// begin makes the buckets, writes the format, reads every entry once, and makes refused entries due again.
 func (j *Journal) begin(tx *bbolt.Tx) error {
 	for _, name := range [][]byte{entries, marked, refused, failed, meta} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
@@ -212,12 +212,12 @@ func (j *Journal) Close() error {
 // Stats is what waits in a log.
 type Stats struct {
 	Pending int64         // entries that wait for the store, also those that it refused and that are tried again
-	Refused int64         // entries that are not tried again by themselves: see List
-	Waited  time.Duration // for how long something has been pending without a break
+	Refused int64         // entries that are tried again by hand or at the next start only: see List
+	Waited  time.Duration // for how long at least one entry has been pending
 	Retried Retries
 }
 
-// Stats tells what waits.
+// Stats counts what waits, and what was refused.
 func (j *Journal) Stats() Stats {
 	if j == nil {
 		return Stats{}
@@ -235,7 +235,7 @@ func (j *Journal) Stats() Stats {
 // Pending is how many entries wait for the store to be back.
 func (j *Journal) Pending() int64 { return j.Stats().Pending }
 
-// Broken says why nothing can be kept: nil once a write has worked again.
+// Broken gives the error of the last write to the disk, tried again; nil: it works.
 func (j *Journal) Broken() error {
 	if j == nil || !j.broken.Load() {
 		return nil
@@ -245,7 +245,7 @@ func (j *Journal) Broken() error {
 	return err
 }
 
-// Handle names who applies entries of a kind when they are replayed or drained. Call it before Replay, Drain and Do.
+// Handle sets the function that applies entries of a kind when they are replayed or drained. Call it before Replay, Drain and Do.
 func Handle[T any](j *Journal, kind string, apply func(context.Context, T) error) {
 	if j == nil {
 		return
@@ -259,15 +259,15 @@ func Handle[T any](j *Journal, kind string, apply func(context.Context, T) error
 	}
 }
 
-// A platform waits about three seconds for an answer: the store gets a good part of one, and after it was found away,
-// requests go straight to the journal for a while.
+// A platform waits about three seconds for an answer. The store has patience to answer; after a failure, requests go straight to the
+// journal for retryAfter.
 const (
 	patience   = 1200 * time.Millisecond
 	retryAfter = time.Second
 )
 
-// Do keeps an entry and applies it, in the order that the mode asks for. A nil error means that the entry is safe: in
-// the store, or on this disk, where it is listed if the store is there and cannot take it.
+// Do keeps an entry and applies it, in the order of the mode. A nil error means that the entry is safe: in the store, or on this
+// disk, where it is listed as refused if the store answers and cannot take it.
 func (j *Journal) Do(ctx context.Context, kind string, value any, apply func(context.Context) error) error {
 	return j.do(ctx, func() ([]place, error) { return j.write(kind, value) }, apply)
 }
@@ -277,7 +277,7 @@ func (j *Journal) Keep(ctx context.Context, marks []Mark, apply func(context.Con
 	return j.do(ctx, func() ([]place, error) { return j.mark(marks) }, apply)
 }
 
-// Note keeps marks of what is applied already, where the store forgets; beside a store there is nothing to keep.
+// Note keeps marks of what is applied already, ahead of a volatile store; beside a durable one there is nothing to keep.
 func (j *Journal) Note(marks []Mark) error {
 	if !j.Ahead() {
 		return nil
@@ -295,7 +295,7 @@ func (j *Journal) do(ctx context.Context, write func() ([]place, error), apply f
 		if err != nil {
 			return err
 		}
-		err = apply(context.WithoutCancel(ctx)) // it is kept: a caller who hangs up does not leave it half done
+		err = apply(context.WithoutCancel(ctx)) // the entry is written: a caller who hangs up does not leave it half applied
 		return j.excuse(places, err)
 	}
 	err := j.Try(ctx, apply)
@@ -312,7 +312,7 @@ func (j *Journal) do(ctx context.Context, write func() ([]place, error), apply f
 	return j.excuse(places, err)
 }
 
-// judge says at whose door an error lies.
+// judge says whose fault an error is.
 func (j *Journal) judge(err error) (fault Fault, why string) {
 	switch {
 	case errors.Is(err, ErrAway):
@@ -323,14 +323,14 @@ func (j *Journal) judge(err error) (fault Fault, why string) {
 	return j.options.Judge(err)
 }
 
-// Ahead says whether the journal is what survives a restart: the store forgets.
+// Ahead says whether the journal is the write-ahead log of a volatile store: it alone survives a restart.
 func (j *Journal) Ahead() bool { return j != nil && j.options.Mode == Ahead }
 
 // ErrAway says that the store was not reached.
 var ErrAway = errors.New("the store is away")
 
-// Try calls f within the patience of a request, or not at all while the store is known to be away; then, and when f finds
-// it away, the error is ErrAway.
+// Try calls f within the patience of a request. It returns ErrAway when f finds the store away, and for retryAfter from then on
+// without calling f.
 func (j *Journal) Try(ctx context.Context, f func(context.Context) error) error {
 	if j == nil || j.options.Mode == Ahead {
 		return f(ctx)
@@ -370,8 +370,8 @@ func (j *Journal) Once(name, value string) (kept string, err error) {
 	return kept, nil
 }
 
-// Compact rewrites the log of a directory without the pages that forgotten marks have left. Call it before Open, which
-// says what is wrong with a file that cannot be read.
+// Compact rewrites the log of a directory without the free pages that deleted marks have left. Call it before Open, which reports a
+// file that cannot be read.
 func Compact(dir string) error {
 	path := filepath.Join(dir, "journal.db")
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -384,7 +384,7 @@ func Compact(dir string) error {
 		return nil //nolint:nilerr // left to Open
 	}
 	if from.View(knownFormat) != nil {
-		return from.Close() // this one, too
+		return from.Close() // left to Open
 	}
 	to, err := bbolt.Open(path+".new", 0o600, &bbolt.Options{Timeout: time.Second})
 	if err == nil {
@@ -415,7 +415,7 @@ func (j *Journal) write(kind string, value any) ([]place, error) {
 	return []place{{string(entries), string(key), text}}, j.written(1, err)
 }
 
-// mark keeps or forgets marks in one transaction, and returns where those are that it has kept.
+// mark writes or deletes marks in one transaction, and returns the places of those that it wrote.
 func (j *Journal) mark(marks []Mark) ([]place, error) {
 	texts := make([][]byte, len(marks))
 	for i, m := range marks {
@@ -425,9 +425,9 @@ func (j *Journal) mark(marks []Mark) ([]place, error) {
 		}
 	}
 	more := 0
-	var places, forgotten []place
+	var places, deleted []place
 	err := j.db.Batch(func(tx *bbolt.Tx) error {
-		more, places, forgotten = 0, nil, nil // a batch may be tried twice
+		more, places, deleted = 0, nil, nil // a batch may be tried twice
 		b := tx.Bucket(marked)
 		for i, m := range marks {
 			key := []byte(m.Kind + "\x00" + m.Key)
@@ -440,7 +440,7 @@ func (j *Journal) mark(marks []Mark) ([]place, error) {
 			switch {
 			case m.Value == nil:
 				more--
-				forgotten = append(forgotten, at)
+				deleted = append(deleted, at)
 				err = b.Delete(key)
 			case old == nil:
 				more++
@@ -453,12 +453,12 @@ func (j *Journal) mark(marks []Mark) ([]place, error) {
 				return err
 			}
 		}
-		return j.refusals.forget(tx, slices.Concat(places, forgotten)) // what was refused is there no more
+		return j.refusals.forget(tx, slices.Concat(places, deleted)) // the refused marks there are replaced
 	})
 	return places, j.written(more, err)
 }
 
-// Revise replaces the marks of a kind by what revise makes of them, final from then on; nil leaves one as it is.
+// Revise replaces each mark of a kind by a final one with the value that revise returns; nil leaves the mark as it is.
 func (j *Journal) Revise(kind string, revise func(data json.RawMessage) any) error {
 	if j == nil {
 		return nil
@@ -501,7 +501,7 @@ func (m Mark) replaces(kept []byte) bool {
 	return (m.Final || !e.Final) && (m.Rank == 0 || e.Rank < m.Rank)
 }
 
-// written notes how many more entries wait for the store, if that is what they do.
+// written notes the outcome of a write: whether it worked, and, beside a store, how many more entries wait.
 func (j *Journal) written(more int, err error) error {
 	j.broken.Store(err != nil)
 	if err != nil {

@@ -16,18 +16,18 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// A refusal is an entry that a store which is there did not take. Beside a store it is tried again, later each time, and
-// after maxTries only by hand or at the next start; ahead of one it is tried at each start, since it is replayed anyway.
+// A refusal is an entry that the store did not take although it answers. Beside a store it is tried again with exponential backoff,
+// and after maxTries only by hand or at the next start; ahead of one it is tried at each start, as every entry is.
 type refusal struct {
 	Kind  string    `json:"kind"`
-	Why   string    `json:"why"` // a word of a fixed few: never the text of an error, which may quote the entry
+	Why   string    `json:"why"` // one of a few fixed words: never the text of an error, which may quote the entry
 	Tries int       `json:"tries"`
 	Since time.Time `json:"since"`          // to the hour: nothing here tells when somebody answered
 	Next  time.Time `json:"next,omitzero"`  // before that it is not tried again; zero: at once
 	Given bool      `json:"given,omitzero"` // given up: tried again by hand or at the next start only
 }
 
-// An entry is tried a second time after firstRetry, and later by twice the time before: some seventeen minutes in all.
+// An entry is tried a second time after firstRetry, and then after twice the time before: some seventeen minutes in all.
 const (
 	maxTries   = 10
 	firstRetry = 2 * time.Second
@@ -46,13 +46,13 @@ type Retries struct{ Applied, Refused int64 }
 // name is an entry's key in the bucket.
 func (at place) name() string { return at.bucket + "\x00" + at.key }
 
-// ID names a refused entry for people: it tells nothing of what is in it.
+// id names a refused entry for people: it tells nothing of what is in it.
 func (at place) id() string {
 	sum := sha256.Sum256([]byte(at.name()))
 	return hex.EncodeToString(sum[:6])
 }
 
-// load reads the bucket; what was given up gets another chance.
+// load reads the bucket and makes every refusal due, those that were given up too.
 func (r *refusals) load(b *bbolt.Bucket) error {
 	r.by = map[string]refusal{}
 	return b.ForEach(func(name, text []byte) error {
@@ -101,7 +101,7 @@ func (r *refusals) forget(tx *bbolt.Tx, places []place) error {
 		if _, is := r.by[at.name()]; !is {
 			continue
 		}
-		delete(r.by, at.name()) // should the transaction fail, the next start reads it again
+		delete(r.by, at.name()) // if the transaction fails, the next start reads it again
 		if err := tx.Bucket(refused).Delete([]byte(at.name())); err != nil {
 			return err
 		}
@@ -109,7 +109,8 @@ func (r *refusals) forget(tx *bbolt.Tx, places []place) error {
 	return nil
 }
 
-// excuse lists kept entries that the store is there for and cannot take: for the caller they are safe. Other errors are the caller's.
+// excuse lists kept entries as refused if the error is that the store cannot take them, and returns nil: they are safe. It returns
+// any other error.
 func (j *Journal) excuse(places []place, err error) error {
 	if err == nil {
 		return nil
@@ -132,7 +133,7 @@ func (j *Journal) refuse(at place, cause error) error {
 		if !bytes.Equal(tx.Bucket([]byte(at.bucket)).Get([]byte(at.key)), at.text) {
 			return nil
 		}
-		one := j.refusals.again(at, why, j.now(), j.options.Mode == Ahead)
+		one := j.refusals.failedTry(at, why, j.now(), j.options.Mode == Ahead)
 		text, err := json.Marshal(one)
 		if err != nil {
 			return err
@@ -142,8 +143,8 @@ func (j *Journal) refuse(at place, cause error) error {
 	return j.written(0, err)
 }
 
-// again counts one more try of an entry; at once says that no other follows by itself.
-func (r *refusals) again(at place, why string, now time.Time, atOnce bool) refusal {
+// failedTry counts one more failed try of an entry; final: it is given up at once.
+func (r *refusals) failedTry(at place, why string, now time.Time, final bool) refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one, before := r.by[at.name()]
@@ -153,13 +154,13 @@ func (r *refusals) again(at place, why string, now time.Time, atOnce bool) refus
 		one = refusal{Kind: e.Kind, Since: now.UTC().Truncate(time.Hour)}
 	}
 	one.Why, one.Tries = why, one.Tries+1
-	one.Given = one.Given || atOnce || one.Tries >= maxTries
+	one.Given = one.Given || final || one.Tries >= maxTries
 	one.Next = now.Add(firstRetry << min(one.Tries-1, maxTries))
 	r.by[at.name()] = one
 	return one
 }
 
-// accept notes that the store took an entry that it had refused: beside the store nothing is left to keep.
+// accept notes that the store took an entry that it had refused. Beside a store, the entry is removed with its refusal.
 func (j *Journal) accept(at place) error {
 	if j.options.Mode == Beside {
 		return j.remove([]place{at})
@@ -167,7 +168,7 @@ func (j *Journal) accept(at place) error {
 	return j.written(0, j.db.Update(func(tx *bbolt.Tx) error { return j.refusals.forget(tx, []place{at}) }))
 }
 
-// Refused describes one entry that the store is there for and did not take, without anything that is in it.
+// Refused describes one entry that the store did not take although it answers, without anything that is in it.
 type Refused struct {
 	ID    string    `json:"id"`
 	Kind  string    `json:"kind"`
@@ -183,7 +184,7 @@ type Waiting struct {
 	Entries int    `json:"entries"`
 }
 
-// List tells what waits for the store, by kind, and what it refused. Ahead of a store nothing waits: all of it is there.
+// List gives what waits for the store, by kind, and what it refused. Ahead of a store nothing waits: every entry is applied at once.
 func (j *Journal) List() (waiting []Waiting, list []Refused, err error) {
 	byKind := map[string]int{}
 	if j.options.Mode == Beside {
@@ -227,7 +228,7 @@ func placeOf(name string) place {
 // ErrNoEntry says that no refused entry has an id.
 var ErrNoEntry = errors.New("no refused entry has this id")
 
-// named finds refused entries by their ids, all of them without any, and reads them. ErrNoEntry names the ids of none.
+// named finds refused entries by their ids, all of them without any, and reads them. ErrNoEntry names an id that none has.
 func (j *Journal) named(ids []string) (places []place, err error) {
 	found := map[string]bool{}
 	j.refusals.mu.Lock()
@@ -252,8 +253,8 @@ func (j *Journal) named(ids []string) (places []place, err error) {
 	})
 }
 
-// Retry applies refused entries now, all of them without ids, and tells how many the store took. The others stay refused;
-// with the store away the error says so, and nothing has changed of the rest.
+// Retry applies refused entries now, all of them without ids, and returns how many the store took and refused again. ErrAway: the
+// store went away, and the rest was not tried.
 func (j *Journal) Retry(ctx context.Context, ids ...string) (applied, refused int, err error) {
 	j.draining.Lock()
 	defer j.draining.Unlock()
@@ -281,14 +282,13 @@ func (j *Journal) Retry(ctx context.Context, ids ...string) (applied, refused in
 	return applied, refused, err
 }
 
-// Again lets refused entries be tried at the next start, where nobody can apply them now, and tells how many those are: it
-// is what happens anyway.
+// Again counts the refused entries with these ids, all of them without any: the next start tries them, whether it is asked to or not.
 func (j *Journal) Again(ids ...string) (int, error) {
 	places, err := j.named(ids)
 	return len(places), err
 }
 
-// Drop deletes refused entries for good, and tells how many; without ids it drops none: nobody means all by leaving a word out.
+// Drop deletes refused entries for good, and returns how many. Without ids it drops none, so that a forgotten argument deletes nothing.
 func (j *Journal) Drop(ids ...string) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// The forms of addresses and numbers. Between the digits of a number stand up to three separators, never a line's end. A
-// number is one if it begins with + or 00 and goes on for 8 digits or more, or with 0 for 9 or more, or has the groups of
-// North America (555 123-4567), or is 9 digits or more without a gap. So years, dates, "10 000" and "14-18" are none.
+// The forms of addresses and telephone numbers. Between the digits of a number may stand up to three separators, no line end. Digits
+// are a number if they begin with + or 00 and go on for 8 digits or more, or with 0 for 9 or more, or have the groups of North
+// America (555 123-4567), or are 9 or more without a gap. So years, dates, "10 000" and "14-18" stay.
 const (
 	between = `[\p{Zs}\p{Cf}\p{Pd}\t./()·_*]{0,3}`
 	label   = `[\p{L}\p{M}\p{N}\p{Cf}_-]+`
@@ -42,7 +42,7 @@ func Contacts(text string) string {
 	return cut(text, found)
 }
 
-// dates finds the dates of a text, whose digits a telephone number could be made of.
+// dates finds the dates of a text, whose digits could look like a telephone number.
 func dates(text string) []span {
 	var found []span
 	for _, at := range datePattern.FindAllStringIndex(text, -1) {

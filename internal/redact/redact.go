@@ -1,11 +1,9 @@
-// Package redact takes what tells of a person out of a text that was written freely: e-mail addresses and telephone numbers
-// by their form, names by a set of words that are known to be names. It is text in and text out, and knows neither a store
-// nor a session.
+// Package redact removes personal data from free text: e-mail addresses and telephone numbers by their form, names by a set of
+// words that are known to be names. It is text in and text out, and knows neither a store nor a session.
 //
-// It would rather take too much than too little, but for what people write of numbers in a survey: years, dates, amounts
-// and scales stay.
+// In doubt it removes, but it leaves the numbers that people write in surveys: years, dates, amounts and scales.
 //
-// The story in files: redact.go (names, and putting the mark in their place), contacts.go (addresses and numbers).
+// The story in files: redact.go (names, and the placeholder), contacts.go (addresses and numbers).
 package redact
 
 import (
@@ -18,11 +16,11 @@ import (
 	"jauge/internal/text"
 )
 
-// Mark stands in a text for what was taken out of it; neighbours share one.
+// Mark is the placeholder for what was removed; neighbours share one.
 const Mark = "[…]"
 
-// Words lists the words of texts that may be names, folded (text.Fold) and without hyphens, each once. Particles ("de",
-// "van") and single letters are none.
+// Words lists the words of texts that may be names, folded (text.Fold) and split at hyphens, each once, without particles ("de",
+// "van") and single letters.
 func Words(texts []string) []string {
 	var all []string
 	listed := map[string]bool{}
@@ -56,13 +54,13 @@ type span struct{ from, to int }
 // nameable is a word with its hyphens ("Jean-Pierre"): a name if one of its parts is.
 type nameable struct {
 	span
-	parts []string // folded; without those that cannot be told from the language
+	parts []string // folded; without particles and single letters
 }
 
 var (
 	wordPattern = regexp.MustCompile(`[\p{L}\p{M}]+(?:\p{Pd}[\p{L}\p{M}]+)*`)
 
-	// particles are parts of names that every other sentence holds.
+	// particles are parts of names that are common words too.
 	particles = strings.Fields("al da de del della den der des di do dos du el et la las le les lo los of the van von und y")
 )
 
@@ -81,7 +79,7 @@ func wordsOf(s string) []nameable {
 	return all
 }
 
-// neighbours are what is taken out with nothing but blanks or a hyphen between.
+// neighbours matches what may lie between two removed spans that share one Mark: blanks or a hyphen.
 var neighbours = regexp.MustCompile(`\[…\](?:[\p{Zs}\t-]*\[…\])+`)
 
 // cut puts Mark in the place of each span; spans are in order and apart.

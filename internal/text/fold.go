@@ -7,7 +7,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold makes alike what people read as the same: case, kinds of space and of apostrophe, composed and compatible letters.
+// Fold normalises a text for comparison: case, kinds of space and of apostrophe, composed and compatible letters.
 // Accents stay: "marche" and "marché" are two answers.
 func Fold(s string) string {
 	s = cases.Fold().String(norm.NFKC.String(s))
