@@ -12,7 +12,7 @@ import (
 	"jauge/programme"
 )
 
-// asFailure is the only place where an error of the domains becomes a status. What it does not know is internal.
+// asFailure is the only place where an error of the domains becomes a status. An unknown error is internal (500).
 func (s *server) asFailure(err error) *door.Failure {
 	var f *door.Failure
 	var problems problem.Problems
@@ -55,8 +55,8 @@ func (s *server) asFailure(err error) *door.Failure {
 	return &door.Failure{Status: http.StatusInternalServerError, Code: "internal", Detail: "Something went wrong on our side.", Cause: err}
 }
 
-// statusHungUp is what a request is logged and counted as whose caller did not wait for the answer. No standard code says
-// so; this is the one of nginx. It is nobody's failure.
+// statusHungUp is logged and counted for a request whose caller did not wait for the answer: nginx' code, as there is no standard
+// one. It counts as no error of the service.
 const statusHungUp = 499
 
 // problemJSON is an error as RFC 9457 writes it, with the extensions code, request and errors.
@@ -75,7 +75,7 @@ type problemItem struct {
 	Message string `json:"message"`
 }
 
-// fail writes err as a page to people and as a problem to programs. Causes go to the log, never to the caller.
+// fail writes err as a page for people and as a problem for programs. Causes go to the log, never to the caller.
 func (s *server) fail(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil {
 		c.Status(statusHungUp)
@@ -107,7 +107,7 @@ func (s *server) fail(c *gin.Context, err error) {
 	door.WriteJSON(c, f.Status, "application/problem+json", body)
 }
 
-// failPage tells a person what happened and what to do; who is not signed in gets the form to do so at once.
+// failPage tells a person what happened and what to do; a person who is not signed in gets the login form.
 func (s *server) failPage(c *gin.Context, f *door.Failure) error {
 	if f.Code == door.CodeUnauthorized {
 		return s.organise.Unauthorized(c)

@@ -1,8 +1,8 @@
-// Package handlers is jauge's HTTP side, and with the packages below it the only one that imports Gin: here is every route
-// with its readers and its access rule, and what each request passes on its way. The handlers are below, a package an
-// audience: attend (surveys, their answers, and who is there), organise (the organisers' pages), api (programs), hooks (what
-// platforms deliver). These do not know each other; what several need is in page (what pages share), lookup (what is known of
-// a session) and door (who and what comes in). A handler parses, makes one call into a domain, and writes.
+// Package handlers is jauge's HTTP side, and with the packages below it the only one that imports Gin. It has every route with its
+// reader and its access rule, and the middleware. The handlers are below, a package an audience: attend (surveys, their answers, and
+// check-ins), organise (the organisers' pages), api (programs), hooks (what platforms deliver). These do not import each other; what
+// several need is in page (what pages share), lookup (reads of a session) and door (bodies, access, limits, failures). A handler
+// parses, makes one call into a domain, and writes.
 //
 // The story in files: handlers.go (what it is built from), routes.go (the table of routes), middleware.go (what a request
 // passes, in which order), errors.go (how an error becomes an answer), service.go (whether the service is well).
@@ -43,8 +43,8 @@ type Metrics interface {
 	hooks.Metrics
 	// Route begins the counts of a route that fails.
 	Route(route, method string)
-	// Login counts one organiser token that was tried; result is ok, wrong or limited. The right one that comes with each
-	// request of a program is none.
+	// Login counts one organiser token that was tried; result is ok, wrong or limited. The right token that programs send with each
+	// request is not counted.
 	Login(result string)
 	// Request counts one answered request; route is a template, empty when none matched.
 	Request(route, method string, code int)
@@ -70,9 +70,9 @@ type Deps struct {
 
 	Log     *slog.Logger
 	Now     func() time.Time
-	Wall    func() time.Time            // optional: what logins and links expire by, where Now leaps; Now
-	Ready   func(context.Context) error // nil: all can be kept and shown; else why not, in words that may leave the house
-	Away    func(error) bool            // says whether an error means that the store cannot be reached, or takes nothing now
+	Wall    func() time.Time            // optional, Now by default: the clock by which logins and links expire, where Now leaps
+	Ready   func(context.Context) error // nil: all can be kept and shown; else why not, in words that may be shown to anybody
+	Away    func(error) bool            // says whether an error means that the store cannot be reached, or takes no writes now
 	Context context.Context             // ends when the server starts to drain; open streams end with it
 
 	Version  string // optional, shown at the foot of pages

@@ -19,12 +19,12 @@ import (
 
 // engine puts the routes behind the middleware. The order:
 //
-//  1. announce: everything after it can name the request in its log line, and knows whom the address is for;
-//  2. observe: outside of recover, so that a panic is logged and counted as the 500 that it becomes;
-//  3. recover;
+//  1. announce: from here on the request has an id for its log line, and a reader;
+//  2. observe: outside of recoverPanic, so that a panic is logged and counted as the 500 that it becomes;
+//  3. recoverPanic;
 //  4. secure headers: also on errors;
 //  5. the body's size and form: before a body is read or parsed;
-//  6. same origin: before any handler can change something; what is signed is not looked at, a signature says more;
+//  6. same origin: before any handler can change something; signed routes are exempt, a signature proves more;
 //  7. access: the last thing before the handler.
 func (s *server) engine() (*gin.Engine, error) {
 	engine := gin.New()
@@ -37,7 +37,7 @@ func (s *server) engine() (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.Use(s.announce, s.observe, s.recover, s.secureHeaders)
+	engine.Use(s.announce, s.observe, s.recoverPanic, s.secureHeaders)
 	for _, r := range s.routes() {
 		first := firstSegment(r.path)
 		if to, known := s.readers[first]; known && to != r.reader {
@@ -64,9 +64,9 @@ func (s *server) adapt(h door.Handle) gin.HandlerFunc {
 	}
 }
 
-// outer is what wraps the router: compression (never of the event stream, whose events must not wait for a block to
-// fill; with jitter, because pages carry a token beside what a visitor typed), and HEAD answered as GET without its body,
-// but for webhooks, whose platforms may mean something by it.
+// outer wraps the router: compression (not of the event stream, whose events must not wait for a block to fill; with jitter against
+// BREACH, because pages carry a token beside what a visitor typed), and HEAD answered as GET without its body, but for webhooks,
+// which some platforms check by HEAD.
 func outer(h http.Handler) (http.Handler, error) {
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.RandomJitter(32, 0, false),
 		gzhttp.ExceptContentTypes([]string{"text/event-stream", "image/png", api.XLSX}))
@@ -84,8 +84,8 @@ func outer(h http.Handler) (http.Handler, error) {
 	}), nil
 }
 
-// announce notes whom an address is for. All addresses that begin alike are for the same: so one that is almost right, or is
-// asked by another method, is answered in the same way.
+// announce notes the reader of an address. All addresses with one first segment have the same: so a mistyped address, or another
+// method, is answered in the same way.
 func (s *server) announce(c *gin.Context) {
 	door.Announce(c, s.readers[firstSegment(c.Request.URL.Path)])
 }
@@ -95,7 +95,7 @@ func firstSegment(path string) string {
 	return first
 }
 
-// observe logs and counts every request by its route's template: never its path (receipts), query (tokens) or address.
+// observe logs and counts every request by its route's template, never by its path (receipts), query (tokens) or IP address.
 func (s *server) observe(c *gin.Context) {
 	start := time.Now()
 	defer func() {
@@ -114,8 +114,8 @@ func (s *server) observe(c *gin.Context) {
 	c.Next()
 }
 
-// recover turns a panic into a 500. Its text may quote what was sent, so only those of the runtime are logged.
-func (s *server) recover(c *gin.Context) {
+// recoverPanic turns a panic into a 500. Its text may quote what was sent, so only those of the runtime are logged.
+func (s *server) recoverPanic(c *gin.Context) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -159,9 +159,8 @@ func (s *server) secureHeaders(c *gin.Context) {
 	}
 }
 
-// sameOrigin refuses what another site's page makes a browser send. Programs send neither of the headers it looks at, and
-// pass. Beacons are let through: they are meant to come from the page that embeds the room, wherever it
-// is, and what they say counts the same with and without a cookie.
+// sameOrigin refuses what another site's page makes a browser send (CSRF). Programs send neither of the headers it looks at, and pass.
+// Beacons are exempt: they come from the page that embeds the room, on any site, and count the same with and without a cookie.
 func (s *server) sameOrigin() (gin.HandlerFunc, error) {
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(s.PublicURL.Scheme + "://" + s.PublicURL.Host); err != nil {
@@ -194,9 +193,8 @@ func (r route) limit(c *gin.Context) int64 {
 	return maxForm
 }
 
-// checkBody is the first thing on every route, and where there is none: whatever comes after it reads what it leaves, never more
-// than the limit. A body that says it is larger is not read at all; parts, which Go would parse into temporary files, are
-// nothing that any route takes.
+// checkBody comes first on every route, and where there is none: everything after it reads at most the limit. A body that is larger by
+// its Content-Length is not read at all. Multipart bodies, which Go would parse into temporary files, are refused: no route takes them.
 func (s *server) checkBody(r route) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		limit := r.limit(c)
@@ -212,7 +210,7 @@ func (s *server) checkBody(r route) gin.HandlerFunc {
 	}
 }
 
-// turnAway refuses a request at the door; a delivery is counted like any other that is refused.
+// turnAway refuses a request before its handler; a webhook is counted like any other that is refused.
 func (s *server) turnAway(c *gin.Context, r route, err error) {
 	if r.who == signed {
 		err = s.hooks.TurnAway(c, err)

@@ -20,9 +20,9 @@ import (
 type Sources struct {
 	Attendance  Attendance
 	Feedback    Feedback
-	AsideEvents func(context.Context) (map[string]int, error) // authentic events and answers that no session claims or that are of no use, by source
+	AsideEvents func(context.Context) (map[string]int, error) // events and answers aside, by source
 	Journal     func() journal.Stats                          // what waits on this replica's disk
-	Trouble     func(context.Context) string                  // why the store takes nothing now, in a word of a fixed few; empty: it does
+	Trouble     func(context.Context) string                  // why the store takes no writes now, one of a few fixed words; empty: it takes them
 	Pools       func() map[string]Pool                        // connection pools to Redis, by name
 	Webhooks    []string                                      // names of the configured sources
 	Refusals    map[string][]string                           // by source, every reason that a webhook request is refused for
@@ -136,7 +136,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, collectDuration, c.Now().Sub(start).Seconds())
 }
 
-// health asks the store by itself: a read that takes long is another matter than a store that takes nothing.
+// health probes the store apart from the reads: slow reads are another trouble than a store that takes no writes.
 func (c collector) health(ch chan<- prometheus.Metric) {
 	why := c.Trouble(c.ctx)
 	if why == "" {
@@ -164,7 +164,7 @@ func (c collector) read(ctx context.Context, ch chan<- prometheus.Metric) error 
 	events, asideErr := c.AsideEvents(ctx)
 	if asideErr == nil {
 		counts := map[string]int{}
-		for _, source := range c.Webhooks { // of which there may be nothing
+		for _, source := range c.Webhooks { // a source of which nothing is aside is at 0
 			counts[source] = 0
 		}
 		maps.Copy(counts, events)
@@ -202,7 +202,7 @@ func emitFigures(ch chan<- prometheus.Metric, f attendance.Figures) {
 	}
 }
 
-// staysKnown says whether it is told how long people stayed: as it happens, or in total after the end.
+// staysKnown says whether the platform reports how long people stayed: as it happens, or in total after the end.
 func staysKnown(f attendance.Figures) bool {
 	return f.Capability == attendance.Live || f.Reported != nil
 }

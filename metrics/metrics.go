@@ -1,6 +1,6 @@
-// Package metrics declares every Prometheus metric of jauge. What is counted in this process has a method here, so that
-// nobody else needs the Prometheus client; what is known of the sessions is read once per scrape (collector.go), so that
-// several replicas on one Redis show the same figures. pool.go shows the connections to Redis, journal.go what waits on disk.
+// Package metrics declares every Prometheus metric of jauge. What is counted in this process has a method here, so that no other
+// package needs the Prometheus client; the figures of sessions are read once per scrape (collector.go), so that several replicas on
+// one Redis show the same. pool.go shows the connections to Redis, journal.go what waits on disk.
 //
 // No label ever carries an attendee, an occurrence or the text of an error.
 package metrics
@@ -130,11 +130,11 @@ func (m *Metrics) Webhook(source string, took time.Duration) {
 	m.webhooks.WithLabelValues(source).Observe(took.Seconds())
 }
 
-// Submission counts one submitted survey of a known session; result is one of a fixed few words. It does not name the session:
-// beside the attendance that would tell when somebody answered.
+// Submission counts one submitted survey of a known session; result is one of a few fixed words. It does not name the session:
+// that would tell when somebody answered.
 func (m *Metrics) Submission(result string) { m.submissions.WithLabelValues(result).Inc() }
 
-// Route begins the counts of a route that fails.
+// Route starts the counts of a route's failures at 0.
 func (m *Metrics) Route(route, method string) {
 	for _, code := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} {
 		m.requests.WithLabelValues(route, method, strconv.Itoa(code))

@@ -209,7 +209,7 @@ func TestWhatWaitsIsForgottenInItsOrder(t *testing.T) {
 		}
 	}
 	for i, invited := range []int{2, 3} {
-		if err := c.replayed(ctx, definition{Session: hourLong("talk"), Changes: i + 1}); err != nil { // as the journal does, one by one
+		if err := c.applyEntry(ctx, definition{Session: hourLong("talk"), Changes: i + 1}); err != nil { // as the journal does, one by one
 			t.Fatal(err)
 		}
 		c.forgetful()

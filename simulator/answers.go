@@ -7,9 +7,8 @@ import (
 	"jauge/feedback/survey"
 )
 
-// Answers invents what one person says in a survey, as a program posts it in JSON: item id → value. Most like what they
-// saw, and what a "now" question asks has mostly risen since "before". What the survey does not show to somebody who says
-// so much is left out.
+// Answers invents one person's answers to a survey, as a program posts them in JSON: item id → value. Most are favourable, and a "now"
+// question's answer is mostly above that of its "before". Questions that the survey would not show after these answers have none.
 func Answers(r *rand.Rand, asks *survey.Survey, lang string) map[string]any {
 	items := asks.All()
 	before := map[string]bool{}
@@ -34,7 +33,7 @@ func Answers(r *rand.Rand, asks *survey.Survey, lang string) map[string]any {
 	return said
 }
 
-// answer invents what one person says to an item; nil: nothing.
+// answer invents one person's answer to an item; nil: it is skipped.
 func answer(r *rand.Rand, q survey.Question, isBefore bool, then any, lang string) any {
 	switch values := q.Values(); {
 	case q.Kind == survey.YesNo:
@@ -48,7 +47,7 @@ func answer(r *rand.Rand, q survey.Question, isBefore bool, then any, lang strin
 			return short(remark(r, lang), q.Limit())
 		}
 	case q.Ordered():
-		return number(r, q, isBefore, then)
+		return drawNumber(r, q, isBefore, then)
 	case q.Several():
 		return several(r, q)
 	case len(values) > 0:
@@ -57,7 +56,7 @@ func answer(r *rand.Rand, q survey.Question, isBefore bool, then any, lang strin
 	return nil
 }
 
-// decoded is what was said as JSON decodes it.
+// decoded gives answers as JSON decodes them.
 func decoded(said map[string]any) map[string]any {
 	values := map[string]any{}
 	for id, value := range said {
@@ -73,9 +72,9 @@ func decoded(said map[string]any) map[string]any {
 	return values
 }
 
-// number draws from a scale: low to middling for what was before, one up as a rule for its "now", and high else. Other
-// numbers are drawn about the middle.
-func number(r *rand.Rand, q survey.Question, isBefore bool, then any) int {
+// drawNumber draws from a scale: low to middling for "before", mostly one more for its "now", and high else. Other numbers are drawn
+// around the middle.
+func drawNumber(r *rand.Rand, q survey.Question, isBefore bool, then any) int {
 	values := q.Values() // the numbers from low to high
 	low, _ := strconv.Atoi(values[0])
 	high := low + len(values) - 1

@@ -7,9 +7,9 @@ import (
 	"jauge/attendance"
 )
 
-// playBeacons opens pages that send beacons: each joins while the session is on, is heard from as often as a real page is, and
-// leaves before the room closes, as nobody can come or is in after that. Silence is judged by the service's clock, so that
-// heartbeats keep their pace at whatever speed. beside is what the session's platform tells of attendance.
+// playBeacons opens pages that send beacons: each joins while the session is on, sends heartbeats as often as a real page does, and
+// leaves before the room closes. The service judges silence by its own clock, so heartbeats keep that pace at any speed. beside is
+// the capability of the session's platform.
 func (s *stage) playBeacons(beside attendance.Capability) {
 	r := chance(s.Seed, "beacons", s.session.ID)
 	for i := range s.Beacons {

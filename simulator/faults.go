@@ -12,7 +12,7 @@ type Faults struct {
 	Duplicate float64 // sent twice: at once, as when an answer was lost, or up to half a minute later
 	Reorder   float64 // held back for up to five minutes: overtaken by leaves, or by the session's end
 	Redeliver float64 // sent, or sent again, two to twenty minutes later
-	LoseLeave float64 // a leave that never comes: its visit lasts until the session's end
+	LoseLeave float64 // a leave is never sent: its visit lasts until the session's end
 	Forge     float64 // accompanied by a forged request, which must be refused
 }
 
@@ -64,7 +64,7 @@ func (s *stage) send(d Delivery, forged func(name string) []byte) {
 	}
 }
 
-// intruder joins, or has been there for a minute: whoever believes it counts a person too many.
+// intruder forges a join, or a total of a minute: a service that believes it counts a person too many.
 func (s *stage) intruder(e attendance.Event) func(name string) []byte {
 	return func(name string) []byte {
 		e.Kind, e.Staff = attendance.Joined, false

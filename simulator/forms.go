@@ -17,7 +17,7 @@ import (
 // shareAnswering is how many of those who came fill the form in: a round number, not a measurement.
 const shareAnswering = 0.6
 
-// playForm lets people fill the form in after the end. Where the form is all there is, everybody does.
+// playForm lets people fill the form in after the end: all of them where no platform reports attendance.
 func (s *stage) playForm() {
 	r := chance(s.Seed, "answers", s.session.ID)
 	share := shareAnswering
@@ -64,7 +64,7 @@ func (s *stage) fillIn(r *rand.Rand, person int) bool {
 	return true
 }
 
-// submit sends answers. An intruder's are the same under a key of their own: whoever believes it counts a respondent too many.
+// submit sends answers. An intruder sends the same under another key: a service that believes it counts a respondent too many.
 func (s *stage) submit(a platforms.Answers, after time.Duration, person int) {
 	a.At = s.moment(after)
 	contentType, body := s.dialect.EncodeAnswers(a)
@@ -75,8 +75,8 @@ func (s *stage) submit(a platforms.Answers, after time.Duration, person int) {
 	})
 }
 
-// words turns what somebody says in the survey into what the form tool makes of it: the session's references in place of
-// the ids, numbers as JSON has them, the words that people read in place of values.
+// words writes answers as the form tool does: the session's references in place of ids, numbers as JSON has them, choice labels in
+// place of values.
 func (s *stage) words(said map[string]any, lang string) map[string]any {
 	values := map[string]any{}
 	for _, q := range s.Survey.All() {
@@ -88,8 +88,8 @@ func (s *stage) words(said map[string]any, lang string) map[string]any {
 	return values
 }
 
-// reference is what the form calls a question: what the session maps to it, or else its id, unless the session says that
-// this is the name of something else.
+// reference is the form's name of a question: the one that the session maps to it, or else its id, unless the session maps that to
+// another question.
 func (s *stage) reference(question string) (ref string, asked bool) {
 	for _, ref := range slices.Sorted(maps.Keys(s.session.Questions)) {
 		if s.session.Questions[ref] == question {
@@ -114,17 +114,17 @@ func (s *stage) word(q survey.Question, value any, lang string) any {
 	case []string:
 		labels := make([]any, len(v))
 		for i, choice := range v {
-			labels[i] = label(q, choice, lang)
+			labels[i] = choiceLabel(q, choice, lang)
 		}
 		return labels
 	case string:
-		return label(q, v, lang)
+		return choiceLabel(q, v, lang)
 	}
 	return value
 }
 
-// label is what people read for a value; a text is its own.
-func label(q survey.Question, value, lang string) string {
+// choiceLabel is what people read for a value; a text is its own.
+func choiceLabel(q survey.Question, value, lang string) string {
 	i := slices.IndexFunc(q.Choices, func(c survey.Choice) bool { return c.Value == value })
 	if i < 0 {
 		return value

@@ -26,7 +26,7 @@ const (
 	longestWait = 5 * time.Second
 )
 
-// Reach says whether a service answers at the URL at all: nil, or a sentence for whoever typed it.
+// Reach fails if no service answers at the URL; the error is a sentence for the person who typed it.
 func (p Poster) Reach(ctx context.Context) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.path("healthz"), nil)
 	if err != nil {
@@ -63,8 +63,8 @@ func cause(err error) error {
 	return err
 }
 
-// Post sends a delivery and holds the answer against what it must be: 2xx, or 401 for a forged one. While the service
-// cannot be reached or is too busy, the request is signed and sent again.
+// Post sends a delivery and checks the status of the answer: 2xx, or 401 for a forged one. While the service cannot be reached or is
+// too busy, the request is signed and sent again.
 func (p Poster) Post(ctx context.Context, d Delivery) error {
 	wait := firstWait
 	for began := time.Now(); ; wait = min(2*wait, longestWait) {
@@ -86,7 +86,7 @@ func (p Poster) Post(ctx context.Context, d Delivery) error {
 	}
 }
 
-// attempt sends once. A pause above 0 says that it may be tried again, and how long to wait at least.
+// attempt sends once. With a pause above 0 it may be tried again, after at least that long.
 func (p Poster) attempt(ctx context.Context, d Delivery) (pause time.Duration, _ error) {
 	signed := d.Request(p.Now())
 	r, err := http.NewRequestWithContext(ctx, signed.Method, p.address(d, signed.Path), bytes.NewReader(signed.Body))

@@ -47,7 +47,7 @@ type Delivery struct {
 	At     time.Time         // when to send it
 	Lane   int               // requests about one person share a lane; -1: about the session as a whole
 	Forged bool              // by somebody who does not know the secret: it must be refused
-	Source *platforms.Source // whose webhook it is; nil: a beacon, which nobody signs
+	Source *platforms.Source // whose webhook it is; nil: a beacon, which is not signed
 
 	session     string
 	contentType string
@@ -79,8 +79,8 @@ func Lead(session programme.Session) time.Duration {
 	return session.EndsAt.Sub(session.StartsAt) / 12
 }
 
-// Cast chooses who posts about a session: the source of its first room whose platform tells about attendance, then that of
-// its first room that is a form, if anything is asked there. Nobody: the session cannot be played.
+// Cast chooses the sources that post about a session: that of its first room whose platform reports attendance, then that of its
+// first room that is a form, if the session has a survey. None: the session cannot be played.
 func Cast(session programme.Session, sources []platforms.Source, survey *survey.Survey) []platforms.Source {
 	var cast []platforms.Source
 	for _, plays := range []func(platforms.Source) bool{tells, func(s platforms.Source) bool { return survey != nil && isForm(s) }} {
@@ -95,7 +95,7 @@ func Cast(session programme.Session, sources []platforms.Source, survey *survey.
 	return cast
 }
 
-// tells says whether a source's platform tells about attendance: joins and leaves as they happen, or afterwards who came.
+// tells says whether a source's platform reports attendance: joins and leaves as they happen, or totals afterwards.
 func tells(s platforms.Source) bool {
 	c := platforms.Dialects[s.Platform].Capability
 	return c == attendance.Live || c == attendance.Totals
@@ -138,7 +138,7 @@ func New(session programme.Session, sources []platforms.Source, o Options) (*Per
 	return &Performance{Sources: cast, Deliveries: s.sent, Truth: s.truth}, nil
 }
 
-// chance is a source of chance of its own for each purpose, so that faults do not change who comes when.
+// chance is a random generator for one purpose, so that faults do not change who comes when.
 func chance(seed uint64, purpose, session string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(purpose + "\x00" + session))
@@ -163,7 +163,7 @@ type stage struct {
 	sent   []Delivery
 }
 
-// enter writes down everything that one source posts. What tells about attendance comes before the form.
+// enter adds everything that one source posts. Attendance comes before the form.
 func (s *stage) enter(source *platforms.Source) {
 	room := slices.IndexFunc(s.session.Rooms, func(r programme.Room) bool { return r.Source == source.Name })
 	s.source, s.dialect, s.room = source, platforms.Dialects[source.Platform], s.session.Rooms[room].ID
@@ -178,7 +178,7 @@ func (s *stage) enter(source *platforms.Source) {
 	}
 }
 
-// play writes down everything that happens: the room opens, people come and go, the room closes.
+// play adds the events of a platform of joins and leaves: the room opens, people come and go, the room closes.
 func (s *stage) play() {
 	s.say(attendance.Event{Kind: attendance.Started}, -Lead(s.session), -1)
 	for i, p := range draw(s.audience, s.Attendees, s.length) {
@@ -213,7 +213,7 @@ func (s *stage) attend(person int, staff bool, connection string, t stay) {
 	}
 }
 
-// moment is when something happens, that long after the planned start at a speed of 1.
+// moment turns a time since the planned start, at a speed of 1, into a moment of the performance.
 func (s *stage) moment(after time.Duration) time.Time {
 	return s.Start.Add(s.scaled(after)).Truncate(time.Millisecond)
 }
@@ -229,15 +229,15 @@ func (s *stage) stamp(kind attendance.Kind, after time.Duration) time.Time {
 	return at.Truncate(s.dialect.Resolution(kind))
 }
 
-// say encodes an event and sends it, with whatever goes wrong on the way.
+// say encodes an event and sends it, with its faults.
 func (s *stage) say(e attendance.Event, after time.Duration, lane int) {
 	d, e := s.encode(e, after, lane)
-	if d.body != nil { // nil: the platform has no word for it
+	if d.body != nil { // nil: the platform does not report it
 		s.send(d, s.intruder(e))
 	}
 }
 
-// encode writes an event down as the platform does, and completes it with where and when.
+// encode completes an event with its room and time, and writes it as the platform does.
 func (s *stage) encode(e attendance.Event, after time.Duration, lane int) (Delivery, attendance.Event) {
 	e.Room, e.Alias, e.Occurrence, e.At = s.room, s.alias, s.occurrence, s.stamp(e.Kind, after)
 	contentType, body := s.dialect.Encode(e)

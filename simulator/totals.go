@@ -10,11 +10,11 @@ import (
 	"jauge/attendance"
 )
 
-// Half as many as come have registered and stay away: a third of all who registered. Of a free webinar that is usual.
+// For two who come, one has registered and stays away: a third of all who registered, as is usual for a free webinar.
 const comeForOneAway = 2
 
-// playTotals writes down what a platform tells that has no words for joins and leaves (Livestorm): who registered, before
-// the planned start; the start and the end; then of each person for how long they were there, or that they were not.
+// playTotals adds the events of a platform of totals, without joins and leaves (Livestorm): who registered, before the planned start;
+// the start and the end; then each person's total, or that they did not come.
 func (s *stage) playTotals() {
 	lead, closes := Lead(s.session), closing(s.length)
 	afterwards := func() time.Duration { return closes + s.length/60 + between(s.audience, 0, s.length/6) }
@@ -50,8 +50,8 @@ func (s *stage) total(p person, closes time.Duration) time.Duration {
 	return max(0, s.scaled(min(to, closes)-from)).Truncate(time.Second)
 }
 
-// stayedAway says of somebody who registered that they did not come. To jauge that is a registration and nothing more, so
-// the dialect, which writes what jauge knows, has no word for it.
+// stayedAway reports that a registered person did not come. The dialect cannot encode that, as jauge reads it as a registration and
+// nothing more, so the type of the encoded event is replaced.
 func (s *stage) stayedAway(e attendance.Event, after time.Duration, lane int) {
 	d, e := s.encode(e, after, lane)
 	d.body = bytes.Replace(d.body, []byte(`"people.registered"`), []byte(`"people.not_attended"`), 1)

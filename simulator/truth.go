@@ -8,12 +8,11 @@ import (
 	"jauge/attendance"
 )
 
-// Truth is what is true of a performance, from who was in when at the platform's resolution of time. A service that
-// counts right, and knew nothing else of the session before, shows exactly these figures once everything was sent.
+// Truth has the figures of a performance, from who was in when at the platform's resolution of time. A service that counts right, and
+// had no earlier data of the session, shows exactly these once everything was sent.
 //
-// What nobody can know from what the platform sends is nil, and absent from the JSON.
-//
-// A leave that is lost for good makes its visit last until the session's end: nobody can know better from what was sent.
+// A figure that cannot be known from what the platform sends is nil, and absent from the JSON. For the same reason, a visit whose
+// leave is lost for good lasts until the session's end.
 type Truth struct {
 	Session      string     `json:"session"`
 	Unique       *int       `json:"unique,omitempty"` // persons who came
@@ -41,8 +40,8 @@ type visit struct {
 	from, to time.Time
 }
 
-// count works out the figures of visits to a session that ended at end. It knows nothing of how the service counts:
-// seconds in which a person was there are ticked off one by one.
+// count computes the figures of visits to a session that ended at end. It shares no code with the service: it marks the seconds in
+// which a person was there one by one.
 func (t *Truth) count(visits []visit, end time.Time) {
 	t.Visits, t.Present, t.Connections = len(visits), new(0), new(0)
 	byPerson := map[int][]visit{}
@@ -57,7 +56,7 @@ func (t *Truth) count(visits []visit, end time.Time) {
 	inside := map[int64]int{} // persons by Unix second
 	for _, own := range byPerson {
 		slices.SortFunc(own, func(a, b visit) int { return a.from.Compare(b.from) })
-		var until time.Time // what is watched and ticked off already
+		var until time.Time // counted so far
 		for _, v := range own {
 			if v.from.Before(until) {
 				v.from = until
@@ -76,9 +75,8 @@ func (t *Truth) count(visits []visit, end time.Time) {
 	t.findPeak(inside)
 }
 
-// countBeacons adds n pages that opened and closed again. What the platform reports of persons afterwards stays as it is;
-// else each page is a person more. When it was open only the service knows, who stamps beacons when it hears them: so how many
-// were in at once, and for how long, is known no longer.
+// countBeacons adds n pages that opened and closed again. Beside a platform of totals the figures stay; else each page is a person
+// more. The service stamps beacons as they arrive, so peak and watch time cannot be known any more.
 func (t *Truth) countBeacons(n int, beside attendance.Capability) {
 	t.Beacons, t.Present, t.Connections = n, new(0), new(0)
 	if beside == attendance.Totals {

@@ -11,7 +11,7 @@ import (
 	"jauge/inbox"
 )
 
-// Aside is what is kept aside: authentic, and of no use, or not yet.
+// Aside is what is kept aside (quarantined): authentic events and answers that do not count, or not yet.
 type Aside struct {
 	Events []AsideItem  `json:"events"` // the first of them
 	Total  int          `json:"total"`
@@ -31,7 +31,7 @@ type AsideGroup struct {
 	Count      int       `json:"count"`
 	FirstAt    time.Time `json:"first_at"`
 	LastAt     time.Time `json:"last_at"`
-	References []string  `json:"references"` // of the form, that could not be used
+	References []string  `json:"references"` // the form's names of questions that could not be mapped
 }
 
 // AsideItem is one event, or one person's answers.
@@ -54,7 +54,7 @@ func optional(text string) *string {
 	return &text
 }
 
-// asideObject writes down what is aside: all of it in groups, and one by one the first, in the order of their arrival.
+// asideObject gives what is aside as the API writes it: all of it in groups, and the first items in the order of their arrival.
 func asideObject(groups []inbox.Group, items []inbox.Item) Aside {
 	o := Aside{Events: make([]AsideItem, len(items)), Groups: make([]AsideGroup, len(groups))}
 	for i, item := range items {

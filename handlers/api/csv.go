@@ -11,8 +11,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// announce names the file that follows.
-func (t table) announce(c *gin.Context, extension, contentType string) {
+// writeHeaders names the file that follows.
+func (t table) writeHeaders(c *gin.Context, extension, contentType string) {
 	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.%s"`, c.Param("id"), t.name, extension))
 	c.Header("Content-Type", contentType)
 	c.Status(http.StatusOK)
@@ -20,12 +20,12 @@ func (t table) announce(c *gin.Context, extension, contentType string) {
 
 // writeCSV writes a table with commas (RFC 4180). An empty cell is nil.
 func writeCSV(c *gin.Context, t table) error {
-	t.announce(c, "csv", "text/csv; charset=utf-8")
+	t.writeHeaders(c, "csv", "text/csv; charset=utf-8")
 	if t.words {
 		_, _ = c.Writer.WriteString("\ufeff")
 	}
 	w := csv.NewWriter(c.Writer)
-	write := func(record []string) { _ = w.Write(record) } // the caller hung up; there is nobody to tell
+	write := func(record []string) { _ = w.Write(record) } // fails if the caller hung up
 	record := make([]string, len(t.Header))
 	for i, name := range t.Header {
 		record[i] = harmless(name)
@@ -58,8 +58,8 @@ func asCSV(cell any) string {
 // formulas are the characters that make a spreadsheet run a cell which begins with them.
 const formulas = "=+-@＝＋－＠"
 
-// harmless puts an apostrophe before what could begin a formula. Where a semicolon parts cells, as in French, programs take
-// no notice of quotes after a comma, so a cell may begin after each semicolon, tab or line's end, too.
+// harmless puts an apostrophe before what could begin a formula. Where a semicolon separates cells, as in French, programs ignore
+// quotes after a comma, so a cell may begin after each semicolon, tab or line end, too.
 // Source: OWASP, "CSV Injection".
 func harmless(text string) string {
 	var b strings.Builder

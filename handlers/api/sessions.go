@@ -66,7 +66,7 @@ func (h *Handlers) CreateSession(c *gin.Context) error {
 	}
 	c.Header("Location", h.Public.JoinPath("api/v1/sessions", session.ID).String())
 	err := h.respondSession(c, http.StatusCreated, session.ID)
-	if h.Away(err) { // it is accepted all the same, and nothing was counted yet
+	if h.Away(err) { // the journal has the session, and no event was counted yet
 		return door.Respond(c, http.StatusCreated, lookup.Status{Status: attendance.Status{Figures: h.Attendance.Unseen(session)}}.Object(h.Now()))
 	}
 	return err
@@ -87,8 +87,8 @@ func (h *Handlers) PutSession(c *gin.Context) error {
 	return h.respondSession(c, http.StatusOK, session.ID)
 }
 
-// define checks what a definition refers to, which the store cannot know, and lets the catalogue check the rest. What was
-// put aside may fit now.
+// define checks that what a definition refers to is configured, lets the catalogue check the rest, and reclaims what is aside of its
+// rooms.
 func (h *Handlers) define(ctx context.Context, session programme.Session, write func(context.Context, programme.Session) error) error {
 	problems := h.references(session)
 	if len(problems) > 0 {
@@ -101,10 +101,10 @@ func (h *Handlers) define(ctx context.Context, session programme.Session, write 
 	return nil
 }
 
-// reclaimWithin is how long whoever defines a session waits for the events that were put aside to be counted.
+// reclaimWithin is how long a request that defines a session waits for the events aside to be counted.
 const reclaimWithin = 10 * time.Second
 
-// reclaim counts what was put aside for a session that is defined now. What cannot be is when all of it is tried again.
+// reclaim counts what was aside for a session that is defined now. What fails is tried again by the periodic reclaim.
 func (h *Handlers) reclaim(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, reclaimWithin)
 	defer cancel()
@@ -116,7 +116,7 @@ func (h *Handlers) reclaim(ctx context.Context) {
 	}
 }
 
-// references lists the names in a definition that nothing configured answers to.
+// references lists the names in a definition that the configuration does not have.
 func (h *Handlers) references(session programme.Session) problem.Problems {
 	var problems problem.Problems
 	unknown := func(path string) { problems = append(problems, problem.Problem{Path: path, Message: "not configured"}) }
@@ -142,7 +142,7 @@ func (h *Handlers) EndSession(c *gin.Context) error {
 	return h.respondSession(c, http.StatusOK, c.Param("id"))
 }
 
-// maxHeads is far above any hall, and far below what would break a figure.
+// maxHeads is far above any hall, and far below an overflow.
 const maxHeads = 10_000_000
 
 // DeclareHeads handles POST /api/v1/sessions/{id}/declare.

@@ -9,9 +9,8 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// writeXLSX writes a table as an Office Open XML workbook (ISO/IEC 29500) of one sheet. Texts are text cells in text format:
-// none becomes a formula, not even when somebody edits it. Its rows are streamed; a large table passes through a
-// temporary file, which is removed.
+// writeXLSX writes a table as an Office Open XML workbook (ISO/IEC 29500) of one sheet. Texts are text cells in text format, so that
+// none becomes a formula, not even when it is edited. Rows are streamed; a large table goes through a temporary file, which is removed.
 func writeXLSX(c *gin.Context, t table) error {
 	f := excelize.NewFile()
 	defer func() { _ = f.Close() }()
@@ -22,7 +21,7 @@ func writeXLSX(c *gin.Context, t table) error {
 	if err != nil {
 		return fmt.Errorf("spreadsheet: %w", err)
 	}
-	t.announce(c, "xlsx", XLSX)
+	t.writeHeaders(c, "xlsx", XLSX)
 	_, _ = book.WriteTo(c.Writer)
 	return nil
 }

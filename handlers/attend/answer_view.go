@@ -10,7 +10,7 @@ import (
 	"jauge/handlers/page"
 )
 
-// answerView is what one person said, as the holder of its receipt sees it.
+// answerView is one person's answers, as the holder of the receipt sees them.
 type answerView struct {
 	Title     string
 	TitleLang string // see page.Phrase
@@ -99,7 +99,7 @@ type nextView struct {
 	QR      string // the path of a drawing of that
 }
 
-// next is the wave after the last one that somebody has answered; nil when there is none, or answers are not kept together.
+// next is the wave after the last one that the person has answered; nil: there is none, or answers are not linked.
 func (y layout) next(l *page.Lang, a asked, row feedback.Row, receipt string) (*nextView, error) {
 	answered := a.Survey.Answered(row.Answers)
 	if !a.Promise.Linked || len(answered) == 0 {

@@ -24,7 +24,7 @@ func (h *Surveys) answerPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	survey, err := h.answered(c, a, row)
+	survey, err := h.surveyOf(c, a, row)
 	if err != nil {
 		return err
 	}
@@ -52,9 +52,8 @@ func (h *Surveys) answerPage(c *gin.Context) error {
 	return h.Pages.RenderTitled(c, http.StatusOK, "answer", heading, v)
 }
 
-// answered returns the survey as it was when somebody answered it, so that an old answer stands beside the words that it
-// was given to.
-func (h *Surveys) answered(c *gin.Context, a asked, row feedback.Row) (*survey.Survey, error) {
+// surveyOf returns the survey in the version that was answered, so that an old answer stands beside the wording it was given to.
+func (h *Surveys) surveyOf(c *gin.Context, a asked, row feedback.Row) (*survey.Survey, error) {
 	if row.Survey == a.Survey.ID && row.Version == a.Survey.Version() {
 		return a.Survey, nil
 	}
@@ -106,7 +105,7 @@ func (h *Surveys) beginChange(c *gin.Context, f form) error {
 	if err != nil {
 		return err
 	}
-	if answered := f.Survey.Answered(row.Answers); !f.Promise.Linked && len(answered) == 1 { // the others are other people's
+	if answered := f.Survey.Answered(row.Answers); !f.Promise.Linked && len(answered) == 1 { // not linked: only this wave is theirs
 		if f.asked, err = f.in(answered[0], h.Now()); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ type asked struct {
 	wave   string
 }
 
-// asked finds the session in the path and its survey. Whoever followed a wrong link reads a page that says so.
+// asked opens what the session in the path asks. A wrong link leads to a page that says so.
 func (h *Surveys) asked(c *gin.Context) (asked, error) {
 	whole, err := h.Sessions.Asked(c.Request.Context(), c.Param("session"))
 	if errors.Is(err, programme.ErrNotFound) || errors.Is(err, feedback.ErrNoSurvey) {
@@ -44,7 +44,7 @@ func (a asked) in(wave string, now time.Time) (asked, error) {
 	return a, nil
 }
 
-// noSurvey is what somebody reads who followed a wrong link.
+// noSurvey is the failure of a wrong link.
 func noSurvey(detail string) *door.Failure {
 	return &door.Failure{Status: http.StatusNotFound, Code: "no_survey", Detail: detail}
 }

@@ -1,10 +1,10 @@
-// Package attend is what attendees read and send: surveys and their answers, and that they are there.
+// Package attend is what attendees read and send: surveys and their answers, check-ins and beacons.
 //
 // The story in files, of surveys: survey.go (the addresses that open a form), submit.go (a page that is sent), step.go (from page
 // to page), json.go (answers of a program), answers.go (what is done with a receipt), code.go (the receipt of an earlier wave),
 // notice.go; below them: view.go and question.go (the page of a form), answer_view.go, code_view.go, kiosk.go (a device that
-// people share), submissions.go (what is written, guarded and counted), form.go (a form half-way), names.go (what names it),
-// asked.go (what is asked). Of presence: beacon.go, here.go.
+// people share), submissions.go (what is written, rate-limited and counted), form.go (a form half-way), names.go (its tokens and
+// keys), asked.go (what is asked). Of presence: beacon.go, here.go (the check-in page).
 package attend
 
 import (
@@ -27,7 +27,7 @@ type Deps struct {
 	Counts   interface{ Submission(result string) } // counts submitted surveys
 
 	Public *url.URL // of links and QR codes
-	Key    []byte   // names forms
+	Key    []byte   // derives the tokens of forms
 	Log    *slog.Logger
 	Now    func() time.Time
 }

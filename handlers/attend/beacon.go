@@ -17,8 +17,8 @@ import (
 	"jauge/programme"
 )
 
-// A beacon says that somebody is there, for platforms that send no joins: the script of a page that embeds the room, or
-// of the check-in page. docs/beacon.md tells organisers how; page/assets/beacon.js is the other side of what is here.
+// A beacon reports one person's presence, for platforms that send no joins: the script of a page that embeds the room, or of the
+// check-in page. docs/beacon.md tells organisers how; page/assets/beacon.js is the client.
 
 // Presence are the handlers of beacons and of the check-in page. Everything is required.
 type Presence struct {
@@ -33,7 +33,7 @@ type Presence struct {
 	Now    func() time.Time
 }
 
-// beaconJSON is what a beacon says: that the connection with this random id begins, goes on or ends.
+// beaconJSON is one beacon: the connection with this random id begins, goes on or ends.
 type beaconJSON struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"`
@@ -45,7 +45,7 @@ const (
 	beaconLeave = "leave"
 )
 
-// beaconQuotas are those of one address. A school is behind one: 600 may come, or leave, at once, and 1,800 be there.
+// beaconQuotas are those of one IP address. A school is behind one: 600 may come, or leave, at once, and 1,800 may be there.
 var beaconQuotas = map[string]door.Quota{
 	beaconJoin:  {PerMinute: 600, Burst: 600},
 	beaconBeat:  {PerMinute: 3600, Burst: 600},
@@ -54,7 +54,7 @@ var beaconQuotas = map[string]door.Quota{
 
 var beaconID = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
 
-// Beacon handles POST /beacon/{session}: 204; 410 when the connection that goes on was closed meanwhile, or never known.
+// Beacon handles POST /beacon/{session}: 204; 410 to the heartbeat of a connection that was closed meanwhile, or never opened.
 func (h *Presence) Beacon(c *gin.Context) error {
 	b, err := readBeacon(c)
 	if err != nil {
@@ -63,7 +63,7 @@ func (h *Presence) Beacon(c *gin.Context) error {
 	if err := h.Limiter.Limit(c, b.Kind, beaconQuotas[b.Kind]); err != nil {
 		return err
 	}
-	open, err := h.hear(c.Request.Context(), c.Param("session"), b)
+	open, err := h.record(c.Request.Context(), c.Param("session"), b)
 	switch {
 	case errors.Is(err, programme.ErrNotFound):
 		return err
@@ -78,7 +78,7 @@ func (h *Presence) Beacon(c *gin.Context) error {
 	return nil
 }
 
-// readBeacon reads a body of whatever content type: only the plain one comes from another site without a question first.
+// readBeacon reads a body of any content type: browsers send text/plain to another site without a CORS preflight.
 func readBeacon(c *gin.Context) (b beaconJSON, err error) {
 	body, err := door.ReadBody(c)
 	if err != nil {
@@ -91,8 +91,8 @@ func readBeacon(c *gin.Context) (b beaconJSON, err error) {
 	return b, nil
 }
 
-// hear passes on what a beacon says, and says whether its connection is open, or was until it said so.
-func (h *Presence) hear(ctx context.Context, session string, b beaconJSON) (open bool, err error) {
+// record records a beacon, and says whether its connection is open, or was until now.
+func (h *Presence) record(ctx context.Context, session string, b beaconJSON) (open bool, err error) {
 	kind := attendance.Joined
 	switch b.Kind {
 	case beaconBeat:
@@ -108,8 +108,8 @@ func (h *Presence) hear(ctx context.Context, session string, b beaconJSON) (open
 	return true, err
 }
 
-// Script handles GET /beacon.js. Its address stays the same in all the pages that embed it, so it is kept for an
-// hour only, and is the one file here that other sites may load.
+// Script handles GET /beacon.js. Its address in the pages that embed it does not change, so browsers cache it for an hour only. It is
+// the one file here that other sites may load.
 func (h *Presence) Script(c *gin.Context) error {
 	content, err := page.BeaconScript()
 	if err != nil {

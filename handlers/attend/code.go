@@ -12,14 +12,14 @@ import (
 	"jauge/handlers/door"
 )
 
-// Where a person's answers of several waves are kept together, the receipt of the first one, three words, is what the
-// person brings to the later ones: typed in a field of the first page, or in a link or QR code kept from before.
+// Where a person's answers of several waves are linked, the code for the later ones is the receipt of the first, three words: typed
+// into a field of the first page, or in a link or QR code that the person kept.
 
-// comeBack opens the link that was kept from an earlier wave. Who has answered this one finds the answers, who has not a
-// form that knows the code.
+// comeBack opens the link that was kept from an earlier wave: it leads to the person's answers to this wave, or, if there are none, to
+// a form with the code.
 func (h *Surveys) comeBack(c *gin.Context, f form) error {
 	code := c.Query("code")
-	row, err := h.submissions.bring(c, f.asked, code)
+	row, err := h.submissions.byCode(c, f.asked, code)
 	switch {
 	case isRefused(err):
 		return err
@@ -38,13 +38,13 @@ func (h *Surveys) comeBack(c *gin.Context, f form) error {
 	return h.layout.render(c, status, f, remarks{})
 }
 
-// checkCode looks whether a form's code is one.
+// checkCode checks that a form's code is a receipt.
 func (h *Surveys) checkCode(c *gin.Context, f form) (form, error) {
 	code := f.said.Get("code")
 	if code == "" || f.receipt != "" {
 		return f, nil
 	}
-	_, err := h.submissions.bring(c, f.asked, code)
+	_, err := h.submissions.byCode(c, f.asked, code)
 	if isRefused(err) {
 		return f, err
 	}
@@ -52,7 +52,7 @@ func (h *Surveys) checkCode(c *gin.Context, f form) (form, error) {
 	return f, nil
 }
 
-// wrongCode says what is wrong with a code, as a message's id. With the store away, nothing is known to be.
+// wrongCode says what is wrong with a code, as a message's id. With the store away, a code counts as right.
 func (h *Surveys) wrongCode(c *gin.Context, err error) string {
 	switch {
 	case errors.Is(err, feedback.ErrNotFound):

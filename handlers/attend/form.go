@@ -14,8 +14,8 @@ import (
 	"jauge/handlers/page"
 )
 
-// form is a survey half-way: everything said so far, as form fields. Every page carries what the others hold, so that
-// nothing is lost while the store is away.
+// form is a survey half-way: all answers so far, as form fields. Every page carries the fields of the others, so that none is lost
+// while the store is away.
 type form struct {
 	asked
 	said    url.Values // the fields of all questions, and page and page.Carried
@@ -60,11 +60,11 @@ func (f form) page() int {
 // sending says whether its last page was sent.
 func (f form) sending() bool { return f.page() == len(f.pages())-1 && f.said.Get("do") != "back" }
 
-// with adds what is known of the other pages. A page that was sent from the browser's history may carry less, or older.
-func (f form) with(known url.Values) form {
+// with adds the stored fields of the other pages. A page that was sent from the browser's history may carry fewer, or older ones.
+func (f form) with(stored url.Values) form {
 	here := f.pages()[f.page()]
 	f.said = maps.Clone(f.said)
-	for field, values := range known {
+	for field, values := range stored {
 		if !here.Has(field) && f.survey.Has(field) {
 			f.said[field] = values
 		}
@@ -72,8 +72,8 @@ func (f form) with(known url.Values) form {
 	return f
 }
 
-// draft is what is kept of the form: the questions' fields, with those of this page that were left out, and the pages
-// that were shown.
+// draft is what is kept of the form: the questions' fields, those of this page also when they were left empty, and the pages that were
+// shown.
 func (f form) draft() feedback.Draft {
 	pages, here := f.survey.Pages(), f.pages()[f.page()]
 	d := feedback.Draft{Form: url.Values{}, Page: here.ID, Seen: slices.Clone(f.seen)}
@@ -107,7 +107,7 @@ func (f form) opened() url.Values {
 	return query
 }
 
-// address is where a form is opened again: its draft, or, in a kiosk, a new one, or the thanks for one that was sent.
+// address is where a form is opened again: its draft, or, in a kiosk, a blank form or the thanks for one that was sent.
 func (f form) address(lang, done string) string {
 	query := f.opened()
 	if lang != "" {
@@ -129,7 +129,7 @@ func (f form) at(i int) form {
 	return f
 }
 
-// pages are those that a person is asked who said so much. There is always one.
+// pages are those that the survey shows after these answers. There is always one.
 func (f form) pages() []survey.Section {
 	answers, _ := survey.ParseForm(f.survey, f.said)
 	if pages := f.survey.Shown(answers); len(pages) > 0 {
@@ -138,8 +138,8 @@ func (f form) pages() []survey.Section {
 	return f.survey.Pages()[:1]
 }
 
-// carried lists the hidden fields of a page: what the others hold, where this one is, and what names the submission. What
-// was said to questions that are not shown now is among them: who goes back once more finds it again.
+// carried lists the hidden fields of a page: those of the other pages, the page's own id, and what names the submission. Answers to
+// questions that are not shown now are among them, so that a person who goes back finds them again.
 func (f form) carried(at survey.Section, lang string) []field {
 	fields := []field{{"page", at.ID}}
 	if lang != "" {
@@ -172,7 +172,7 @@ func (f form) takesCode() bool {
 	return f.Promise.Linked && f.wave != "" && f.wave != f.Survey.Waves[0].ID && !f.kiosk() && f.receipt == ""
 }
 
-// level is what is promised of a person's answers. Those of a shared device are not linked.
+// level is the level of anonymity that the form promises. Answers from a shared device are not linked.
 func (f form) level() string {
 	if f.kiosk() {
 		return survey.Anonymous

@@ -19,8 +19,8 @@ type hereView struct {
 	ID, Title      string
 	Date, From, To string
 	Zone           string
-	Key            string // the id of who checks in without the script, so that sending the form twice is one person
-	Noted          bool   // somebody just did
+	Key            string // the id of the check-in of this page, so that sending the form twice is one person
+	Noted          bool   // the person just checked in
 	Over           bool
 	Survey         string // the address of its survey; empty: none
 }
@@ -43,7 +43,7 @@ func (h *Presence) Page(c *gin.Context) error {
 	return h.Pages.RenderTitled(c, http.StatusOK, "here", v.Title, v)
 }
 
-// visited finds the session in the path. Whoever followed a wrong link reads a page that says so.
+// visited finds the session in the path. A wrong link leads to a page that says so.
 func (h *Presence) visited(c *gin.Context) (programme.Session, error) {
 	session, err := h.Sessions.Programme.Session(c.Request.Context(), c.Param("session"))
 	if errors.Is(err, programme.ErrNotFound) {
@@ -52,15 +52,14 @@ func (h *Presence) visited(c *gin.Context) (programme.Session, error) {
 	return session, err
 }
 
-// isOver says whether the session has taken place and nobody can come any more. When the store is away nobody knows, and
-// people are let in: the journal keeps them.
+// isOver says whether the session has taken place and takes no arrivals. With the store away it says no: the journal keeps who comes.
 func (h *Presence) isOver(c *gin.Context, session programme.Session) bool {
 	figures, err := h.Attendance.Figures(c.Request.Context(), session)
 	return err == nil && figures[0].State == attendance.Over && !figures[0].StartedAt.IsZero()
 }
 
-// CheckIn handles POST /here/{session}, the button of a browser without scripts. No heartbeat follows, so nothing but the
-// session's end closes this connection.
+// CheckIn handles POST /here/{session}, the button of a browser without scripts. No heartbeat follows, so only the session's end closes
+// this connection.
 func (h *Presence) CheckIn(c *gin.Context) error {
 	session, err := h.visited(c)
 	if err != nil {

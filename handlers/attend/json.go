@@ -68,7 +68,7 @@ func invalidCode(c *gin.Context, wrong string) error {
 	return door.Respond(c, http.StatusUnprocessableEntity, Invalid{"The code does not fit.", map[string]string{"code": wrong}})
 }
 
-// readAnswers reads and checks a program's answers. Without answers and without an error, the 422 has been written.
+// readAnswers reads and checks a program's answers. If it returns neither answers nor an error, it has written the 422.
 func (h *Surveys) readAnswers(c *gin.Context, a asked) (Submission, survey.Answers, error) {
 	var body Submission
 	fields := map[string]string{}
@@ -111,8 +111,8 @@ func (h *Surveys) readAnswers(c *gin.Context, a asked) (Submission, survey.Answe
 	return body, answers, nil
 }
 
-// keys are what programs call a submission with: long enough that nobody guesses one.
-var keys = regexp.MustCompile(`^[\x20-\x7e]{16,255}$`)
+// keyShape is that of idempotency keys: too long to be guessed.
+var keyShape = regexp.MustCompile(`^[\x20-\x7e]{16,255}$`)
 
 // readKey takes the idempotency key from the header, a string as RFC 9651 quotes it or as it is
 // (draft-ietf-httpapi-idempotency-key-header), or from the body, and says what is wrong with it; "": nothing.
@@ -126,7 +126,7 @@ func (b *Submission) readKey(c *gin.Context) (wrong string) {
 		}
 		b.Key = header
 	}
-	if b.Key != "" && !keys.MatchString(b.Key) {
+	if b.Key != "" && !keyShape.MatchString(b.Key) {
 		return "must be 16 to 255 characters of ASCII"
 	}
 	return ""

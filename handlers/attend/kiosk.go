@@ -9,20 +9,20 @@ import (
 	"jauge/handlers/page"
 )
 
-// A device that people share, one after the other. What somebody picked must be gone when the next person comes, whatever
-// button of the browser that person presses:
+// A kiosk is a device that people share, one after the other. The next person must not find the answers of the one before, whatever
+// button of the browser they press:
 //
 //   - Browsers keep the last few pages whole, for Back and Forward, and no-store does not stop all of them. So every page
 //     here asks for /forget once it is shown, which lets the browser drop the pages that were shown before it.
 //   - A page that is fetched anew has its fields filled in again. So its form says autocomplete="off".
 //   - A page that answers a form cannot be fetched by Back; the browser asks whether to send the form again. So
-//     page/assets/kiosk.js gives every page the address of a blank form. It also empties a page that is left, where the browser
-//     does not forget: over plain HTTP it is not allowed to.
+//     page/assets/kiosk.js gives every page the address of a blank form. It also empties a page that is left, because over plain
+//     HTTP browsers ignore /forget.
 //
-// docs/feedback.md says what that leaves to the browser.
+// docs/feedback.md says what remains.
 
-// Forget handles GET /forget. It is a request of its own because the page that was shown before is kept when this one
-// arrives, and no header of this one comes late enough.
+// Forget handles GET /forget. It is a request of its own because the browser keeps the previous page when the next one arrives: a
+// header of that one would come too early.
 func Forget(c *gin.Context) error {
 	c.Header("Clear-Site-Data", `"cache"`)
 	c.Status(http.StatusNoContent)
@@ -34,13 +34,13 @@ type kioskView struct {
 	Title   string
 	Again   string // the address of a new form
 	Seconds int    // until it opens by itself; 0: it does not
-	Stay    string // the address of this page without that; empty: this is it
+	Stay    string // the address of this page without the clock; empty: this is it
 }
 
 // kioskSeconds is how long the thanks stand on a shared device before it shows a new form.
 const kioskSeconds = 20
 
-// kioskThanks thanks without a receipt: whoever comes next would read it. Who reads slowly can stop the clock (WCAG 2.2.1).
+// kioskThanks thanks without a receipt, which the next person would read. Slow readers can stop the clock (WCAG 2.2.1).
 func (y layout) kioskThanks(c *gin.Context, f form) error {
 	f.said.Set("kiosk", "1")
 	lang := page.Chosen(c.Request)

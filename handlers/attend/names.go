@@ -9,8 +9,8 @@ import (
 	"regexp"
 )
 
-// blank gives a form its two names: the token under which it is sent, which opens the answer and stands in no address, and
-// the one under which an address resumes it. Only this service finds the first by the second, and only until it is sent.
+// blank gives a form its two names: the token under which it is sent, which opens the answer and is in no address, and the one under
+// which an address resumes it. The first is derived from the second by a keyed hash, so an address alone opens no answer.
 func (f form) blank(key []byte) form {
 	f.said = maps.Clone(f.said)
 	f.said.Set("resume", rand.Text())
@@ -28,15 +28,15 @@ func formToken(key []byte, session, resume string) string {
 // resumable says whether the form is one that an address resumes.
 func (f form) resumable(key []byte) bool {
 	resume := f.said.Get("resume")
-	return tokens.MatchString(resume) && formToken(key, f.Session.ID, resume) == f.said.Get("token")
+	return tokenShape.MatchString(resume) && formToken(key, f.Session.ID, resume) == f.said.Get("token")
 }
 
-// tokens are as rand.Text makes them: long enough that nobody guesses one and opens another's answer.
-var tokens = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+// tokenShape is that of rand.Text: too long to be guessed.
+var tokenShape = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// formKey names a form's submission, so that sending it twice is one answer; empty for a form without our token.
+// formKey is the idempotency key of a form's submission; empty for a form without our token.
 func formKey(token string) string {
-	if !tokens.MatchString(token) {
+	if !tokenShape.MatchString(token) {
 		return ""
 	}
 	return "form:" + token

@@ -10,8 +10,7 @@ import (
 	"jauge/programme"
 )
 
-// What people are told before they answer: how anonymous they are, what is kept of a form that is not sent, and the
-// privacy notice of the session.
+// This file has the session's privacy notice, which people can read before they answer.
 
 // noticeView is a session's privacy notice.
 type noticeView struct {

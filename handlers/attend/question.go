@@ -10,7 +10,7 @@ import (
 	"jauge/handlers/page"
 )
 
-// questionView is one question with what was said to it so far.
+// questionView is one question with its answer so far.
 type questionView struct {
 	survey.Question
 	Label, Help, Low, High, Unit page.Phrase
@@ -26,7 +26,7 @@ type questionView struct {
 	Mistake string
 }
 
-// Describe lists the ids of what is said about the question beside its label, for who does not see it there.
+// Describe lists the ids of the texts about the question beside its label, for aria-describedby.
 func (q questionView) Describe() string {
 	var parts []string
 	for _, part := range []struct {
@@ -53,7 +53,7 @@ type rankView struct {
 	Ranks    []option
 }
 
-// mistakes are the lines that a question has in the summary.
+// mistakes are the question's lines in the summary of mistakes.
 func (q questionView) mistakes() []mistake {
 	var all []mistake
 	if q.Mistake != "" {

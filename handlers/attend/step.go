@@ -31,7 +31,7 @@ func (h *Surveys) step(c *gin.Context, f form, finish func(form, survey.Answers)
 		return h.turn(c, f, at+1)
 	}
 	answers, mistakes := survey.ParseForm(f.survey, f.said)
-	if len(mistakes) > 0 { // of an earlier page: the fields it carries were changed on the way
+	if len(mistakes) > 0 { // on an earlier page: its carried fields were changed on the way
 		first := slices.IndexFunc(pages, func(p survey.Section) bool {
 			return slices.ContainsFunc(p.Items(), func(q survey.Question) bool { _, wrong := mistakes[q.ID]; return wrong })
 		})
@@ -40,8 +40,8 @@ func (h *Surveys) step(c *gin.Context, f form, finish func(form, survey.Answers)
 	return h.finished(c, f, finish(f, answers))
 }
 
-// turn leads to another page of the form. Where a draft is kept, that page has an address of its own, so that a reload,
-// the back button, a lost connection and a bookmark all find what was said; else it is shown at once, and carries it.
+// turn leads to another page of the form. Where a draft is kept, that page has an address of its own, so that a reload, the back
+// button, a lost connection and a bookmark all find the answers; else it is the response, and carries them as hidden fields.
 func (h *Surveys) turn(c *gin.Context, f form, to int) error {
 	next := f.at(to)
 	if !f.kept || f.receipt != "" {
@@ -62,7 +62,7 @@ func (h *Surveys) turn(c *gin.Context, f form, to int) error {
 	return nil
 }
 
-// finished shows the last page again, with everything that was said, when it could not be kept.
+// finished shows the last page again, with all answers, when they could not be kept.
 func (h *Surveys) finished(c *gin.Context, f form, err error) error {
 	if err == nil || outcomeOf(err) == door.SubmissionInvalid || isRefused(err) {
 		return err

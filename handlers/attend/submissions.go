@@ -10,25 +10,23 @@ import (
 	"jauge/handlers/door"
 )
 
-// submissions writes and reads single answers: guarded where words name them, and counted.
+// submissions writes and reads single answers; it limits guesses of word receipts, and counts outcomes.
 type submissions struct {
 	feedback *feedback.Store
 	limiter  *door.Limiter
 	counts   interface{ Submission(result string) }
 }
 
-// How often an answer may be named by three words that are none's, from one address and in one session. A school that types
-// them wrongly has room; whoever tries some of the 2^33 out, from wherever, does not get far: 600 an hour find one of 200
-// answers in eight years. One address can use up less than half of what fills up of a session's, so that nobody shuts a
-// session's words out alone.
+// How often three words that no answer has may be tried, from one address and in one session. That is enough for a school that mistypes
+// them, and too little for guessing among 2^33: 600 an hour find one of 200 answers in eight years. The quota of one address is less
+// than half of the session's, so that one address alone cannot use that up.
 var (
 	guessQuota        = door.Quota{PerMinute: 4, Burst: 30}
 	sessionGuessQuota = door.Quota{PerMinute: 10, Burst: 300}
 )
 
-// guard lets a receipt be looked up. Words cost a token, which comes back unless they were none's: with an empty budget nothing
-// is looked up. Codes are too long to be tried, and what is neither opens nothing: nobody is shut out from them because
-// somebody else was wrong.
+// guard looks a receipt up within the quota. Words cost a token, which is given back if an answer has them; on an empty quota nothing is
+// looked up. Codes are too long to be guessed and cost none, so other people's guesses never block them.
 func (s submissions) guard(c *gin.Context, receipt string, lookUp func() error) error {
 	if _, words := s.feedback.Receipt(receipt); !words {
 		return lookUp()
@@ -51,7 +49,7 @@ func (s submissions) guarded(c *gin.Context, h door.Handle) error {
 	return s.guard(c, c.Param("receipt"), func() error { return h(c) })
 }
 
-// send submits answers, guarded where they name one that is there.
+// send submits answers, guarded where they carry the words of an earlier wave.
 func (s submissions) send(c *gin.Context, a asked, submission feedback.Submission) (receipt string, err error) {
 	err = s.guard(c, submission.Token, func() (err error) {
 		receipt, err = a.Submit(c.Request.Context(), submission)
@@ -61,8 +59,8 @@ func (s submissions) send(c *gin.Context, a asked, submission feedback.Submissio
 	return receipt, err
 }
 
-// bring reads the answer under a code, guarded.
-func (s submissions) bring(c *gin.Context, a asked, code string) (row feedback.Row, err error) {
+// byCode reads the answer under a code, guarded.
+func (s submissions) byCode(c *gin.Context, a asked, code string) (row feedback.Row, err error) {
 	err = s.guard(c, code, func() (err error) {
 		row, err = a.Get(c.Request.Context(), code)
 		return err
@@ -91,10 +89,10 @@ func (s submissions) count(done door.Outcome, err error) {
 	s.submitted(done)
 }
 
-// submitted counts one submitted survey of a known session, which the count does not name: it would tell when somebody answered.
+// submitted counts one submitted survey of a known session. The count does not name the session: that would tell when somebody answered.
 func (s submissions) submitted(what door.Outcome) { s.counts.Submission(string(what)) }
 
-// outcomeOf is what became of a submission that ended with err.
+// outcomeOf is the outcome of a submission that ended with err.
 func outcomeOf(err error) door.Outcome {
 	switch {
 	case err == nil:
@@ -108,7 +106,7 @@ func outcomeOf(err error) door.Outcome {
 	return door.SubmissionFailed
 }
 
-// isRefused says whether a request was turned away, and nothing is known of the answer.
+// isRefused says whether a request was rate-limited, before the answer was looked up.
 func isRefused(err error) bool {
 	var refused *door.Failure
 	return errors.As(err, &refused)

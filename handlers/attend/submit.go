@@ -59,8 +59,8 @@ func (h *Surveys) Submit(c *gin.Context) error {
 	})
 }
 
-// recall adds to a page that was sent what is known of its form: what its draft holds, or what was sent already, so that
-// the back button leads to a change of it. In a kiosk the next person is at it by then: nothing of it is shown or changed.
+// recall adds to a page that was sent the rest of its form: from its draft, or, if the form was sent before, from the answer, so that
+// the back button leads to a change of that. In a kiosk the next person may be there, so a sent form is neither shown nor changed.
 func (h *Surveys) recall(c *gin.Context, f form) (form, error) {
 	ctx := c.Request.Context()
 	if f.kiosk() {
@@ -88,14 +88,13 @@ func (h *Surveys) recall(c *gin.Context, f form) (form, error) {
 	return f, nil
 }
 
-// recallSent leads what comes again of a form that was sent to its answer: under the form's own key, or, if it joined
-// another, under the code that it carries. When neither finds it, somebody took the code away: nothing tells it any more
-// from a second answer, and none is made.
+// recallSent finds the answer of a form that was sent before: by the form's own key, or, if the answer was linked to an earlier one, by
+// the code in the form. If neither finds it, the code was removed on the way: the page could be a second answer, and none is made.
 func (h *Surveys) recallSent(c *gin.Context, f form) (form, error) {
 	receipt, row, err := f.Sent(c.Request.Context(), formKey(f.said.Get("token")))
 	if code := f.said.Get("code"); errors.Is(err, feedback.ErrNotFound) && code != "" {
 		receipt, _ = h.Feedback.Receipt(code)
-		if row, err = h.submissions.bring(c, f.asked, code); isRefused(err) {
+		if row, err = h.submissions.byCode(c, f.asked, code); isRefused(err) {
 			return f, err
 		}
 	}
@@ -131,7 +130,7 @@ func (h *Surveys) sendForm(c *gin.Context, f form, answers survey.Answers) error
 		c.Redirect(http.StatusSeeOther, f.address(page.Chosen(c.Request), "sent"))
 		return nil
 	}
-	if f.resumable(h.Key) { // also where the store is away: what was kept must not outlast what was sent
+	if f.resumable(h.Key) { // also with the store away: a draft must not outlast its answer
 		if err := f.FinishDraft(ctx, f.said.Get("token"), f.survey, f.draft()); err != nil {
 			h.Log.ErrorContext(ctx, "draft not dropped", "request", door.RequestID(c), "cause", err)
 		}

@@ -41,12 +41,12 @@ func (h *Surveys) Page(c *gin.Context) error {
 	case c.Query("code") != "" && f.Promise.Linked:
 		return h.comeBack(c, f)
 	}
-	// Kept by the browser, and looked at again when it is asked for: so that the back button finds what was picked on it.
+	// The browser keeps the page, and revalidates it when it is opened again: the back button finds what was picked.
 	c.Header("Cache-Control", "private, no-cache")
 	return h.layout.render(c, http.StatusOK, f.blank(h.Key), remarks{})
 }
 
-// resume shows the page of a draft that the address names, or the one that its person was at.
+// resume shows a page of a draft: the one in the address, or the one that the person was at.
 func (h *Surveys) resume(c *gin.Context, f form) error {
 	resume := c.Query("resume")
 	token := formToken(h.Key, f.Session.ID, resume)
@@ -54,13 +54,13 @@ func (h *Surveys) resume(c *gin.Context, f form) error {
 	switch {
 	case errors.Is(err, feedback.ErrSent):
 		return h.layout.wasSent(c, f)
-	case errors.Is(err, feedback.ErrNotFound) || !tokens.MatchString(resume):
+	case errors.Is(err, feedback.ErrNotFound) || !tokenShape.MatchString(resume):
 		return h.layout.render(c, http.StatusOK, f.blank(h.Key), remarks{note: "survey.no_draft"})
 	case err != nil:
 		return door.Unavailable(err)
 	}
 	for field, values := range draft.Form {
-		if f.survey.Has(field) { // it may have changed since
+		if f.survey.Has(field) { // the survey may have changed since
 			f.said[field] = values
 		}
 	}
@@ -110,7 +110,7 @@ func (h *Surveys) QR(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if !query.Has("code") { // which opens somebody's answers
+	if !query.Has("code") { // a code opens one person's answers
 		c.Header("Cache-Control", "public, max-age=3600")
 	}
 	c.Data(http.StatusOK, "image/svg+xml", drawing)

@@ -18,7 +18,7 @@ type surveyView struct {
 	Title        string      // of the session
 	PageTitle    string      // with the number of the page, if there are several
 	TitleLang    string      // see page.Phrase
-	Wave         page.Phrase // which time it is asked; empty: the only one
+	Wave         page.Phrase // empty: the survey has no waves
 	Intro        page.Phrase // said on the first page only
 	Advice       page.Phrase // the survey's own notice, likewise
 	Minutes      int
@@ -28,20 +28,20 @@ type surveyView struct {
 	Questions    []questionView
 	Carried      []field // what other pages hold, and the form's own fields
 	Mistakes     []mistake
-	Notice       string // a message's id: why nothing was kept
+	Notice       string // a message's id: why the answers were not kept
 	Action       string // where the form is sent
 	Changing     bool
 
 	Code  *codeView // on the first page of a later wave
 	Opens string    // when the wave opens, if it has not
-	Alone bool      // in a kiosk: answers are not kept together here, though they are elsewhere
+	Alone bool      // in a kiosk: answers are not linked here, though they are elsewhere
 
-	Note      string // a message's id: what there is to know about the form
+	Note      string // a message's id: a remark about the form
 	Anonymity string // see form.level
 	Personal  bool   // the link was given to one person
 	Terms     string // the address of the privacy notice
 	Draft     string // the address that resumes the form; empty: nothing is kept yet
-	Days      int    // how long that is; 0: nothing is kept before it is sent
+	Days      int    // how long a draft is kept; 0: none is
 	Restart   string // in a kiosk, the address of a new form
 }
 
@@ -65,8 +65,8 @@ type layout struct {
 // remarks are what a form's page says about it; the texts are ids of messages.
 type remarks struct {
 	mistakes survey.FieldErrors
-	note     string // what there is to know about the form
-	notice   string // why nothing was kept
+	note     string // about the form
+	notice   string // why the answers were not kept
 }
 
 // render writes the page that the form is at.
@@ -122,7 +122,7 @@ func (y layout) survey(c *gin.Context, f form, mistakes survey.FieldErrors) (sur
 	return v, nil
 }
 
-// welcome fills in what the first page says before the questions.
+// welcome fills in what the first page shows before the questions.
 func (y layout) welcome(l *page.Lang, f form, v *surveyView, words bool) (err error) {
 	if words {
 		v.Intro, v.Advice = l.Say(f.survey.Intro), l.Say(f.survey.Notice)
@@ -138,7 +138,7 @@ func (y layout) welcome(l *page.Lang, f form, v *surveyView, words bool) (err er
 	return err
 }
 
-// explain fills in what a page of a new form says about it.
+// explain fills in what a page of a new form tells about anonymity and drafts.
 func (y layout) explain(c *gin.Context, f form, v *surveyView) {
 	v.Anonymity, v.Personal = f.level(), f.said.Get("invite") != ""
 	v.Alone = f.kiosk() && f.Promise.Linked
@@ -159,7 +159,7 @@ func (y layout) explain(c *gin.Context, f form, v *surveyView) {
 // draftDays is how long a draft is kept, as pages say it.
 const draftDays = int(feedback.DraftFor / (24 * time.Hour))
 
-// opens says when a wave opens, in words; empty: it has, or that is not known.
+// opens says when a wave opens, in words; empty: it is open, or the time is not known.
 func (y layout) opens(l *page.Lang, a asked, wave string) (string, error) {
 	i := slices.IndexFunc(a.Survey.Waves, func(w survey.Wave) bool { return w.ID == wave })
 	if i < 1 {
@@ -173,7 +173,7 @@ func (y layout) opens(l *page.Lang, a asked, wave string) (string, error) {
 	return l.T("wave.when", "Date", l.Date(at), "Time", l.Clock(at), "Zone", l.Zone(at))
 }
 
-// sentView is what stands at a draft's address once the form is sent.
+// sentView is the page at a draft's address once the form is sent.
 type sentView struct {
 	Title, Action string
 	Words         bool // what opens the answers is three words

@@ -49,7 +49,7 @@ func DecodeJSON(c *gin.Context, v any) error {
 	return DecodeStrict(body, v)
 }
 
-// DecodeStrict takes one JSON value, without unknown keys, in valid UTF-8, whose numbers are numbers.
+// DecodeStrict takes one JSON value, in valid UTF-8, without unknown keys; numbers decode as json.Number.
 func DecodeStrict(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return BadRequest("The body is not valid UTF-8.")
@@ -66,7 +66,7 @@ func DecodeStrict(body []byte, v any) error {
 	return nil
 }
 
-// jsonMistake tells what is wrong with a body, without quoting its values.
+// jsonMistake says what is wrong with a body, without quoting its values.
 func jsonMistake(err error) error {
 	invalid := &Failure{Status: http.StatusUnprocessableEntity, Code: "invalid", Detail: "The body has mistakes."}
 	var wrongType *json.UnmarshalTypeError
@@ -100,7 +100,7 @@ func noun(t reflect.Type) string {
 	return "an object"
 }
 
-// ReadBody reads what the door left of a body, once and whole: 413 above the limit, never a part of it.
+// ReadBody reads a body, once and whole; above the limit it is a 413, and no part of it is returned.
 func ReadBody(c *gin.Context) ([]byte, error) {
 	body, err := io.ReadAll(c.Request.Body)
 	var over *http.MaxBytesError

@@ -1,5 +1,4 @@
-// Package door is what the handlers of every audience share that is not about pages: who and what comes in, and how it is
-// turned away.
+// Package door is what the handlers of every audience share that is not about pages: request bodies, access, rate limits, failures.
 //
 // The story in files: door.go (a handler, and whom an address is for), failure.go (why something cannot be done, and how
 // answers are written), body.go (what was sent), limit.go (how often), grant.go (what cookies and links carry), keeper.go
@@ -16,16 +15,16 @@ import (
 // Handle is a handler: it writes the answer, or returns why it cannot and has written nothing.
 type Handle func(*gin.Context) error
 
-// Reader says whom an address is for, and so what a page there may show, its mistakes included: the table of routes says it
-// of every route, and nothing else decides it. A page for attendees is the same for everybody. Nobody's cookie or token is
-// looked at for it: the device may be an organiser's, and passed on to a pupil.
+// Reader says whom an address is for, and so what a page there may show, error pages included. The table of routes alone decides it.
+// A page for attendees is the same for everybody: no cookie and no token is looked at, as the device may be an organiser's, passed on
+// to a pupil.
 type Reader int
 
 // The readers.
 const (
-	Attendees  Reader = iota // whoever was sent there; also at addresses where nothing is
-	Organisers               // who runs the sessions, or was shown one of them
-	Programs                 // which read no pages
+	Attendees  Reader = iota // also at addresses without a route
+	Organisers               // the organiser, or a holder of a read-only link
+	Programs                 // they read no pages
 )
 
 const (
@@ -34,8 +33,7 @@ const (
 	grantKey   = "grant"
 )
 
-// Announce notes on a request whom its address is for, and gives it an id of our own: one from outside could carry anything
-// into the log.
+// Announce notes on a request whom its address is for, and gives it a random id: an id from outside could carry anything into the log.
 func Announce(c *gin.Context, r Reader) {
 	id := strings.ToLower(rand.Text()[:16])
 	c.Set(requestKey, id)

@@ -15,8 +15,8 @@ import (
 	"jauge/internal/problem"
 )
 
-// Failure is what a handler returns when it cannot do what was asked: a stable code, a sentence that may leave the
-// house, and a cause that may not.
+// Failure is what a handler returns when it cannot do what was asked: a stable code, a sentence for the caller, and a cause for the
+// log.
 type Failure struct {
 	Status   int
 	Code     string // of the page's texts, and of the problem's "code"
@@ -29,12 +29,12 @@ func (f *Failure) Error() string { return f.Code }
 
 func (f *Failure) Unwrap() error { return f.Cause }
 
-// NotFound is the failure of who asks for what there is not.
+// NotFound is the failure of a request for what does not exist.
 func NotFound(detail string) *Failure {
 	return &Failure{Status: http.StatusNotFound, Code: "not_found", Detail: detail}
 }
 
-// BadRequest is the failure of who sends what cannot be read.
+// BadRequest is the failure of a request that cannot be read.
 func BadRequest(detail string) *Failure {
 	return &Failure{Status: http.StatusBadRequest, Code: "bad_request", Detail: detail}
 }
@@ -58,7 +58,7 @@ var (
 	ErrMediaType = &Failure{
 		Status: http.StatusUnsupportedMediaType, Code: "media_type", Detail: "The body must be JSON, with Content-Type: application/json.",
 	}
-	// ErrUnauthorized is the failure of who is not signed in.
+	// ErrUnauthorized is the failure of a request that is not signed in.
 	ErrUnauthorized = &Failure{
 		Status: http.StatusUnauthorized, Code: CodeUnauthorized,
 		Detail: "This needs the organiser token: Authorization: Bearer <token>.",
@@ -76,7 +76,7 @@ func TooLarge(limit int64) *Failure {
 	}
 }
 
-// TooMany is the failure of who comes too often, with a header that says when to come again.
+// TooMany is the failure of a request above a rate limit, with a Retry-After header.
 func TooMany(c *gin.Context, wait time.Duration, code, detail string) error {
 	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return &Failure{Status: http.StatusTooManyRequests, Code: code, Detail: detail}

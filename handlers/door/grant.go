@@ -23,7 +23,7 @@ const (
 // grant is what cookies and read-only links carry: the right to what it opens, until it expires or is voided.
 type grant struct {
 	kind    kind
-	session string    // of opensSession, its id; whatever it is, it is never read as a kind
+	session string    // of opensSession: its id
 	id      string    // random: by which the grant is voided
 	until   time.Time // in whole seconds
 }
@@ -42,7 +42,7 @@ func (g grant) payload() string {
 	return strings.Join(fields, ".")
 }
 
-// readGrant is the reverse of payload, and reads nothing that payload does not write.
+// readGrant is the reverse of payload, and refuses what payload does not write.
 func readGrant(payload string) (g grant, ok bool) {
 	fields := strings.Split(payload, ".")
 	switch {
@@ -76,7 +76,7 @@ func (g grant) opens(rule Access, session string) bool {
 	return false
 }
 
-// better says whether the grant is worth more: it opens more, or as much for longer.
+// better says whether the grant opens more, or as much for longer.
 func (g grant) better(than grant) bool {
 	if g.kind == than.kind {
 		return g.until.After(than.until)
@@ -84,11 +84,11 @@ func (g grant) better(than grant) bool {
 	return than.kind == "" || g.kind == opensAll
 }
 
-// Voided remembers which grants are void, by their random ids, in every process and over restarts, until they would have
-// expired by themselves.
+// Voided is a revocation list: which grants are void, by their random ids, in every process and over restarts, until they would have
+// expired.
 type Voided interface {
 	Add(ctx context.Context, id string, until time.Time) error
-	// Has answers at once, from what was known a moment ago.
+	// Has answers from memory, which may lag behind the other processes by a second.
 	Has(id string) bool
 }
 
@@ -96,7 +96,7 @@ type Voided interface {
 func (k *Keeper) seal(g grant) string { return g.payload() + "." + k.grantMAC(g.payload()) }
 
 func (k *Keeper) grantMAC(payload string) string {
-	token := sha256.Sum256([]byte(k.Token)) // of one length, so that it ends where the payload begins
+	token := sha256.Sum256([]byte(k.Token)) // of fixed length, so that token and payload cannot run into each other
 	mac := hmac.New(sha256.New, k.Key)
 	mac.Write([]byte("jauge grant\x00"))
 	mac.Write(token[:])
@@ -104,7 +104,7 @@ func (k *Keeper) grantMAC(payload string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// unseal reads a grant that is genuine and holds.
+// unseal reads a grant whose signature is genuine and that is valid (see holds).
 func (k *Keeper) unseal(sealed string) (grant, bool) {
 	dot := strings.LastIndexByte(sealed, '.')
 	if dot < 0 || !equal(sealed[dot+1:], k.grantMAC(sealed[:dot])) {

@@ -16,7 +16,7 @@ type Access int
 
 // The rules of access.
 const (
-	Public    Access = iota // anyone
+	Public    Access = iota // everybody
 	Signed                  // a platform, proven by its signature
 	Viewer                  // the organiser, or the holder of a read-only link to this session
 	Organiser               // the organiser
@@ -46,11 +46,11 @@ const (
 	viewerParameter = "access"
 )
 
-// byToken is the grant of who sends the organiser token with each request: nothing ends it.
+// byToken is the grant of a request that carries the organiser token itself: it does not expire.
 var byToken = grant{kind: opensAll, until: time.Unix(1<<40, 0)}
 
-// Admit lets a request pass if it satisfies a rule, and notes what it may be shown. Where there is no rule, nobody's
-// credentials are looked at: such a page is the same for everybody, and tells nobody whether a token is right.
+// Admit lets a request pass if it satisfies a rule, and notes its grant. On a public route no credentials are looked at: the page is
+// the same for everybody, and does not tell whether a token is right.
 func (k *Keeper) Admit(c *gin.Context, rule Access) error {
 	if rule == Public || rule == Signed {
 		return nil
@@ -62,8 +62,8 @@ func (k *Keeper) Admit(c *gin.Context, rule Access) error {
 	return err
 }
 
-// best finds the best grant that is enough for a rule: by the token, a cookie or a read-only link. Who sends a token is
-// judged by it alone.
+// best finds the best grant that is enough for a rule: by the token, a cookie or a read-only link. A request with a token is judged by
+// that alone.
 func (k *Keeper) best(c *gin.Context, rule Access) (grant, error) {
 	if token, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
 		return byToken, k.checkToken(c, token)
@@ -85,8 +85,8 @@ func (k *Keeper) best(c *gin.Context, rule Access) (grant, error) {
 	return best, nil
 }
 
-// cookies lists what the request's cookies of this name open. There may be several: who can set one, for a part of the site,
-// must not hide another.
+// cookies lists the grants of the request's cookies of this name. There may be several: a cookie that somebody set for a part of the
+// site must not hide another.
 func (k *Keeper) cookies(c *gin.Context, name string, what kind) (grants []grant) {
 	for _, cookie := range c.Request.CookiesNamed(name) {
 		if g, ok := k.unseal(cookie.Value); ok && g.kind == what {
@@ -102,25 +102,25 @@ func admitted(c *gin.Context) grant {
 	return g
 }
 
-// IsOrganiser says whether a request passed as the organiser's; on a public route, nobody's does.
+// IsOrganiser says whether a request passed as the organiser's; on a public route it is always false.
 func IsOrganiser(c *gin.Context) bool { return admitted(c).kind == opensAll }
 
-// How often a wrong organiser token may be tried: from one address, and in all. The limit in all is not for addresses from
-// which the right one came before: a stranger shuts nobody out. Open sessions need no token, so neither limit touches them.
+// How often a wrong organiser token may be tried: from one address, and in all. Addresses that have sent the right one before are
+// exempt from the limit in all, so a stranger cannot lock the organiser out. Requests with a cookie send no token and have no limit.
 var (
 	loginQuota  = Quota{PerMinute: 10, Burst: 30}
 	loginsQuota = Quota{PerMinute: 60, Burst: 300}
 )
 
-// What becomes of a token, as it is counted.
+// The results of checking a token, as they are counted.
 const (
 	loginOK      = "ok"
 	loginWrong   = "wrong"
 	loginLimited = "limited"
 )
 
-// checkToken compares a token with the organiser's. At an empty budget even the right one is refused: else whoever guesses
-// would go on, and know it by the answer.
+// checkToken compares a token with the organiser's. On an empty quota even the right one is refused: else the answers would still tell
+// a guesser when it is right.
 func (k *Keeper) checkToken(c *gin.Context, token string) error {
 	address := c.ClientIP()
 	claims := []Claim{{address, "login", loginQuota}}
@@ -146,7 +146,7 @@ func (k *Keeper) checkToken(c *gin.Context, token string) error {
 	return nil
 }
 
-// refuseLogin counts and logs a token that did not open anything.
+// refuseLogin counts and logs a refused token.
 func (k *Keeper) refuseLogin(result string) {
 	k.Logins.Login(result)
 	if suppressed, due := k.Refusals.Note("login", result); due {
@@ -168,8 +168,8 @@ func (k *Keeper) ReadOnlyLink(session string) string {
 	return k.Public.JoinPath("sessions", session).String() + "?" + viewerParameter + "=" + k.seal(g)
 }
 
-// Follow exchanges a read-only link for its cookie, where nothing better or longer is there, and says whether the address is
-// one. One that is no good changes nothing.
+// Follow exchanges a read-only link for its cookie, unless the request has a better grant, and says whether the address is such a link.
+// An invalid link changes nothing.
 func (k *Keeper) Follow(c *gin.Context) bool {
 	sealed, session := c.Query(viewerParameter), c.Param("id")
 	link, ok := k.unseal(sealed)
@@ -193,7 +193,7 @@ func (k *Keeper) SignIn(c *gin.Context, token string) error {
 	return nil
 }
 
-// SignOut voids what the request's cookie opens, also for who has a copy of it.
+// SignOut voids the grant of the request's cookie, copies of the cookie included.
 func (k *Keeper) SignOut(c *gin.Context) error {
 	for _, g := range k.cookies(c, organiserCookie, opensAll) {
 		if err := k.Voided.Add(c.Request.Context(), g.id, g.until); err != nil {
@@ -204,5 +204,5 @@ func (k *Keeper) SignOut(c *gin.Context) error {
 	return nil
 }
 
-// StillHolds says whether what a request passed by has neither expired nor been voided since.
+// StillHolds says whether the grant that admitted a request has neither expired nor been voided since.
 func (k *Keeper) StillHolds(c *gin.Context) bool { return k.holds(admitted(c)) }

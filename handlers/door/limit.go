@@ -19,9 +19,8 @@ type Quota struct{ PerMinute, Burst float64 }
 // mostBuckets bounds the memory that addresses can take, at some 200 bytes each.
 const mostBuckets = 10_000
 
-// Limiter limits what comes from one address, or goes to one session, without keeping the address: its token buckets go by a
-// keyed hash under a key that lives and dies with the process, so that nobody can look an address up. It is safe for
-// concurrent use.
+// Limiter limits the rate of what comes from one address, or goes to one session, without keeping the address: its token buckets are
+// found by a keyed hash, under a random key of this process, so that no address can be looked up. It is safe for concurrent use.
 type Limiter struct {
 	now func() time.Time
 	key []byte
@@ -33,7 +32,7 @@ type Limiter struct {
 	trusted map[[sha256.Size]byte]bool
 }
 
-// bucket is how often something may still be done, as of a moment.
+// bucket has the tokens that are left, as of a moment.
 type bucket struct {
 	name   [sha256.Size]byte
 	tokens float64
@@ -56,8 +55,8 @@ func NewLimiter(now func() time.Time) *Limiter {
 	}
 }
 
-// Take takes a token for every claim, or none and returns how long until there is one for each. What is taken before it is
-// known whether it counts can be given back: so those who come at once cannot outrun their quota.
+// Take takes a token for every claim, or none, and returns how long until there is one for each. Tokens can be given back: they are
+// taken before it is known whether the request counts, so that parallel requests cannot exceed the quota.
 func (l *Limiter) Take(claims ...Claim) (giveBack func(), wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,8 +96,7 @@ func (l *Limiter) add(now time.Time, tokens float64, claims []Claim) {
 	}
 }
 
-// bucket is the claim's, filled up to now; it is called with mu held. When there are too many, the one that was not used for
-// the longest time is dropped.
+// bucket gives the claim's bucket, filled up to now; it is called with mu held. Above mostBuckets, the least recently used is dropped.
 func (l *Limiter) bucket(c Claim, now time.Time) *bucket {
 	name := l.name(c.Who, c.What)
 	e, ok := l.buckets[name]
@@ -122,7 +120,7 @@ func (l *Limiter) trust(address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	name := l.name(address, "trust")
-	for known := range l.trusted { // only who has the token comes here: one or two more or less do not matter
+	for known := range l.trusted { // any one: only addresses with the right token are here
 		if len(l.trusted) < l.max || l.trusted[name] {
 			break
 		}
@@ -137,7 +135,7 @@ func (l *Limiter) knows(address string) bool {
 	return l.trusted[l.name(address, "trust")]
 }
 
-// name hashes an address, or whatever else has a quota. One subscriber has a whole /64 of IPv6, which counts as one address.
+// name hashes an address, or a session's id. One subscriber has a whole /64 of IPv6, which counts as one address.
 func (l *Limiter) name(who, what string) (name [sha256.Size]byte) {
 	if ip, err := netip.ParseAddr(who); err == nil && ip.Is6() && !ip.Is4In6() {
 		subscriber, _ := ip.WithZone("").Prefix(64) // 64 bits fit

@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// refusalEvery is how often a refusal of one source for one reason is logged: a platform that is refused comes again and
-// again, and so does who tries secrets.
+// refusalEvery is how often a refusal of one source for one reason is logged: refused platforms retry, and so do guessers.
 const refusalEvery = 10 * time.Second
 
-// Refusals remembers what was logged, by source and reason, of which there are few; wrong logins are among them. It is safe
-// for concurrent use.
+// Refusals limits the log lines of refusals, by source and reason, of which there are few; wrong logins are among them. It is safe for
+// concurrent use.
 type Refusals struct {
 	wall   func() time.Time
 	mu     sync.Mutex
@@ -22,7 +21,7 @@ type logged struct {
 	suppressed int // refusals since
 }
 
-// NewRefusals returns what nothing was logged of.
+// NewRefusals returns a log limiter by a clock.
 func NewRefusals(wall func() time.Time) *Refusals {
 	return &Refusals{wall: wall, logged: map[[2]string]logged{}}
 }

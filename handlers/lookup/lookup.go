@@ -1,8 +1,8 @@
-// Package lookup reads what more than one audience shows of a session: where it stands, what it asks and under which promise, and
-// what was answered.
+// Package lookup reads what more than one audience shows of a session: its status, what it asks and under which promise, and what was
+// answered.
 //
-// The story in files: lookup.go (what it reads from), status.go (where sessions stand), objects.go (the same as the API and
-// the stream write it), asked.go (what a session asks), answers.go (what was answered, and what people wrote).
+// The story in files: lookup.go (what it reads from), status.go (the status of sessions), objects.go (the same as the API and the
+// stream write it), asked.go (what a session asks), answers.go (what was answered, and what people wrote).
 package lookup
 
 import (
@@ -34,7 +34,7 @@ func (s *Sessions) Series(id string) (programme.Series, bool) {
 	return s.Configured[i], true
 }
 
-// ErrSeries is the failure of who asks for a series that there is not.
+// ErrSeries is the failure of a request for a series that does not exist.
 var ErrSeries = door.NotFound("There is no series with this id.")
 
 // InSeries lists the sessions of a series.

@@ -66,7 +66,7 @@ type FeedbackObject struct {
 	ResponseRate *figures.Rate `json:"response_rate"`
 }
 
-// Object writes a session down, as of now, or of before.
+// Object gives the session as the API and the stream write it.
 func (st Status) Object(now time.Time) Object {
 	session := st.Session
 	o := Object{
@@ -109,7 +109,7 @@ func (st Status) attendance() AttendanceObject {
 	return o
 }
 
-// resolution is that of the curve and of as_of: figures of less than a second ago are of now.
+// resolution is that of the curve and of as_of: figures younger than a second count as of now.
 const resolution = time.Second
 
 // Moment is t in the session's zone, or nil for the zero time.

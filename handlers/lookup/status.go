@@ -9,7 +9,7 @@ import (
 	"jauge/programme"
 )
 
-// Status is everything known of one session: who was there, as of one moment, and what was answered.
+// Status is one session: its attendance, as of one moment, and its answers.
 type Status struct {
 	attendance.Status
 	Answers *Answers // nil: no survey

@@ -7,7 +7,7 @@ import (
 	"jauge/inbox"
 )
 
-// asideView is what the programme says of a room whose events or answers are of no use, or not yet.
+// asideView is a room on the programme's page of which events or answers are aside.
 type asideView struct {
 	Source, Room string
 	Reason       string
@@ -25,8 +25,8 @@ const (
 	maxReferences = 12
 )
 
-// asideViews puts the events of a room into one line, whatever their kinds. A room that sessions may name by another id is
-// named by that one: it stays the same over several openings.
+// asideViews puts the events of a room into one line, whatever their kinds. A room with an Alias is named by that: it stays the same
+// over several openings.
 func asideViews(groups []inbox.Group) []asideView {
 	type key struct {
 		source, room string

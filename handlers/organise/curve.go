@@ -20,15 +20,15 @@ const (
 // curve is the attendance curve, ready to be drawn by the template "curve".
 type curve struct {
 	Title, Desc string
-	Line        string  // the points of a polyline
-	Levels      []label // three quiet lines
-	Ticks       []label // minutes from the start
-	Flags       []label // planned start and end of the session
-	Peak        *label
+	Line        string    // the points of a polyline
+	Levels      []caption // three quiet lines
+	Ticks       []caption // minutes from the start
+	Flags       []caption // planned start and end of the session
+	Peak        *caption
 	Rows        []curveRow // the same as a table
 }
 
-type label struct {
+type caption struct {
 	X, Y   float64
 	Anchor string // of the text: start, middle or end
 	Text   string
@@ -42,7 +42,7 @@ type curveRow struct {
 // maxRows keeps the table that stands for the drawing readable aloud.
 const maxRows = 25
 
-// drawCurve lays out the points; nil when there is nothing to draw yet. Times are written in the session's zone.
+// drawCurve lays out the points; nil: there are none yet. Times are written in the session's zone.
 func drawCurve(l *page.Lang, f attendance.Figures, points []attendance.Point) (*curve, error) {
 	if len(points) == 0 {
 		return nil, nil
@@ -62,7 +62,7 @@ func drawCurve(l *page.Lang, f attendance.Figures, points []attendance.Point) (*
 			return nil, err
 		}
 		x := axis.x(*f.PeakAt)
-		d.Peak = &label{X: x, Y: axis.y(*f.Peak), Anchor: anchor(x), Text: text}
+		d.Peak = &caption{X: x, Y: axis.y(*f.Peak), Anchor: anchor(x), Text: text}
 	}
 	if d.Title, err = l.T("curve.title"); err != nil {
 		return nil, err
@@ -128,16 +128,16 @@ func (a axes) line(points []attendance.Point) string {
 	return strings.TrimSpace(line.String())
 }
 
-func (a axes) levels(l *page.Lang) []label {
-	levels := make([]label, 0, 3)
+func (a axes) levels(l *page.Lang) []caption {
+	levels := make([]caption, 0, 3)
 	for _, n := range []int{0, a.top / 2, a.top} {
-		levels = append(levels, label{X: plotLeft - 8, Y: a.y(n), Text: l.Number(n)})
+		levels = append(levels, caption{X: plotLeft - 8, Y: a.y(n), Text: l.Number(n)})
 	}
 	return levels
 }
 
 // ticks are at whole minutes from the start, at most six.
-func (a axes) ticks(l *page.Lang) ([]label, error) {
+func (a axes) ticks(l *page.Lang) ([]caption, error) {
 	span := int(a.to.Sub(a.from).Minutes())
 	step := 1
 	for _, step = range []int{1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1440} {
@@ -145,21 +145,21 @@ func (a axes) ticks(l *page.Lang) ([]label, error) {
 			break
 		}
 	}
-	var ticks []label
+	var ticks []caption
 	for minute := 0; minute <= span && len(ticks) < 7; minute += step {
 		text, err := l.T("curve.minute", "N", l.Number(minute))
 		if err != nil {
 			return nil, err
 		}
 		x := a.x(a.from.Add(time.Duration(minute) * time.Minute))
-		ticks = append(ticks, label{X: x, Y: plotBottom + 30, Anchor: anchor(x), Text: text})
+		ticks = append(ticks, caption{X: x, Y: plotBottom + 30, Anchor: anchor(x), Text: text})
 	}
 	return ticks, nil
 }
 
 // flags mark the planned start and the end, where they lie within the drawing.
-func (a axes) flags(l *page.Lang, f attendance.Figures) ([]label, error) {
-	var flags []label
+func (a axes) flags(l *page.Lang, f attendance.Figures) ([]caption, error) {
+	var flags []caption
 	for _, mark := range []struct {
 		id string
 		at time.Time
@@ -172,7 +172,7 @@ func (a axes) flags(l *page.Lang, f attendance.Figures) ([]label, error) {
 			return nil, err
 		}
 		x := a.x(mark.at)
-		flags = append(flags, label{X: x, Y: plotTop - 22, Anchor: anchor(x), Text: text})
+		flags = append(flags, caption{X: x, Y: plotTop - 22, Anchor: anchor(x), Text: text})
 	}
 	return flags, nil
 }

@@ -48,7 +48,7 @@ func (h *Handlers) signIn(c *gin.Context, token, next string) error {
 	return nil
 }
 
-// Unauthorized answers who is not signed in with the form to do so at once, which leads back.
+// Unauthorized answers a request that is not signed in with the login form, which leads back.
 func (h *Handlers) Unauthorized(c *gin.Context) error {
 	return h.askToken(c, http.StatusUnauthorized, loginView{Next: localPath(c.Request.URL.Path)})
 }
@@ -66,7 +66,7 @@ func (h *Handlers) Logout(c *gin.Context) error {
 	return nil
 }
 
-// localPath returns path if it leads to this service's organiser pages, else "/": a login never sends elsewhere.
+// localPath returns path if it leads to this service's organiser pages, else "/": a login is no open redirect.
 func localPath(path string) string {
 	if strings.HasPrefix(path, "/sessions/") || strings.HasPrefix(path, "/series/") {
 		return path

@@ -23,13 +23,13 @@ type resultsView struct {
 	Earlier      bool // some answered an earlier wording
 	Questions    []resultView
 	Pairs        []changeView
-	Stayed       string // the share of those who stayed, among those who answered and among all; empty: not known of both
+	Stayed       string // the share who stayed of those who answered, and StayedOfAll of all; empty: one of them is not known
 	StayedOfAll  string
 }
 
 // resultView is one question's answers: a bar for each value, the figure that sums them up, and that figure by group.
 type resultView struct {
-	Wave       string // begins with this question; empty: the same as of the question before
+	Wave       string // the title of the wave that begins here; empty: that of the question before
 	InWave     *int   // how many answered in it; nil: hidden
 	Label      string
 	Suppressed bool
@@ -46,7 +46,7 @@ type resultView struct {
 type comparisonView struct {
 	A, B       string
 	Difference string
-	Differ     bool // the interval leaves 0 out
+	Differ     bool // the interval does not contain 0
 }
 
 // barView is one value, its share of those who answered, and the interval of that share.
@@ -93,7 +93,7 @@ type changePart struct{ Class, X, Width string }
 
 // ResultsPage handles GET /sessions/{id}/results.
 func (h *Handlers) ResultsPage(c *gin.Context) error {
-	v, err := orKnown(h, c, "results", func() (resultsView, error) { return h.resultsView(c) })
+	v, err := orLast(h, c, "results", func() (resultsView, error) { return h.resultsView(c) })
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func groupTitles(l *page.Lang, session programme.Session) (map[string]string, er
 	return titles, nil
 }
 
-// resultViews lays out the questions. Groups that nothing is shown of are left out.
+// resultViews lays out the questions. Groups of which all is hidden are left out.
 func resultViews(l *page.Lang, survey *survey.Survey, results figures.Results, titles map[string]string) ([]resultView, error) {
 	var views []resultView
 	wave := ""
@@ -278,7 +278,7 @@ func changeOf(l *page.Lang, survey *survey.Survey, p figures.PairResult) changeV
 		return v
 	}
 	v.Matched, v.Rate, v.Up, v.Same, v.Down = *p.Matched, *p.MatchRate, *p.Up, *p.Same, *p.Down
-	v.Gain, v.Margin, v.P = l.Signed(100**p.Gain, 0), l.Decimal(100**p.Margin, 0), chance(l, *p.P)
+	v.Gain, v.Margin, v.P = l.Signed(100**p.Gain, 0), l.Decimal(100**p.Margin, 0), pValue(l, *p.P)
 	x := 0.0
 	for _, part := range []struct {
 		class string
@@ -291,8 +291,8 @@ func changeOf(l *page.Lang, survey *survey.Survey, p figures.PairResult) changeV
 	return v
 }
 
-// chance writes a p-value: "p = 0,065", and "p < 0,001" below what is worth telling apart.
-func chance(l *page.Lang, p float64) string {
+// pValue writes a p-value: "p = 0,065", and "p < 0,001" below what is worth telling apart.
+func pValue(l *page.Lang, p float64) string {
 	if p < 0.001 {
 		return "p < " + l.Decimal(0.001, 3)
 	}

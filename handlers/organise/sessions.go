@@ -22,7 +22,7 @@ type sessionView struct {
 	Date       string
 	From, To   string // planned, in the session's zone
 	Zone       string
-	Since      string // when it started or ended; empty: not yet
+	Since      string // when it started, or ended; empty: not yet
 	PeakAt     string
 	Survey     string // the address of its survey; empty: none
 	Kiosk      string // the same for a device that people share
@@ -32,7 +32,7 @@ type sessionView struct {
 	SeriesName string
 	Curve      *curve
 	Trend      *trend
-	ReadOnly   string // a link for others; empty: the reader has only such a link
+	ReadOnly   string // the read-only link; empty: the reader came by it
 	Texts      *sessionTexts
 	Rows       bool // the answers can be downloaded row by row
 }
@@ -43,7 +43,7 @@ func (v sessionView) OffsetMinutes() int {
 	return seconds / 60
 }
 
-// NotLive is the sentence in place of a figure that is not known: on this platform, yet, or by anybody.
+// NotLive is the message in place of figures that are not known: because of the platform, or not yet.
 func (v sessionView) NotLive() string {
 	switch {
 	case v.Capability == attendance.Declared:
@@ -136,7 +136,7 @@ func (h *Handlers) sessionViews(c *gin.Context, sessions []programme.Session) ([
 	return views, nil
 }
 
-// programmeView is every session, and what no session counts.
+// programmeView is every session, and what is aside.
 type programmeView struct {
 	Sessions  []sessionView
 	Aside     []asideView // the largest
@@ -145,14 +145,14 @@ type programmeView struct {
 
 // ProgrammePage handles GET /.
 func (h *Handlers) ProgrammePage(c *gin.Context) error {
-	v, err := orKnown(h, c, "programme", func() (programmeView, error) { return h.programmeView(c) })
+	v, err := orLast(h, c, "programme", func() (programmeView, error) { return h.programmeView(c) })
 	if err != nil {
 		return err
 	}
 	return h.Pages.Render(c, http.StatusOK, "programme", "programme.title", v)
 }
 
-// programmeView reads counts alone: nobody's marks and answers.
+// programmeView reads counts alone, no marks and no answers.
 func (h *Handlers) programmeView(c *gin.Context) (v programmeView, err error) {
 	sessions, err := h.Sessions.Programme.Sessions(c.Request.Context())
 	if err != nil {
@@ -190,7 +190,7 @@ func (h *Handlers) SeriesPage(c *gin.Context) error {
 	if !ok {
 		return lookup.ErrSeries
 	}
-	v, err := orKnown(h, c, "series", func() (seriesView, error) { return h.seriesView(c, series.ID) })
+	v, err := orLast(h, c, "series", func() (seriesView, error) { return h.seriesView(c, series.ID) })
 	if err != nil {
 		return err
 	}
@@ -221,14 +221,14 @@ func (h *Handlers) SessionPage(c *gin.Context) error {
 		return nil
 	}
 	var asked *feedback.Asked
-	v, err := orKnown(h, c, "session", func() (v sessionView, err error) {
+	v, err := orLast(h, c, "session", func() (v sessionView, err error) {
 		v, asked, err = h.sessionPageView(c)
 		return v, err
 	})
 	if err != nil {
 		return err
 	}
-	if page.AgeOf(c) == nil && asked != nil { // what people wrote is never kept
+	if page.AgeOf(c) == nil && asked != nil { // texts are never cached
 		if v.Texts, err = h.sessionTexts(c, asked, v.Answers.Respondents); err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func (h *Handlers) SessionPage(c *gin.Context) error {
 	return h.Pages.RenderTitled(c, http.StatusOK, "session", v.Title, v)
 }
 
-// sessionPageView reads the session's page, without the texts, and opens what it asks; nil: nothing.
+// sessionPageView reads the session's page, without the texts, and opens what it asks; nil: it has no survey.
 func (h *Handlers) sessionPageView(c *gin.Context) (sessionView, *feedback.Asked, error) {
 	v, err := h.liveView(c)
 	if err != nil || v.Answers == nil {

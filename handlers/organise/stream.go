@@ -13,9 +13,9 @@ import (
 
 const (
 	snapshotEvery = time.Second      // at most one snapshot in this time
-	lookEvery     = time.Second      // whether the grant still holds
+	lookEvery     = time.Second      // how often it is checked whether the grant still holds
 	commentEvery  = 15 * time.Second // so that proxies and browsers do not give up on a quiet stream
-	writeTimeout  = 10 * time.Second // per write: who does not read for that long is cut off
+	writeTimeout  = 10 * time.Second // per write: a client that does not read for that long is cut off
 )
 
 // snapshot is one state of a session: the bytes to send, and what decides whether it is news.
@@ -24,7 +24,7 @@ type snapshot struct {
 	news string
 }
 
-// snapshot reads a session for the stream. The moment and watch time are no news: they grow by themselves while somebody is in.
+// snapshot reads a session for the stream. A change of the moment or of watch time alone is not news: they grow with the clock.
 func (h *Handlers) snapshot(ctx context.Context, id string) (snapshot, error) {
 	st, err := h.Sessions.Live(ctx, id)
 	if err != nil {
@@ -44,8 +44,8 @@ func (h *Handlers) snapshot(ctx context.Context, id string) (snapshot, error) {
 	return snapshot{data, string(news)}, err
 }
 
-// Stream handles GET /sessions/{id}/stream: server-sent events, one "snapshot" at once and then one per change, until the grant
-// ends that it was opened with.
+// Stream handles GET /sessions/{id}/stream: server-sent events, one "snapshot" at once and then one per change, while the grant that it
+// was opened with is valid.
 func (h *Handlers) Stream(c *gin.Context) error {
 	session, err := h.Sessions.Programme.Session(c.Request.Context(), c.Param("id"))
 	if err != nil {
@@ -145,7 +145,7 @@ func (h *hub) leave(id string, b *broadcast, client chan []byte) {
 	}
 }
 
-// run reads until the context ends. While the store is away nothing is sent: the page says since when it is silent.
+// run reads until the context ends. While the store is away nothing is sent: the page says how long it has heard nothing.
 func (h *hub) run(ctx context.Context, id string, b *broadcast) {
 	ticker := time.NewTicker(h.every)
 	defer ticker.Stop()
@@ -161,8 +161,7 @@ func (h *hub) run(ctx context.Context, id string, b *broadcast) {
 	}
 }
 
-// publish gives every client the latest snapshot, in place of one that it has not taken: the slow miss steps, and
-// hold nobody up.
+// publish gives every client the latest snapshot, in place of one that it has not taken: slow clients miss some and block none.
 func (h *hub) publish(b *broadcast, latest snapshot) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -175,6 +174,6 @@ func (h *hub) publish(b *broadcast, latest snapshot) {
 		case <-client:
 		default:
 		}
-		client <- latest.data // only this function and join send, under the lock: there is room
+		client <- latest.data // does not block: only this function and join send, under the lock
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"jauge/handlers/page"
 )
 
-// textsView is the page on which texts are decided about.
+// textsView is the page on which texts are moderated.
 type textsView struct {
 	Title     string // of the session
 	Address   string // of this page
@@ -39,7 +39,7 @@ type textGroup struct {
 	Texts []feedback.Text
 }
 
-// maxTexts is how many texts a page shows; those that follow move up as these are decided.
+// maxTexts is how many texts a page shows; the next ones move up as these are moderated.
 const maxTexts = 100
 
 // TextsPage handles GET /sessions/{id}/texts?state=.
@@ -82,7 +82,7 @@ func countTexts(texts []feedback.Text, state feedback.TextState) int {
 	return n
 }
 
-// textGroups parts texts, which are sorted by question, into groups.
+// textGroups groups texts, which are sorted by question.
 func textGroups(l *page.Lang, survey *survey.Survey, texts []feedback.Text) []textGroup {
 	var groups []textGroup
 	last := ""
@@ -118,15 +118,15 @@ func (h *Handlers) ModerateForm(c *gin.Context) error {
 	return nil
 }
 
-// sessionTexts is what a session's page says of its texts: those that are approved, and how many wait; nil when none is asked
-// or too few have answered. Of a great many the page of results and that of texts tell.
+// sessionTexts is what a session's page shows of its texts: the approved ones, and how many are pending; nil: the survey asks for none,
+// or too few have answered. From mostTexts on, only the pages of results and of texts show them.
 type sessionTexts struct {
 	Address  string
 	Waiting  int
 	Approved []textGroup
 }
 
-// mostTexts is from how many respondents on their texts are not all read for the session's page, which is opened often.
+// mostTexts is from how many respondents on the session's page, which is opened often, does not read the texts.
 const mostTexts = 1000
 
 func (h *Handlers) sessionTexts(c *gin.Context, a *feedback.Asked, respondents int) (*sessionTexts, error) {

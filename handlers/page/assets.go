@@ -46,5 +46,5 @@ func (p *Pages) Asset(c *gin.Context) error {
 	return nil
 }
 
-// BeaconScript is the one script that pages of other sites load.
+// BeaconScript is the script that pages of other sites load.
 func BeaconScript() ([]byte, error) { return assetFiles.ReadFile("assets/beacon.js") }

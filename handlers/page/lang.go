@@ -20,7 +20,7 @@ import (
 //go:embed messages/*.yaml
 var messageFiles embed.FS
 
-// unknown is how pages write a figure that is not known. Never a 0.
+// unknown is how pages write a figure that is not known; it is never written as 0.
 const unknown = "–"
 
 // Lang speaks one language: its messages with their plurals, its numbers, dates and times.
@@ -79,7 +79,7 @@ func (ls *Langs) ByTag(tag string) *Lang {
 	return nil
 }
 
-// Chosen is the tag of the language that was chosen by hand, whatever it is; empty: none was.
+// Chosen is the language tag that the query or the form names, whether pages speak it or not; empty: none.
 func Chosen(r *http.Request) string {
 	if tag := r.PostForm.Get("lang"); tag != "" {
 		return tag

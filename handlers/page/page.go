@@ -79,8 +79,8 @@ type page struct {
 	Name         string // the template's, and the class of its body
 	Title        string
 	Age          *Age // of its figures, the store being away; nil: they are of now
-	Mistaken     bool // it reports mistakes, which its title says first
-	Organiser    bool // it is the organisers' own, and one of them reads it
+	Mistaken     bool // it reports mistakes: its title begins with that
+	Organiser    bool // an organisers' page, read by an organiser
 	Kiosk        bool // on a device that people share
 	Embedded     bool
 	Version      string
@@ -124,7 +124,7 @@ func (p *Pages) page(c *gin.Context, name, title string, view any) page {
 	if p.langs.ByTag(Chosen(c.Request)) == l {
 		whole.chosen = l.Tag
 	}
-	if c.Request.Method == http.MethodGet { // a switch in the middle of a form would lose what was said
+	if c.Request.Method == http.MethodGet { // switching the language in the middle of a form would lose the answers
 		for _, other := range p.langs.all {
 			if other != l {
 				whole.OtherTag, whole.OtherAddress = other.Tag, otherAddress(c.Request.URL.Query(), other.Tag)
@@ -143,7 +143,7 @@ func (p *Pages) Render(c *gin.Context, status int, name, titleID string, view an
 	return p.RenderTitled(c, status, name, title, view)
 }
 
-// RenderTitled writes a page. It is made whole before a byte leaves, so that a failing template is a 500 and not half a page.
+// RenderTitled writes a page. It is executed into memory first, so that a failing template is a 500 and not half a page.
 func (p *Pages) RenderTitled(c *gin.Context, status int, name, title string, view any) error {
 	return p.execute(c, status, "layout", p.page(c, name, title, view))
 }

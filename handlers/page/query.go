@@ -5,7 +5,7 @@ import (
 	"net/url"
 )
 
-// use says where a field of a form goes along.
+// use says where a field of a form is passed on.
 type use int
 
 const (
@@ -15,8 +15,8 @@ const (
 	switched                 // in the address of the same page in the other language
 )
 
-// fields are what forms and their addresses say beside the answers and the language. The other language's address has what
-// the page needs, and so never the organisers' tokens.
+// fields are the parameters of forms and their addresses, beside the answers and the language. The address in the other language has
+// only what the page needs, and so never the organisers' tokens.
 var fields = []struct {
 	name string
 	uses use
@@ -27,9 +27,9 @@ var fields = []struct {
 	{"kiosk", carried | opening | switched},             // it is on a device that people share
 	{"invite", carried | opening | switched},            // the token of a personal link
 	{"code", carried | opening | printed | switched},    // the receipt of an earlier wave
-	{"wave", printed | switched},                        // which time it is asked; a form adds the one that it asks
-	{"page", switched},                                  // where in the form somebody is
-	{"thanks", switched},                                // what was just done, of which the page tells
+	{"wave", printed | switched},                        // which wave is asked; a form adds its own
+	{"page", switched},                                  // where in the form the person is
+	{"thanks", switched},                                // the page thanks for what was just done
 	{"sent", switched},                                  // likewise, on a shared device
 	{"stay", switched},                                  // the thanks on a shared device stay
 }
@@ -52,7 +52,7 @@ var (
 	Printed = fieldsFor(printed)
 )
 
-// Only gives those of the fields that are said.
+// Only gives the named fields that have a value.
 func Only(said url.Values, names []string) url.Values {
 	kept := url.Values{}
 	for _, name := range names {

@@ -9,11 +9,11 @@ import (
 // TestLastViewsAreBounded whatever is asked for.
 func TestLastViewsAreBounded(t *testing.T) {
 	t.Parallel()
-	k := lastViews{views: map[string]knownView{}}
-	for i := range 2 * mostKnown {
+	k := lastViews{views: map[string]lastView{}}
+	for i := range 2 * maxLastViews {
 		k.put(fmt.Sprint(i), i, time.Now())
 	}
-	if last, ok := k.get(fmt.Sprint(2*mostKnown - 1)); len(k.views) != mostKnown || !ok || last.view != 2*mostKnown-1 {
+	if last, ok := k.get(fmt.Sprint(2*maxLastViews - 1)); len(k.views) != maxLastViews || !ok || last.view != 2*maxLastViews-1 {
 		t.Errorf("%d views, the last %v", len(k.views), last.view)
 	}
 }
