@@ -40,6 +40,7 @@ const (
 	NoSession  Reason = "no_session" // no session claims the room
 	OutOfRange Reason = "time"       // it happened before 2000, or more than 24 hours after it arrived
 	Nobody     Reason = "nobody"     // it is of a person, and names neither an attendee nor a connection
+	Malformed  Reason = "malformed"  // the platform left something out, or wrote it in a way that nobody can read
 )
 
 // dropped marks, within a batch, an event that is not even kept aside.
@@ -74,6 +75,8 @@ var oldest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 func (s *Store) unusable(e Event) Reason {
 	nobody := e.Attendee == "" && e.Email == ""
 	switch {
+	case e.Reason != "":
+		return e.Reason
 	case e.At.Before(oldest) || e.At.After(s.now().Add(maxAhead)):
 		return OutOfRange
 	case (e.Kind == Joined || e.Kind == Left) && nobody && e.Connection == "",

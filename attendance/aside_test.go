@@ -175,17 +175,18 @@ func TestWhatWaitsIsAsOldAsItWas(t *testing.T) {
 func unusable(c *clock) map[Event]Reason {
 	at := func(t time.Time) Event { e := c.event(Joined, "eve", "c5", 0); e.At = t; return e }
 	return map[Event]Reason{
-		at(time.Unix(0, 0).UTC()):                                    OutOfRange,
-		at(time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)):         OutOfRange,
-		at(c.now().Add(maxAhead + time.Millisecond)):                 OutOfRange,
-		at(time.UnixMilli(1e15).UTC()):                               OutOfRange, // in the year 33658
-		at(time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)):                OutOfRange,
-		c.event(Left, "", "", 0):                                     Nobody,
-		c.event(Joined, "", "", 0):                                   Nobody,
-		c.event(Bound, "", "c1", 0):                                  Nobody,
-		c.event(Registered, "", "c1", 0):                             Nobody,
-		{Kind: Ended, Room: "room", At: time.Unix(1, 0).UTC()}:       OutOfRange,
-		{Kind: Attended, Room: "room", Occurrence: "o", At: planned}: Nobody,
+		at(time.Unix(0, 0).UTC()):                                                     OutOfRange,
+		at(time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)):                          OutOfRange,
+		at(c.now().Add(maxAhead + time.Millisecond)):                                  OutOfRange,
+		at(time.UnixMilli(1e15).UTC()):                                                OutOfRange, // in the year 33658
+		at(time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)):                                 OutOfRange,
+		c.event(Left, "", "", 0):                                                      Nobody,
+		c.event(Joined, "", "", 0):                                                    Nobody,
+		c.event(Bound, "", "c1", 0):                                                   Nobody,
+		c.event(Registered, "", "c1", 0):                                              Nobody,
+		{Kind: Ended, Room: "room", At: time.Unix(1, 0).UTC()}:                        OutOfRange,
+		{Kind: Attended, Room: "room", Occurrence: "o", At: planned}:                  Nobody,
+		{Kind: Joined, Room: "room", Attendee: "eve", At: planned, Reason: Malformed}: Malformed, // as its decoder says
 	}
 }
 
@@ -222,7 +223,7 @@ func TestUnusableEventsLeaveTheOthersAlone(t *testing.T) {
 			}
 		}
 		record(t, s, "live", Event{Kind: Joined, Room: "elsewhere", Attendee: "bob", At: planned})
-		want := map[Reason]int{OutOfRange: 6, Nobody: 5, NoSession: 1}
+		want := map[Reason]int{OutOfRange: 6, Nobody: 5, Malformed: 1, NoSession: 1}
 		if diff := cmp.Diff(want, reasons(t, s)); diff != "" {
 			t.Error(diff)
 		}

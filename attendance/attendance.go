@@ -48,6 +48,7 @@ type Event struct {
 	Staff      bool          // hosts, presenters, bots, recorders: never counted
 	At         time.Time     // when it happened, by the platform's clock
 	Total      time.Duration // Attended: how long the person stayed in all
+	Reason     Reason        `json:",omitempty"` // why it can only be kept aside, as its decoder found; empty: it can count
 }
 
 // Result says what became of an event.

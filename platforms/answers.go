@@ -1,6 +1,8 @@
 package platforms
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 
 	"jauge/attendance"
@@ -30,6 +32,9 @@ func (a *Answers) hidden(c *check, field, name string, value id) bool {
 // set keeps an answer that is one: text, a number, yes or no, or a list of texts. Questions that were skipped (null, an
 // empty text, an empty list) and what no question of a survey can take (grids, files, payments) are left out.
 func (a *Answers) set(ref string, value any) {
+	if ref == "" {
+		return
+	}
 	switch v := value.(type) {
 	case string:
 		if v == "" {
@@ -54,10 +59,15 @@ func (a *Answers) set(ref string, value any) {
 	a.Values[ref] = value
 }
 
-// delivery is what a submission proves: nothing that is jauge's business if no question was answered yet.
-func (a Answers) delivery() Delivery {
-	if len(a.Values) == 0 {
+// delivery is what a submission proves: nothing that is jauge's business if no question was answered yet, or if nobody can tell
+// which form it is of. One without an id is known by its text, which is the same when it comes again.
+func (a Answers) delivery(body []byte) Delivery {
+	if len(a.Values) == 0 || a.Room == "" {
 		return unsupported
+	}
+	if a.Key == "" {
+		sum := sha256.Sum256(body)
+		a.Key = hex.EncodeToString(sum[:16])
 	}
 	return Delivery{Answers: []Answers{a}}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,11 @@ func TestAnswersDecode(t *testing.T) {
 			Room: "f", Key: "t", At: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), Foreign: true, Values: map[string]any{ref: value},
 		}}}
 	}
+	unnamed := func(key string) Delivery {
+		d := of("q", json.Number("3"))
+		d.Answers[0].Key = key
+		return d
+	}
 	rows := []struct {
 		platform, name, body, answer string
 		want                         Delivery
@@ -118,11 +124,11 @@ func TestAnswersDecode(t *testing.T) {
 		{"typeform", "no choice", typeformResponse, `{"type":"choice","choice":null,"field":{"ref":"q"}}`, Delivery{Unsupported: 1}, ""},
 		{"typeform", "no choices", typeformResponse, `{"type":"choices","choices":{"labels":[]},"field":{"ref":"q"}}`, Delivery{Unsupported: 1}, ""},
 		{"typeform", "a type to come", typeformResponse, `{"type":"video","video":{"url":"x"},"field":{"ref":"q"}}`, Delivery{Unsupported: 1}, ""},
-		{"typeform", "no reference", typeformResponse, `{"type":"text","text":"Jill","field":{}}`, Delivery{}, "form_response.answers.field.ref: missing"},
-		{"typeform", "not a list", `{"event_type":"form_response","form_response":{"answers":"Jill"}}`, "", Delivery{}, "form_response.answers: must be an array"},
-		{"typeform", "no form", `{"event_type":"form_response","form_response":{"token":"t"}}`, "", Delivery{}, "form_response.form_id: missing"},
-		{"typeform", "no token", `{"event_type":"form_response","form_response":{"form_id":"f"}}`, "", Delivery{}, "form_response.token: missing"},
-		{"typeform", "no time", `{"event_type":"form_response","form_response":{"form_id":"f","token":"t"}}`, "", Delivery{}, "form_response.submitted_at: missing"},
+		{"typeform", "no reference", typeformResponse, `{"type":"text","text":"Jill","field":{}},{"type":"number","number":3,"field":{"ref":"q"}}`, of("q", json.Number("3")), "form_response.answers.field.ref: missing"},
+		{"typeform", "not a list", `{"event_type":"form_response","form_response":{"form_id":"f","token":"t","answers":"Jill"}}`, "", Delivery{Unsupported: 1}, ""},
+		{"typeform", "no form", strings.Replace(typeformResponse, `"form_id":"f",`, "", 1), `{"type":"number","number":3,"field":{"ref":"q"}}`, Delivery{}, "form_response.form_id: missing"},
+		{"typeform", "no token", strings.Replace(typeformResponse, `"token":"t",`, "", 1), `{"type":"number","number":3,"field":{"ref":"q"}}`, unnamed("f7341f9daaca5962553baeb7a1c681ed"), "form_response.token: missing"},
+		{"typeform", "no time", strings.Replace(typeformResponse, `"submitted_at":"2026-11-23T10:00:00Z",`, "", 1), `{"type":"number","number":3,"field":{"ref":"q"}}`, of("q", json.Number("3")), ""},
 
 		{"tally", "no value", tallyResponse, `{"key":"q","type":"INPUT_TEXT"}`, Delivery{Unsupported: 1}, ""},
 		{"tally", "an unknown option", tallyResponse, `{"key":"q","type":"DROPDOWN","value":["x"],"options":[{"id":"a","text":"A"}]}`, of("q", "x"), ""},
@@ -132,10 +138,10 @@ func TestAnswersDecode(t *testing.T) {
 		},
 		{"tally", "one of several", tallyResponse, `{"key":"q","type":"MULTI_SELECT","value":["a"],"options":[{"id":"a","text":"A"}]}`, of("q", []any{"A"}), ""},
 		{"tally", "a grid", tallyResponse, `{"key":"q","type":"MATRIX","value":{"r":["c"]}}`, Delivery{Unsupported: 1}, ""},
-		{"tally", "no key", tallyResponse, `{"type":"INPUT_TEXT","value":"Jill"}`, Delivery{}, "data.fields.key: missing"},
+		{"tally", "no key", tallyResponse, `{"type":"INPUT_TEXT","value":"Jill"},{"key":"q","type":"RATING","value":3}`, of("q", json.Number("3")), "data.fields.key: missing"},
 		{"tally", "no form", `{"eventType":"FORM_RESPONSE","data":{"responseId":"t"}}`, "", Delivery{}, "data.formId: missing"},
 		{"tally", "no response", `{"eventType":"FORM_RESPONSE","data":{"formId":"f"}}`, "", Delivery{}, "data.responseId: missing"},
-		{"tally", "no time", `{"eventType":"FORM_RESPONSE","data":{"formId":"f","responseId":"t"}}`, "", Delivery{}, "data.createdAt: missing"},
+		{"tally", "no time", strings.Replace(tallyResponse, `"createdAt":"2026-11-23T10:00:00Z",`, "", 1), `{"key":"q","type":"RATING","value":3}`, of("q", json.Number("3")), ""},
 
 		{"formbricks", "a number", formbricksResponse, `"q":3`, of("q", json.Number("3")), ""},
 		{"formbricks", "skipped", formbricksResponse, `"q":"","r":[],"s":null`, Delivery{Unsupported: 1}, ""},
@@ -143,7 +149,7 @@ func TestAnswersDecode(t *testing.T) {
 		{"formbricks", "a question called segment, without text", formbricksResponse, `"segment":3`, of("segment", json.Number("3")), ""},
 		{"formbricks", "no id", `{"event":"responseCreated","data":{"surveyId":"f"}}`, "", Delivery{}, "data.id: missing"},
 		{"formbricks", "no survey", `{"event":"responseCreated","data":{"id":"t"}}`, "", Delivery{}, "data.surveyId: missing"},
-		{"formbricks", "no time", `{"event":"responseCreated","data":{"id":"t","surveyId":"f"}}`, "", Delivery{}, "data.updatedAt: missing"},
+		{"formbricks", "no time", strings.Replace(formbricksResponse, `"createdAt":"2026-11-23T10:00:00Z",`, "", 1), `"q":3`, of("q", json.Number("3")), ""},
 	}
 	for _, row := range rows {
 		t.Run(row.platform+"/"+row.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"jauge/attendance"
 )
@@ -35,11 +36,12 @@ var bigbluebutton = Dialect{
 		bbbBearer:    "auth2_0 alone, without a URL to sign: the server's shared secret itself in a header: whoever sees one request can control the server; https only",
 		bbbModerator: "nobody who joins as a moderator is counted: where a room makes everybody a moderator, nobody is",
 	},
-	Scheme: Scheme{Key: plainKey, Read: bbbCredentials, Untimed: true},
-	Needs:  bbbNeeds,
-	Decode: reading(bbbRead),
-	Sign:   bbbSign,
-	Encode: bbbEncode,
+	Mentions: bbbMentions,
+	Scheme:   Scheme{Key: plainKey, Read: bbbCredentials, Untimed: true},
+	Needs:    bbbNeeds,
+	Decode:   reading(bbbRead),
+	Sign:     bbbSign,
+	Encode:   bbbEncode,
 }
 
 // The words of Accepts. Moderators are counted by default: integrators give the role to whole classes, and the first
@@ -59,7 +61,7 @@ type bbbMapped struct {
 			Meeting struct {
 				Internal   id      `json:"internal-meeting-id"` // of this opening of the room
 				External   id      `json:"external-meeting-id"` // the integrator's id of the room
-				Breakout   bool    `json:"is-breakout"`
+				Breakout   truth   `json:"is-breakout"`
 				CreateTime integer `json:"create-time"` // ms
 			} `json:"meeting"`
 			User struct {
@@ -187,35 +189,38 @@ func bbbQuote(s string) string {
 	return b.String()
 }
 
-// bbbRead takes the events of a request whole or not at all.
+// bbbRead takes each event of a request for itself.
 func bbbRead(c *check, s Source, r Request) Delivery {
+	moderatorsAreStaff := slices.Contains(s.Accept, bbbModerator)
 	form, err := url.ParseQuery(string(r.Body))
 	if err != nil {
-		c.fail("form", "cannot be read")
+		c.refuse("form: cannot be read")
+		return Delivery{}
 	}
 	var items []json.RawMessage
 	c.read([]byte(form.Get("event")), &items)
-	if len(items) == 0 {
-		c.fail("event", "missing")
-	}
-	var d Delivery
+	var sent integer // when the request was first made, in ms
+	_ = sent.UnmarshalJSON([]byte(form.Get("timestamp")))
+	d, known := Delivery{}, false
 	for i, item := range items {
 		c.prefix = element(i)
-		e, ok := bbbEvent(c, item, slices.Contains(s.Accept, bbbModerator))
-		switch {
-		case c.err != nil:
-			return Delivery{}
-		case ok:
+		e, what, ok := bbbEvent(c, item, sent.millis(), moderatorsAreStaff)
+		known = known || what != ""
+		if ok {
 			d.Events = append(d.Events, e)
-		default:
+		} else {
 			d.Unsupported++
 		}
+	}
+	if !known {
+		c.refuse("event: missing")
 	}
 	return d
 }
 
-// bbbEvent reads one event; false if it is unsupported, in which case nothing more of it is looked into.
-func bbbEvent(c *check, item json.RawMessage, moderatorsAreStaff bool) (e attendance.Event, ok bool) {
+// bbbEvent reads one event, and says what it calls itself; false if it is unsupported, in which case nothing more of it is looked
+// into.
+func bbbEvent(c *check, item json.RawMessage, sent time.Time, moderatorsAreStaff bool) (e attendance.Event, what id, ok bool) {
 	var head struct {
 		Data struct {
 			ID id `json:"id"`
@@ -225,27 +230,47 @@ func bbbEvent(c *check, item json.RawMessage, moderatorsAreStaff bool) (e attend
 		} `json:"envelope"`
 	}
 	c.read(item, &head)
-	kind := bbbKind(c.need("data.id", cmp.Or(head.Envelope.Name, head.Data.ID)))
+	what = cmp.Or(head.Envelope.Name, head.Data.ID)
+	kind := bbbKind(what)
 	var role id
 	switch {
-	case c.err != nil || kind == "":
-		return attendance.Event{}, false
+	case kind == "":
+		return attendance.Event{}, what, false
 	case head.Envelope.Name != "":
-		e, role = bbbFromRaw(c, item, kind)
+		e, role = bbbFromRaw(c, item, kind, sent)
 	default:
 		var breakout bool
-		if e, role, breakout = bbbFromMapped(c, item, kind); breakout {
-			return attendance.Event{}, false
+		if e, role, breakout = bbbFromMapped(c, item, kind, sent); breakout {
+			return attendance.Event{}, what, false
 		}
 	}
 	e.Staff = moderatorsAreStaff && role == "MODERATOR"
 	if e.Attendee == e.Connection { // the integrator names nobody: the connection is the person
 		e.Attendee = ""
 	}
-	return e, true
+	return c.settle(e), what, true
 }
 
-func bbbKind(event string) attendance.Kind {
+// bbbRoom is the integrator's id of a meeting, or what the internal id tells of it: the SHA-1 of that id, a hyphen, and the
+// moment of creation. bbb-webhooks does not know the integrator's id of meetings that it did not see created.
+func bbbRoom(c *check, field string, external, internal id) string {
+	if external == "" {
+		digest, _, _ := strings.Cut(string(internal), "-")
+		external = id(digest)
+	}
+	return c.need(field, external)
+}
+
+// bbbMentions: whether a room that bbbRoom could only tell the SHA-1 of is the configured one.
+func bbbMentions(room, configured string) bool {
+	if len(room) != 2*sha1.Size {
+		return false
+	}
+	sum := sha1.Sum([]byte(configured)) //nolint:gosec // what the platform makes its ids of
+	return strings.EqualFold(room, hex.EncodeToString(sum[:]))
+}
+
+func bbbKind(event id) attendance.Kind {
 	switch event {
 	case "meeting-created":
 		return attendance.Started
@@ -259,42 +284,40 @@ func bbbKind(event string) attendance.Kind {
 	return ""
 }
 
-func bbbFromMapped(c *check, item json.RawMessage, kind attendance.Kind) (e attendance.Event, role id, breakout bool) {
+func bbbFromMapped(c *check, item json.RawMessage, kind attendance.Kind, sent time.Time) (e attendance.Event, role id, breakout bool) {
 	const meeting, user = "data.attributes.meeting.", "data.attributes.user."
 	var body bbbMapped
 	c.read(item, &body)
 	m, u, stamp := body.Data.Attributes.Meeting, body.Data.Attributes.User, body.Data.Event.TS.millis()
 	e = attendance.Event{
-		Kind: kind, Room: c.need(meeting+"external-meeting-id", m.External), Occurrence: c.need(meeting+"internal-meeting-id", m.Internal),
+		Kind: kind, Room: bbbRoom(c, meeting+"external-meeting-id", m.External, m.Internal), Occurrence: c.need(meeting+"internal-meeting-id", m.Internal),
 	}
 	switch kind {
 	case attendance.Started:
-		e.At = c.moment(meeting+"create-time", m.CreateTime.millis(), stamp)
-		return e, "", m.Breakout
+		e.At = c.moment(meeting+"create-time", m.CreateTime.millis(), stamp, sent)
+		return e, "", bool(m.Breakout)
 	case attendance.Ended:
-		e.At = c.moment("data.event.ts", stamp)
+		e.At = c.moment("data.event.ts", stamp, sent)
 		return e, "", false
 	}
-	e.At = c.moment("data.event.ts", stamp)
+	e.At = c.moment("data.event.ts", stamp, sent)
 	e.Connection = c.need(user+"internal-user-id", u.Internal)
 	e.Attendee = c.id(user+"external-user-id", u.External)
 	e.Name = string(u.Name)
 	return e, u.Role, false
 }
 
-// bbbFromRaw: internal messages do not carry the integrator's id of the room. Their meeting id is its SHA-1, a hyphen and
-// the moment of creation; the SHA-1 is the room.
-func bbbFromRaw(c *check, item json.RawMessage, kind attendance.Kind) (e attendance.Event, role id) {
+// bbbFromRaw: internal messages do not carry the integrator's id of the room.
+func bbbFromRaw(c *check, item json.RawMessage, kind attendance.Kind, sent time.Time) (e attendance.Event, role id) {
 	var body bbbRaw
 	c.read(item, &body)
 	routing, header, core := body.Envelope.Routing, body.Core.Header, body.Core.Body
 	e = attendance.Event{
 		Kind:       kind,
 		Occurrence: c.need("envelope.routing.meetingId", cmp.Or(routing.Meeting, header.Meeting, core.Meeting)),
-		At:         c.moment("envelope.timestamp", body.Envelope.Timestamp.millis()),
+		At:         c.moment("envelope.timestamp", body.Envelope.Timestamp.millis(), sent),
 	}
-	room, _, _ := strings.Cut(e.Occurrence, "-")
-	e.Room = c.need("envelope.routing.meetingId", id(room))
+	e.Room = bbbRoom(c, "envelope.routing.meetingId", "", id(e.Occurrence))
 	if kind == attendance.Ended {
 		return e, ""
 	}

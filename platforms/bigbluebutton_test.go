@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -347,11 +348,25 @@ func TestBBBDecode(t *testing.T) {
 		{"anonymous", nil, mapped("user-joined", "", `"internal-user-id":"w","external-user-id":"w"`), event(attendance.Event{Kind: attendance.Joined, Connection: "w"}), ""},
 		{"left, nobody named", nil, mapped("user-left", "", `"internal-user-id":"w"`), event(attendance.Event{Kind: attendance.Left, Connection: "w"}), ""},
 		{"no connection", nil, mapped("user-left", "", `"external-user-id":"x"`), Delivery{}, "element 0: data.attributes.user.internal-user-id: missing"},
-		{"no room", nil, `[{"data":{"id":"meeting-ended","attributes":{"meeting":{"internal-meeting-id":"i"}},"event":{"ts":1795428011572}}}]`, Delivery{}, "element 0: data.attributes.meeting.external-meeting-id: missing"},
-		{"no time", nil, `[{"data":{"id":"meeting-ended","attributes":{"meeting":{"internal-meeting-id":"i","external-meeting-id":"e"}}}}]`, Delivery{}, "element 0: data.event.ts: missing"},
-		{"the second is bad", nil, `[{"data":{"id":"poll-started"}},{"data":{"id":"user-left","attributes":"Jill"}}]`, Delivery{}, "element 1: data.attributes: must be an object"},
-		{"no events", nil, `[]`, Delivery{}, "event: missing"},
-		{"raw, no meeting", nil, `[{"envelope":{"name":"UserLeftMeetingEvtMsg","timestamp":1795428011572}}]`, Delivery{}, "element 0: envelope.routing.meetingId: missing"},
+		{
+			"a meeting that was not seen created", nil, strings.ReplaceAll(mapped("user-joined", "", `"internal-user-id":"w","external-user-id":"x"`), `,"external-meeting-id":"room"`, ""),
+			Delivery{Events: []attendance.Event{{Kind: attendance.Joined, Room: "sha", Occurrence: "sha-1", Attendee: "x", Connection: "w", At: at}}}, "",
+		},
+		{"no meeting", nil, `[{"data":{"id":"meeting-ended","event":{"ts":1795428011572}}}]`, Delivery{}, "element 0: data.attributes.meeting.external-meeting-id: missing; element 0: data.attributes.meeting.internal-meeting-id: missing"},
+		{
+			"no time but the form's", nil, strings.Replace(mapped("meeting-ended", "", ""), `"ts":1795428011572`, "", 1),
+			event(attendance.Event{Kind: attendance.Ended, At: time.UnixMilli(1795428011580).UTC()}), "",
+		},
+		{
+			"the second is bad", nil, `[{"data":{"id":"poll-started"}},{"data":{"id":"user-left","attributes":"Jill"}},` + mapped("meeting-ended", "", "")[1:],
+			Delivery{Unsupported: 1, Events: []attendance.Event{
+				{Kind: attendance.Left, At: time.UnixMilli(1795428011580).UTC(), Reason: attendance.Malformed}, {Kind: attendance.Ended, Room: "room", Occurrence: "sha-1", At: at},
+			}}, "element 1: data.attributes.meeting.external-meeting-id: missing; element 1: data.attributes.meeting.internal-meeting-id: missing; element 1: data.attributes.user.internal-user-id: missing",
+		},
+		{"one that is nothing", nil, `["Jill",{"data":{"id":"poll-started"}}]`, Delivery{Unsupported: 2}, ""},
+		{"nothing but those", nil, `["Jill"]`, Delivery{}, "refused: event: missing"},
+		{"no events", nil, `[]`, Delivery{}, "refused: event: missing"},
+		{"raw, no meeting", nil, `[{"envelope":{"name":"UserLeftMeetingEvtMsg","timestamp":1795428011572}}]`, Delivery{}, "element 0: envelope.routing.meetingId: missing; element 0: core.body.intId: missing"},
 		{"raw, no user", nil, `[{"envelope":{"name":"UserLeftMeetingEvtMsg","routing":{"meetingId":"sha-1"},"timestamp":1795428011572}}]`, Delivery{}, "element 0: core.body.intId: missing"},
 		{
 			"raw, a moderator by choice", staff,
@@ -366,7 +381,7 @@ func TestBBBDecode(t *testing.T) {
 			checkDecoded(t, row.want, row.err, got, err)
 		})
 	}
-	for body, wrong := range map[string]string{"": "empty", "domain=x&timestamp=1": "empty", "event=%zz": "form: cannot be read"} {
+	for body, wrong := range map[string]string{"": "refused: empty", "domain=x&timestamp=1": "refused: empty", "event=%zz": "refused: form: cannot be read"} {
 		got, err := bigbluebutton.Decode(Source{}, Request{Body: []byte(body), Now: now})
 		checkDecoded(t, Delivery{}, wrong, got, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,11 +21,13 @@ import (
 var daily = Dialect{
 	Capability: attendance.Live,
 	Hello:      dailyHello,
-	Scheme:     Scheme{Key: dailyKey, Read: dailyCredentials},
-	Decode:     reading(dailyRead),
+	Scheme:     dailyScheme,
+	Decode:     readingSigned(dailyScheme, dailyRead),
 	Sign:       dailySign,
 	Encode:     dailyEncode,
 }
+
+var dailyScheme = Scheme{Key: dailyKey, Read: dailyCredentials}
 
 const (
 	dailySignature = "X-Webhook-Signature" // base64
@@ -42,7 +43,7 @@ type dailyBody struct {
 		SessionID id       `json:"session_id"` // of the connection
 		UserID    id       `json:"user_id"`
 		UserName  name     `json:"user_name"`
-		Owner     bool     `json:"owner"`
+		Owner     truth    `json:"owner"`
 		JoinedAt  decimal  `json:"joined_at"`
 		Duration  *decimal `json:"duration"`
 		StartTS   decimal  `json:"start_ts"`
@@ -83,10 +84,10 @@ func dailyCredentials(_ Source, r Request) (Credentials, error) {
 // dailyRead emits every mark that a request proves: a leave has the join in it, an end the start.
 func dailyRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
-		Type string `json:"type"`
+		Type id `json:"type"`
 	}
 	c.read(r.Body, &head)
-	decode := dailyDecoder(c.need("type", id(head.Type)))
+	decode := dailyDecoder(c.kind("type", head.Type))
 	if decode == nil {
 		return unsupported
 	}
@@ -120,53 +121,53 @@ func dailyPerson(c *check, b dailyBody) attendance.Event {
 	e.Attendee = c.id("payload.user_id", b.Payload.UserID)
 	e.Connection = c.id("payload.session_id", b.Payload.SessionID)
 	e.Name = string(b.Payload.UserName)
-	e.Staff = b.Payload.Owner
+	e.Staff = bool(b.Payload.Owner)
 	return e
 }
 
 func dailyJoined(c *check, b dailyBody) []attendance.Event {
 	e := dailyPerson(c, b)
-	e.At = c.moment("payload.joined_at", b.Payload.JoinedAt.seconds(), b.EventTS.seconds())
-	return []attendance.Event{e}
+	e.At = c.happened("payload.joined_at", b.Payload.JoinedAt.seconds(), b.EventTS.seconds())
+	return []attendance.Event{c.settle(e)}
 }
 
-// dailyLeft: the moment of a leave is that of the join and the duration; the event's own is that of its sending.
+// dailyLeft: the moment of a leave is that of the join and the duration; the event's own is that of its sending, which has to do
+// where the duration is none.
 func dailyLeft(c *check, b dailyBody) []attendance.Event {
-	joined := dailyPerson(c, b)
+	joined := c.settle(dailyPerson(c, b))
 	left := joined
 	left.Kind = attendance.Left
-	p := b.Payload
-	switch {
-	case p.JoinedAt == 0:
-		left.At = c.moment("event_ts", b.EventTS.seconds())
-		return []attendance.Event{left}
-	case p.Duration == nil:
-		left.At = c.moment("event_ts", b.EventTS.seconds())
-	case *p.Duration < 0 || *p.Duration > maxSeconds:
-		c.fail("payload.duration", fmt.Sprintf("must be between 0 and %d", maxSeconds))
-	default:
-		left.At = c.moment("payload.duration", p.JoinedAt.seconds().Add(p.Duration.duration()))
+	began, lasted := b.Payload.JoinedAt.seconds(), b.Payload.Duration
+	var ended time.Time
+	if !began.IsZero() && lasted != nil && *lasted >= 0 && *lasted <= maxSeconds {
+		ended = began.Add(lasted.duration())
 	}
-	joined.At = c.moment("payload.joined_at", p.JoinedAt.seconds())
+	left.At = leftAfter(began, c.happened("payload.duration", ended, b.EventTS.seconds()))
+	left = c.settle(left)
+	if began.IsZero() {
+		return []attendance.Event{left}
+	}
+	joined.At = c.moment("payload.joined_at", began)
 	return []attendance.Event{joined, left}
 }
 
 func dailyStarted(c *check, b dailyBody) []attendance.Event {
 	e := dailyRoom(c, b)
-	e.At = c.moment("payload.start_ts", b.Payload.StartTS.seconds(), b.EventTS.seconds())
-	return []attendance.Event{e}
+	e.At = c.happened("payload.start_ts", b.Payload.StartTS.seconds(), b.EventTS.seconds())
+	return []attendance.Event{c.settle(e)}
 }
 
 func dailyEnded(c *check, b dailyBody) []attendance.Event {
-	started := dailyRoom(c, b)
+	started := c.settle(dailyRoom(c, b))
 	ended := started
 	ended.Kind = attendance.Ended
-	ended.At = c.moment("payload.end_ts", b.Payload.EndTS.seconds(), b.EventTS.seconds())
-	if b.Payload.StartTS == 0 {
-		return []attendance.Event{ended}
+	ended.At = c.happened("payload.end_ts", b.Payload.EndTS.seconds(), b.EventTS.seconds())
+	ended = c.settle(ended)
+	if began := b.Payload.StartTS.seconds(); !began.IsZero() {
+		started.At = c.moment("payload.start_ts", began)
+		return []attendance.Event{started, ended}
 	}
-	started.At = c.moment("payload.start_ts", b.Payload.StartTS.seconds())
-	return []attendance.Event{started, ended}
+	return []attendance.Event{ended}
 }
 
 func dailySign(s Source, r *Request) {

@@ -25,9 +25,9 @@ type formbricksBody struct {
 	Data struct {
 		ID        id             `json:"id"` // of the response
 		SurveyID  id             `json:"surveyId"`
-		CreatedAt string         `json:"createdAt"` // RFC 3339
-		UpdatedAt string         `json:"updatedAt"`
-		Finished  bool           `json:"finished"`
+		CreatedAt stamp          `json:"createdAt"` // RFC 3339
+		UpdatedAt stamp          `json:"updatedAt"`
+		Finished  truth          `json:"finished"`
 		Language  string         `json:"language"` // a code; "default" is the survey's own
 		Data      map[string]any `json:"data"`     // question id, or name of a hidden field → answer
 	} `json:"data"`
@@ -35,10 +35,10 @@ type formbricksBody struct {
 
 func formbricksRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
-		Event string `json:"event"`
+		Event id `json:"event"`
 	}
 	c.read(r.Body, &head)
-	switch c.need("event", id(head.Event)) {
+	switch c.kind("event", head.Event) {
 	default:
 		return unsupported
 	case "responseCreated", "responseUpdated", "responseFinished":
@@ -49,9 +49,9 @@ func formbricksRead(c *check, _ Source, r Request) Delivery {
 	a := Answers{
 		Room:    c.need("data.surveyId", response.SurveyID),
 		Key:     c.need("data.id", response.ID),
-		At:      c.answeredAt("data.updatedAt", c.rfc3339("data.updatedAt", response.UpdatedAt), c.rfc3339("data.createdAt", response.CreatedAt)),
+		At:      c.answeredAt(c.time("data.updatedAt", response.UpdatedAt), c.time("data.createdAt", response.CreatedAt)),
 		Foreign: true,
-		Partial: !response.Finished,
+		Partial: !bool(response.Finished),
 	}
 	if response.Language != "default" {
 		a.Lang = c.id("data.language", id(response.Language))
@@ -62,7 +62,7 @@ func formbricksRead(c *check, _ Source, r Request) Delivery {
 		}
 		a.set(c.need("data.data", id(ref)), value)
 	}
-	return a.delivery()
+	return a.delivery(r.Body)
 }
 
 func formbricksEncodeAnswers(a Answers) (string, []byte) {

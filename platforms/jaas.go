@@ -12,16 +12,20 @@ import (
 // jaas: rooms of Jitsi as a Service, by 8x8. One header has the time and any number of signatures, each the base64 of
 // HMAC-SHA256 over "<time>.<body>".
 //
-// Somebody in a breakout room is still at the meeting: going there is a leave for the reason "switch_room", which is none,
-// and what happens in breakout rooms is not looked at. Whoever leaves the meeting from there is counted until it ends.
+// Somebody in a breakout room is still at the meeting: going there, or back, is a leave for the reason "switch_room", which is
+// none. Leaving a breakout room for any other reason is leaving the meeting.
+//
+// People on a phone or at a SIP device come and go under names of their own, instead of those of participants.
 // Source: https://developer.8x8.com/jaas/docs/webhooks-payload and …/docs/webhooks-signatures
 var jaas = Dialect{
 	Capability: attendance.Live,
-	Scheme:     Scheme{Key: plainKey, Read: jaasCredentials},
-	Decode:     reading(jaasRead),
+	Scheme:     jaasScheme,
+	Decode:     readingSigned(jaasScheme, jaasRead),
 	Sign:       jaasSign,
 	Encode:     jaasEncode,
 }
+
+var jaasScheme = Scheme{Key: plainKey, Read: jaasCredentials}
 
 const jaasSignature = "X-Jaas-Signature" // t=<Unix time>,v1=<base64>,v1=<base64>…
 
@@ -31,13 +35,13 @@ type jaasBody struct {
 	FQN       id      `json:"fqn"`       // <AppID>/<room name>
 	Timestamp integer `json:"timestamp"` // ms
 	Data      struct {
-		Breakout         truth  `json:"isBreakout"`
-		ID               id     `json:"id"` // of the user, from the room's token; empty for guests
-		Email            string `json:"email"`
-		Name             name   `json:"name"`
-		ParticipantID    id     `json:"participantId"` // of the connection
-		Moderator        truth  `json:"moderator"`
-		DisconnectReason string `json:"disconnectReason"`
+		Breakout         truth `json:"isBreakout"`
+		ID               id    `json:"id"` // of the user, from the room's token; empty for guests
+		Email            id    `json:"email"`
+		Name             name  `json:"name"`
+		ParticipantID    id    `json:"participantId"` // of the connection
+		Moderator        truth `json:"moderator"`
+		DisconnectReason id    `json:"disconnectReason"`
 	} `json:"data"`
 }
 
@@ -62,32 +66,31 @@ func jaasCredentials(_ Source, r Request) (Credentials, error) {
 
 func jaasRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
-		EventType string `json:"eventType"`
+		EventType id `json:"eventType"`
 	}
 	c.read(r.Body, &head)
-	kind := jaasKind(c.need("eventType", id(head.EventType)))
+	kind := jaasKind(c.kind("eventType", head.EventType))
 	if kind == "" {
 		return unsupported
 	}
 	var body jaasBody
 	c.read(r.Body, &body)
-	e := jaasEvent(c, kind, body)
-	if bool(body.Data.Breakout) || kind == attendance.Left && body.Data.DisconnectReason == "switch_room" {
+	if moved := body.Data.DisconnectReason == "switch_room"; kind == attendance.Left && moved || kind != attendance.Left && bool(body.Data.Breakout) {
 		return unsupported
 	}
-	return Delivery{Events: []attendance.Event{e}}
+	return Delivery{Events: []attendance.Event{c.settle(jaasEvent(c, kind, body))}}
 }
 
-// jaasKind is "" for what counting does not need: the lobby, roles, usage, recordings, calls.
+// jaasKind is "" for what counting does not need: the lobby, roles, usage, recordings.
 func jaasKind(eventType string) attendance.Kind {
 	switch eventType {
 	case "ROOM_CREATED":
 		return attendance.Started
 	case "ROOM_DESTROYED":
 		return attendance.Ended
-	case "PARTICIPANT_JOINED":
+	case "PARTICIPANT_JOINED", "DIAL_IN_STARTED", "DIAL_OUT_STARTED", "SIP_CALL_IN_STARTED", "SIP_CALL_OUT_STARTED":
 		return attendance.Joined
-	case "PARTICIPANT_LEFT":
+	case "PARTICIPANT_LEFT", "DIAL_IN_ENDED", "DIAL_OUT_ENDED", "SIP_CALL_IN_ENDED", "SIP_CALL_OUT_ENDED":
 		return attendance.Left
 	}
 	return ""
@@ -97,7 +100,7 @@ func jaasKind(eventType string) attendance.Kind {
 func jaasEvent(c *check, kind attendance.Kind, b jaasBody) attendance.Event {
 	e := attendance.Event{
 		Kind: kind, Room: c.need("fqn", b.FQN), Occurrence: c.need("sessionId", b.SessionID),
-		At: c.moment("timestamp", b.Timestamp.millis()),
+		At: c.happened("timestamp", b.Timestamp.millis()),
 	}
 	if _, name, ok := strings.Cut(e.Room, "/"); ok {
 		e.Alias = name
@@ -106,7 +109,7 @@ func jaasEvent(c *check, kind attendance.Kind, b jaasBody) attendance.Event {
 		return e
 	}
 	e.Attendee = c.id("data.id", b.Data.ID)
-	e.Email = c.id("data.email", id(strings.ToLower(strings.TrimSpace(b.Data.Email))))
+	e.Email = c.email("data.email", b.Data.Email)
 	e.Name = string(b.Data.Name)
 	e.Connection = c.id("data.participantId", b.Data.ParticipantID)
 	e.Staff = bool(b.Data.Moderator)

@@ -17,11 +17,13 @@ import (
 // Source: https://github.com/jitsi-contrib/prosody-plugins/tree/main/event_sync
 var jitsi = Dialect{
 	Capability: attendance.Live,
+	Large:      16 << 20, // who was in a room when it closes: 5,000 stays are more than a megabyte
 	Scheme:     Scheme{Key: plainKey, Read: jitsiCredentials, Untimed: true},
 	Decode:     reading(jitsiRead),
 	Sign:       jitsiSign,
 	Encode:     jitsiEncode,
 	Resolution: wholeSeconds,
+	SaysStay:   true,
 }
 
 // jitsiPaths are where the module posts what, below /webhooks/{source}/.
@@ -34,10 +36,10 @@ var jitsiPaths = map[string]string{
 
 // jitsiBody is what is read of a body; everything else is never decoded. Times are Unix seconds.
 type jitsiBody struct {
-	EventName   string          `json:"event_name"`
+	EventName   id              `json:"event_name"`
 	RoomJID     id              `json:"room_jid"`  // the main room's, in breakout rooms too
 	RoomName    id              `json:"room_name"` // the main room's, in breakout rooms too
-	Breakout    bool            `json:"is_breakout"`
+	Breakout    truth           `json:"is_breakout"`
 	CreatedAt   integer         `json:"created_at"`
 	DestroyedAt integer         `json:"destroyed_at"`
 	Occupant    jitsiOccupant   `json:"occupant"`
@@ -51,7 +53,7 @@ type jitsiOccupant struct {
 	JoinedAt    integer `json:"joined_at"`
 	LeftAt      integer `json:"left_at"`
 	ID          id      `json:"id"`
-	Email       string  `json:"email"`
+	Email       id      `json:"email"`
 	Name        name    `json:"name"`
 	Moderator   truth   `json:"moderator"`
 	Affiliation id      `json:"affiliation"`
@@ -68,10 +70,10 @@ func jitsiCredentials(_ Source, r Request) (Credentials, error) {
 // jitsiRead goes by the event's name, which says the same as the path.
 func jitsiRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
-		EventName string `json:"event_name"`
+		EventName id `json:"event_name"`
 	}
 	c.read(r.Body, &head)
-	if jitsiPaths[c.need("event_name", id(head.EventName))] == "" {
+	if jitsiPaths[c.kind("event_name", head.EventName)] == "" {
 		return unsupported
 	}
 	var body jitsiBody
@@ -86,14 +88,14 @@ func jitsiRead(c *check, _ Source, r Request) Delivery {
 // jitsiEvents emits every mark that a request proves. A room that closes says who was in from when to when, whatever was
 // lost before.
 func jitsiEvents(c *check, b jitsiBody) []attendance.Event {
-	room := attendance.Event{Room: c.need("room_jid", b.RoomJID), Alias: c.id("room_name", b.RoomName)}
+	room := c.settle(attendance.Event{Room: c.need("room_jid", b.RoomJID), Alias: c.id("room_name", b.RoomName)})
 	var events []attendance.Event
 	if b.EventName == "muc-occupant-joined" || b.EventName == "muc-occupant-left" {
 		return jitsiStay(c, events, room, b.Occupant, b)
 	}
 	if !b.Breakout {
 		room.Kind, room.At = attendance.Started, c.moment("created_at", b.CreatedAt.seconds(), b.DestroyedAt.seconds())
-		events = append(events, room)
+		events = append(events, c.settle(room))
 	}
 	if b.EventName == "muc-room-created" {
 		return events
@@ -105,7 +107,7 @@ func jitsiEvents(c *check, b jitsiBody) []attendance.Event {
 	c.prefix = ""
 	if !b.Breakout {
 		room.Kind, room.At = attendance.Ended, c.moment("destroyed_at", b.DestroyedAt.seconds())
-		events = append(events, room)
+		events = append(events, c.settle(room))
 	}
 	return events
 }
@@ -117,7 +119,7 @@ func jitsiStay(c *check, events []attendance.Event, room attendance.Event, o jit
 	e.Kind = attendance.Joined
 	e.At = c.moment("joined_at", o.JoinedAt.seconds())
 	e.Connection = c.need("occupant_jid", o.JID) + "/" + strconv.FormatInt(int64(o.JoinedAt), 10)
-	e.Email = c.id("email", id(strings.ToLower(strings.TrimSpace(o.Email))))
+	e.Email = c.email("email", o.Email)
 	e.Name = string(o.Name)
 	e.Staff = bool(o.Moderator) || o.Affiliation == "owner"
 	for _, candidate := range []id{o.ID, id(e.Email), o.JID} {
@@ -125,13 +127,14 @@ func jitsiStay(c *check, events []attendance.Event, room attendance.Event, o jit
 			break
 		}
 	}
+	e = c.settle(e)
 	events = append(events, e)
 	if b.EventName == "muc-occupant-joined" {
 		return events
 	}
 	e.Kind = attendance.Left
-	e.At = c.moment("left_at", o.LeftAt.seconds(), b.DestroyedAt.seconds())
-	return append(events, e)
+	e.At = leftAfter(o.JoinedAt.seconds(), c.moment("left_at", o.LeftAt.seconds(), b.DestroyedAt.seconds()))
+	return append(events, c.settle(e))
 }
 
 // jitsiSign also chooses the path.

@@ -102,6 +102,14 @@ func TestJitsiDecode(t *testing.T) {
 		e.Attendee, e.Email, e.Staff = attendee, email, staff
 		return e
 	}
+	aside := func(e attendance.Event) attendance.Event {
+		e.Reason = attendance.Malformed
+		return e
+	}
+	later := func(e attendance.Event) attendance.Event {
+		e.At = e.At.Add(time.Millisecond)
+		return e
+	}
 	const came, left, opened, closed = "muc-occupant-joined", "muc-occupant-left", "muc-room-created", "muc-room-destroyed"
 	const t0, t1, t2, t3 = 1795427000, 1795427010, 1795427020, 1795427030
 	joined := stay(attendance.Joined, "j", t1, t1)
@@ -135,17 +143,24 @@ func TestJitsiDecode(t *testing.T) {
 			of(joined, stay(attendance.Left, "j", t1, t2)), "",
 		},
 		{"closed, and nobody came", closed, `"created_at":T0,"destroyed_at":T3,"all_occupants":[]`, of(room(attendance.Started, t0), room(attendance.Ended, t3)), ""},
-		{"closed, with an empty table for a list", closed, `"created_at":T0,"destroyed_at":T3,"all_occupants":{}`, Delivery{}, "all_occupants: must be an array"},
+		{"closed, with an empty table for a list", closed, `"created_at":T0,"destroyed_at":T3,"all_occupants":{}`, of(room(attendance.Started, t0), room(attendance.Ended, t3)), ""},
 		{"a breakout closed, and nobody came", closed, `"is_breakout":true,"destroyed_at":T3`, Delivery{Unsupported: 1}, ""},
-		{"closed, when is not said", closed, `"created_at":T0`, Delivery{}, "destroyed_at: missing"},
+		{"closed, when is not said", closed, `"created_at":T0`, of(room(attendance.Started, t0), aside(room(attendance.Ended, now.Unix()))), "destroyed_at: missing"},
 		{"nobody", came, `"occupant":{"joined_at":T1}`, Delivery{}, "occupant_jid: missing"},
 		{"left, since when is not said", left, `"occupant":{"occupant_jid":"j","left_at":T2}`, Delivery{}, "joined_at: missing"},
-		{"left, when is not said", left, `"occupant":{"occupant_jid":"j","joined_at":T1}`, Delivery{}, "left_at: missing"},
+		{"left, when is not said", left, `"occupant":{"occupant_jid":"j","joined_at":T1}`, of(joined, aside(stay(attendance.Left, "j", t1, now.Unix()))), "left_at: missing"},
+		{
+			"left within the second of joining", left, `"occupant":{"occupant_jid":"j","joined_at":T1,"left_at":"T1"}`,
+			of(joined, later(stay(attendance.Left, "j", t1, t1))), "",
+		},
 		{
 			"nobody among others", closed, `"created_at":T0,"destroyed_at":T3,"all_occupants":[{"occupant_jid":"j","joined_at":T1},{"joined_at":T1}]`,
-			Delivery{}, "element 1: occupant_jid: missing",
+			of(
+				room(attendance.Started, t0), joined, stay(attendance.Left, "j", t1, t3), aside(with(stay(attendance.Joined, "", t1, t1), "", "", false)),
+				aside(with(stay(attendance.Left, "", t1, t3), "", "", false)), room(attendance.Ended, t3),
+			), "element 1: occupant_jid: missing",
 		},
-		{"not a time", came, `"occupant":{"occupant_jid":"j","joined_at":"Jill"}`, Delivery{}, "occupant.joined_at: must be a number"},
+		{"not a time", came, `"occupant":{"occupant_jid":"j","joined_at":"Jill"}`, Delivery{}, "joined_at: missing"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

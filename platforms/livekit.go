@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,17 +16,20 @@ import (
 	"jauge/attendance"
 )
 
-// livekit: rooms of a LiveKit server. A JWT in Authorization, without "Bearer", carries the body's SHA-256 and is
+// livekit: rooms of a LiveKit server, and of plugNmeet, which signs as LiveKit does, sends LiveKit's participants, and names the
+// room another way. A JWT in Authorization, without "Bearer", carries the body's SHA-256 and is
 // signed with the secret of the API key that its issuer names.
 // Source: https://docs.livekit.io/home/server/webhooks/ and github.com/livekit/protocol (auth, webhook, livekit_webhook.proto)
 var livekit = Dialect{
 	Capability: attendance.Live,
-	Scheme:     Scheme{Key: livekitKey, Read: livekitCredentials, Tolerance: livekitLeeway},
-	Decode:     reading(livekitRead),
+	Scheme:     livekitScheme,
+	Decode:     readingSigned(livekitScheme, livekitRead),
 	Sign:       livekitSign,
 	Encode:     livekitEncode,
 	Resolution: livekitResolution,
 }
+
+var livekitScheme = Scheme{Key: livekitKey, Read: livekitCredentials, Tolerance: livekitLeeway}
 
 // livekitLeeway is the official verifier's. It matters: after a Retry-After the server sends the same token again.
 const livekitLeeway = time.Minute
@@ -33,12 +37,13 @@ const livekitLeeway = time.Minute
 // livekitBody is what is read of a body, in protobuf's JSON: senders may use either spelling of a name. Everything
 // else (metadata, the room's TURN password) is never decoded.
 type livekitBody struct {
-	Event      string  `json:"event"`
+	Event      id      `json:"event"`
 	CreatedAt  integer `json:"createdAt"` // s
 	CreatedAt2 integer `json:"created_at"`
 	Room       struct {
 		SID             id      `json:"sid"` // of this opening of the room
 		Name            id      `json:"name"`
+		RoomID          id      `json:"room_id"`      // of plugNmeet, whose name is a title
 		CreationTime    integer `json:"creationTime"` // s
 		CreationTime2   integer `json:"creation_time"`
 		CreationTimeMs  integer `json:"creationTimeMs"`
@@ -48,13 +53,19 @@ type livekitBody struct {
 		SID         id      `json:"sid"` // of the connection
 		Identity    id      `json:"identity"`
 		Name        name    `json:"name"`
-		Kind        id      `json:"kind"`     // left out: STANDARD
+		Kind        id      `json:"kind"`  // left out: STANDARD
+		State       id      `json:"state"` // left out: JOINING
+		Reason      id      `json:"disconnectReason"`
+		Reason2     id      `json:"disconnect_reason"`
 		JoinedAt    integer `json:"joinedAt"` // s
 		JoinedAt2   integer `json:"joined_at"`
 		JoinedAtMs  integer `json:"joinedAtMs"`
 		JoinedAtMs2 integer `json:"joined_at_ms"`
-		Permission  struct {
-			Hidden bool `json:"hidden"`
+		Attributes  struct {
+			CallStatus id `json:"sip.callStatus"`
+		} `json:"attributes"`
+		Permission struct {
+			Hidden truth `json:"hidden"`
 		} `json:"permission"`
 	} `json:"participant"`
 }
@@ -71,14 +82,46 @@ func (b livekitBody) joined() time.Time {
 	return cmp.Or(cmp.Or(p.JoinedAtMs, p.JoinedAtMs2).millis(), cmp.Or(p.JoinedAt, p.JoinedAt2).seconds())
 }
 
-// staff: everything but people at a browser and people on a phone (SIP); recorders, agents and the like, by name or
-// number of ParticipantInfo.Kind, and whoever the others cannot see.
+// staff: recorders, streams and agents, by name or number of ParticipantInfo.Kind or by the names that plugNmeet gives its own, and
+// whoever the others cannot see. A kind that is not known yet is somebody: more ways to attend are invented than machines.
 func (b livekitBody) staff() bool {
-	switch b.Participant.Kind {
-	case "", "STANDARD", "0", "SIP", "3":
-		return b.Participant.Permission.Hidden
+	p := b.Participant
+	switch p.Kind {
+	case "INGRESS", "1", "EGRESS", "2", "AGENT", "4", "BRIDGE", "8":
+		return true
 	}
-	return true
+	return bool(p.Permission.Hidden) || b.Room.RoomID != "" && plugNmeetMachine.MatchString(string(p.Identity))
+}
+
+// plugNmeetMachine is the identity of recorders, streams and agents of plugNmeet.
+var plugNmeetMachine = regexp.MustCompile(`^(RECORDER_BOT|RTMP_BOT|ingres_.*|pnm_agent-.*|pnm_tts_agent-.*)$`)
+
+// presence is what a request proves of its participant: that they were there, and that they are not now. Neither: never there.
+//
+// A phone that is called is a participant while it rings; nobody is there before somebody answers. Who leaves was there if they had
+// got in (ACTIVE): older servers also report the leave of those who never did. No state is JOINING, the first one.
+func (b livekitBody) presence() (there, gone bool) {
+	p := b.Participant
+	phone := p.Kind == "SIP" || p.Kind == "3"
+	if b.Event == "participant_joined" {
+		return !phone || p.Attributes.CallStatus == "" || p.Attributes.CallStatus == "active", false
+	}
+	if phone && (p.Attributes.CallStatus == "dialing" || p.Attributes.CallStatus == "ringing") {
+		return false, false
+	}
+	switch cmp.Or(p.Reason, p.Reason2) {
+	case "USER_UNAVAILABLE", "11", "USER_REJECTED", "12", "JOIN_FAILURE", "7":
+		return false, false
+	case "SIP_TRUNK_FAILURE", "13": // before anybody answered, or later
+		return false, true
+	}
+	switch p.State {
+	case "ACTIVE", "2", "DISCONNECTED", "3":
+		return true, true
+	case "JOINING", "0", "JOINED", "1":
+		return false, false
+	}
+	return false, true
 }
 
 type livekitClaims struct {
@@ -116,12 +159,12 @@ func livekitCredentials(_ Source, r Request) (Credentials, error) {
 			}
 			return []string{string(mac([]byte(value), parts[0]+"."+parts[1], nil)) + digest}
 		},
-		Valid: claims.valid(),
+		Valid: tokenPeriod(claims.RegisteredClaims),
 	}, nil
 }
 
-// valid is nil without an end. The end itself is not in it, as JWT has it.
-func (c livekitClaims) valid() *Period {
+// tokenPeriod is when a token is valid; nil without an end. The end itself is not in it, as JWT has it.
+func tokenPeriod(c jwt.RegisteredClaims) *Period {
 	if c.ExpiresAt == nil {
 		return nil
 	}
@@ -139,33 +182,39 @@ func (c livekitClaims) valid() *Period {
 // closed by the next one's true start.
 func livekitRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
-		Event string `json:"event"`
+		Event id `json:"event"`
 	}
 	c.read(r.Body, &head)
-	if !livekitSupports(c.need("event", id(head.Event))) {
+	if !livekitSupports(c.kind("event", head.Event)) {
 		return unsupported
 	}
 	var body livekitBody
 	c.read(r.Body, &body)
-	return Delivery{Events: livekitEvents(c, body)}
+	events := livekitEvents(c, body)
+	if len(events) == 0 { // somebody who was never there
+		return unsupported
+	}
+	return Delivery{Events: events}
 }
 
 // livekitSupports: not tracks, egress, ingress or agents, and not participant_connection_aborted, which is somebody who
 // never got in.
 func livekitSupports(event string) bool {
 	switch event {
-	case "room_started", "room_finished", "participant_joined", "participant_left":
+	case "room_started", "room_finished", "participant_joined", "participant_left", "session_ended": // the last is plugNmeet's own end
 		return true
 	}
 	return false
 }
 
 func livekitEvents(c *check, b livekitBody) []attendance.Event {
-	room := attendance.Event{Room: c.need("room.name", b.Room.Name), Occurrence: c.need("room.sid", b.Room.SID)}
+	room := c.settle(attendance.Event{
+		Room: c.need("room.name", cmp.Or(b.Room.RoomID, b.Room.Name)), Occurrence: c.need("room.sid", b.Room.SID),
+	})
 	var events []attendance.Event
 	add := func(e attendance.Event, kind attendance.Kind, at time.Time) {
 		e.Kind, e.At = kind, at
-		events = append(events, e)
+		events = append(events, c.settle(e))
 	}
 	if opened := b.opened(); !opened.IsZero() {
 		add(room, attendance.Started, c.moment("room.creationTimeMs", opened))
@@ -173,28 +222,42 @@ func livekitEvents(c *check, b livekitBody) []attendance.Event {
 	switch b.Event {
 	case "room_started":
 		if len(events) == 0 {
-			add(room, attendance.Started, c.moment("createdAt", b.created()))
+			add(room, attendance.Started, c.happened("createdAt", b.created()))
 		}
-	case "room_finished":
-		add(room, attendance.Ended, c.moment("createdAt", b.created()))
-	case "participant_joined":
-		add(livekitPerson(c, room, b), attendance.Joined, c.moment("participant.joinedAtMs", b.joined(), b.created()))
-	case "participant_left":
-		person := livekitPerson(c, room, b)
-		if joined := b.joined(); !joined.IsZero() {
-			add(person, attendance.Joined, c.moment("participant.joinedAtMs", joined))
-		}
-		add(person, attendance.Left, c.moment("createdAt", b.created()))
+	case "room_finished", "session_ended":
+		add(room, attendance.Ended, c.happened("createdAt", b.created()))
+	default:
+		events = append(events, livekitStay(c, room, b)...)
 	}
 	return events
 }
 
-func livekitPerson(c *check, room attendance.Event, b livekitBody) attendance.Event {
-	room.Attendee = c.need("participant.identity", b.Participant.Identity)
-	room.Connection = c.need("participant.sid", b.Participant.SID)
-	room.Name = string(b.Participant.Name)
-	room.Staff = b.staff()
-	return room
+// livekitStay: leaves have seconds only, and joins milliseconds.
+func livekitStay(c *check, room attendance.Event, b livekitBody) []attendance.Event {
+	there, gone := b.presence()
+	if !there && !gone {
+		return nil
+	}
+	joined := room
+	joined.Kind = attendance.Joined
+	joined.Attendee = c.need("participant.identity", b.Participant.Identity)
+	joined.Connection = c.need("participant.sid", b.Participant.SID)
+	joined.Name = string(b.Participant.Name)
+	joined.Staff = b.staff()
+	joined = c.settle(joined)
+	if !gone {
+		joined.At = c.happened("participant.joinedAtMs", b.joined(), b.created())
+		return []attendance.Event{c.settle(joined)}
+	}
+	left := joined
+	left.Kind = attendance.Left
+	left.At = leftAfter(b.joined(), c.happened("createdAt", b.created()))
+	left = c.settle(left)
+	if b.joined().IsZero() || !there {
+		return []attendance.Event{left}
+	}
+	joined.At = c.moment("participant.joinedAtMs", b.joined())
+	return []attendance.Event{joined, left}
 }
 
 func livekitSign(s Source, r *Request) {

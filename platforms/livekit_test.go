@@ -218,6 +218,11 @@ func TestLivekitDecode(t *testing.T) {
 	joined := func(participant string) string {
 		return `{"event":"participant_joined","createdAt":"1795428000","room":{"sid":"RM","name":"n"},"participant":{"sid":"PA","identity":"i"` + participant + `}}`
 	}
+	left := func(participant string) string {
+		return strings.NewReplacer("_joined", "_left", `"joinedAt"`, participant+`,"joinedAt"`).Replace(joined(`,"joinedAt":"1795427990","joinedAtMs":"1795427990456"`))
+	}
+	recorder := person(attendance.Joined, 1795428000000, true)
+	recorder.Attendee = "RECORDER_BOT"
 	of := func(events ...attendance.Event) Delivery { return Delivery{Events: events} }
 	rows := []struct {
 		name, body string
@@ -242,7 +247,7 @@ func TestLivekitDecode(t *testing.T) {
 		{"joined, no time", joined(``), of(person(attendance.Joined, 1795428000000, false)), ""},
 		{
 			"snake_case", `{"event":"participant_left","created_at":1795428000,"room":{"sid":"RM","name":"n","creation_time":1795427980,"creation_time_ms":1795427980123},
-			"participant":{"sid":"PA","identity":"i","joined_at":1795427990,"joined_at_ms":1795427990456}}`,
+			"participant":{"sid":"PA","identity":"i","state":"ACTIVE","joined_at":1795427990,"joined_at_ms":1795427990456}}`,
 			of(event(attendance.Started, 1795427980123), person(attendance.Joined, 1795427990456, false), person(attendance.Left, 1795428000000, false)), "",
 		},
 		{
@@ -253,7 +258,42 @@ func TestLivekitDecode(t *testing.T) {
 		{"on the phone", joined(`,"kind":"SIP"`), of(person(attendance.Joined, 1795428000000, false)), ""},
 		{"recorder", joined(`,"kind":"EGRESS"`), of(person(attendance.Joined, 1795428000000, true)), ""},
 		{"agent, by number", joined(`,"kind":4`), of(person(attendance.Joined, 1795428000000, true)), ""},
-		{"of a kind to come", joined(`,"kind":"ROBOT"`), of(person(attendance.Joined, 1795428000000, true)), ""},
+		{"a bridge, by number", joined(`,"kind":8`), of(person(attendance.Joined, 1795428000000, true)), ""},
+		{"a stream", joined(`,"kind":"INGRESS"`), of(person(attendance.Joined, 1795428000000, true)), ""},
+		{"by another network", joined(`,"kind":"CONNECTOR"`), of(person(attendance.Joined, 1795428000000, false)), ""},
+		{"of a kind to come", joined(`,"kind":"HOLOGRAM"`), of(person(attendance.Joined, 1795428000000, false)), ""},
+		{"a phone that rings", joined(`,"kind":"SIP","attributes":{"sip.callStatus":"ringing"}`), Delivery{Unsupported: 1}, ""},
+		{"a phone that is called, by number", joined(`,"kind":3,"attributes":{"sip.callStatus":"dialing"}`), Delivery{Unsupported: 1}, ""},
+		{"a phone that is on", joined(`,"kind":"SIP","attributes":{"sip.callStatus":"active"}`), of(person(attendance.Joined, 1795428000000, false)), ""},
+		{"nobody answered", left(`"kind":"SIP","state":"DISCONNECTED","disconnectReason":"USER_UNAVAILABLE"`), Delivery{Unsupported: 1}, ""},
+		{"rejected", left(`"kind":"SIP","state":"DISCONNECTED","disconnectReason":"USER_REJECTED"`), Delivery{Unsupported: 1}, ""},
+		{"rejected, in the other spelling", left(`"kind":3,"state":3,"disconnect_reason":12`), Delivery{Unsupported: 1}, ""},
+		{"taken off while it rang", left(`"kind":"SIP","state":"DISCONNECTED","attributes":{"sip.callStatus":"ringing"},"disconnectReason":"PARTICIPANT_REMOVED"`), Delivery{Unsupported: 1}, ""},
+		{"the line broke", left(`"kind":"SIP","state":"DISCONNECTED","disconnectReason":"SIP_TRUNK_FAILURE"`), of(person(attendance.Left, 1795428000000, false)), ""},
+		{
+			"hung up", left(`"kind":"SIP","state":"DISCONNECTED","attributes":{"sip.callStatus":"hangup"},"disconnectReason":"CLIENT_INITIATED"`),
+			of(person(attendance.Joined, 1795427990456, false), person(attendance.Left, 1795428000000, false)), "",
+		},
+		{"left, by number", left(`"state":3`), of(person(attendance.Joined, 1795427990456, false), person(attendance.Left, 1795428000000, false)), ""},
+		{"left without ever getting in", left(`"state":"JOINED"`), Delivery{Unsupported: 1}, ""},
+		{"failed to join", left(`"state":"DISCONNECTED","disconnectReason":"JOIN_FAILURE"`), Delivery{Unsupported: 1}, ""},
+		{"left, whether they were in is not said", left(`"disconnectReason":"SIGNAL_CLOSE"`), of(person(attendance.Left, 1795428000000, false)), ""},
+		{
+			"left within the second of joining", strings.Replace(left(`"state":"DISCONNECTED"`), "1795427990456", "1795428000789", 1),
+			of(person(attendance.Joined, 1795428000789, false), person(attendance.Left, 1795428000790, false)), "",
+		},
+		{
+			"plugNmeet", `{"event":"participant_joined","created_at":"1795428000","room":{"sid":"RM","room_id":"n","name":"Jill's lesson"},"participant":{"sid":"PA","identity":"i","joined_at":"1795427990"}}`,
+			of(person(attendance.Joined, 1795427990000, false)), "",
+		},
+		{
+			"plugNmeet, the end", `{"event":"session_ended","created_at":"1795428000","room":{"sid":"RM","room_id":"n","creation_time":"1795427999"}}`,
+			of(event(attendance.Started, 1795427999000), event(attendance.Ended, 1795428000000)), "",
+		},
+		{
+			"a recorder of plugNmeet", `{"event":"participant_joined","created_at":"1795428000","room":{"sid":"RM","room_id":"n"},"participant":{"sid":"PA","identity":"RECORDER_BOT"}}`,
+			of(recorder), "",
+		},
 		{"hidden", joined(`,"permission":{"hidden":true}`), of(person(attendance.Joined, 1795428000000, true)), ""},
 		{"aborted", strings.Replace(joined(``), "joined", "connection_aborted", 1), Delivery{Unsupported: 1}, ""},
 		{"track", `{"event":"track_published"}`, Delivery{Unsupported: 1}, ""},
@@ -262,8 +302,8 @@ func TestLivekitDecode(t *testing.T) {
 		{"no time", `{"event":"room_finished","room":{"sid":"RM","name":"n"}}`, Delivery{}, "createdAt: missing"},
 		{"no identity", strings.Replace(joined(``), "identity", "name", 1), Delivery{}, "participant.identity: missing"},
 		{"no connection", strings.Replace(joined(``), `"sid":"PA",`, "", 1), Delivery{}, "participant.sid: missing"},
-		{"not a time", joined(`,"joinedAtMs":"Jill"`), Delivery{}, "participant.joinedAtMs: must be a number"},
-		{"not a room", `{"event":"room_finished","room":"Jill"}`, Delivery{}, "room: must be an object"},
+		{"not a time", joined(`,"joinedAtMs":"Jill"`), of(person(attendance.Joined, 1795428000000, false)), ""},
+		{"not a room", `{"event":"room_finished","room":"Jill"}`, Delivery{}, "room.name: missing; room.sid: missing; createdAt: missing"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

@@ -52,17 +52,17 @@ type livestormAttributes struct {
 	EndedAt   integer `json:"ended_at"`
 	ParentID  id      `json:"breakout_room_parent_session_id"`
 
-	Role       string `json:"role"` // "participant", "team_member", …
-	Email      string `json:"email"`
-	First      name   `json:"first_name"`
-	Last       name   `json:"last_name"`
+	Role       id   `json:"role"` // "participant", "team_member", …
+	Email      id   `json:"email"`
+	First      name `json:"first_name"`
+	Last       name `json:"last_name"`
 	Registrant struct {
 		EventID      id      `json:"event_id"`
 		SessionID    id      `json:"session_id"`
 		CreatedAt    integer `json:"created_at"`
 		UpdatedAt    integer `json:"updated_at"`
 		Seconds      decimal `json:"attendance_duration"`
-		GuestSpeaker bool    `json:"is_guest_speaker"`
+		GuestSpeaker truth   `json:"is_guest_speaker"`
 	} `json:"registrant_detail"`
 }
 
@@ -94,13 +94,13 @@ func livestormRead(c *check, _ Source, r Request) Delivery {
 		Data struct {
 			Meta struct {
 				Webhook struct {
-					Event string `json:"event"`
+					Event id `json:"event"`
 				} `json:"webhook"`
 			} `json:"meta"`
 		} `json:"data"`
 	}
 	c.read(r.Body, &head)
-	event := c.need("data.meta.webhook.event", id(head.Data.Meta.Webhook.Event))
+	event := c.kind("data.meta.webhook.event", head.Data.Meta.Webhook.Event)
 	decode := livestormDecoder(event)
 	if decode == nil {
 		return unsupported
@@ -135,6 +135,7 @@ func livestormSession(c *check, event string, b livestormBody) []attendance.Even
 		Kind: attendance.Started, Room: c.need("data.id", b.Data.ID), Alias: c.id("data.attributes.event_id", a.EventID),
 	}
 	started.Occurrence = started.Room
+	started = c.settle(started)
 	if event == "session.started" {
 		started.At = c.moment("data.attributes.started_at", a.StartedAt.seconds(), a.UpdatedAt.seconds(), c.now)
 		return []attendance.Event{started}
@@ -158,11 +159,12 @@ func livestormPerson(c *check, event string, b livestormBody) []attendance.Event
 	e := attendance.Event{
 		Kind: attendance.Registered, Room: session, Alias: c.id(at+"event_id", d.EventID),
 		Attendee: c.need("data.id", b.Data.ID), Email: livestormEmail(c, a.Email), Name: fullName(a.First, a.Last),
-		Staff: d.GuestSpeaker || a.Role != "" && a.Role != "participant",
+		Staff: bool(d.GuestSpeaker) || a.Role != "" && a.Role != "participant",
 	}
 	if e.Room == "" {
 		e.Room, e.Alias = c.need(at+"event_id", d.EventID), ""
 	}
+	e = c.settle(e)
 	if event == "people.registered" {
 		e.At = c.moment(at+"created_at", d.CreatedAt.seconds(), a.CreatedAt.seconds(), c.now)
 		return []attendance.Event{e}
@@ -173,7 +175,7 @@ func livestormPerson(c *check, event string, b livestormBody) []attendance.Event
 	switch event {
 	case "people.attended":
 		e.Kind, e.Total = attendance.Attended, livestormTotal(c, at+"attendance_duration", d.Seconds)
-		return []attendance.Event{registered, e}
+		return []attendance.Event{registered, c.settle(e)}
 	case "people.watched_replay":
 		e.Kind = attendance.Replayed
 		return []attendance.Event{e}
@@ -183,15 +185,15 @@ func livestormPerson(c *check, event string, b livestormBody) []attendance.Event
 
 // livestormTotal reads a total that is below 0 when Livestorm does not know it.
 func livestormTotal(c *check, field string, seconds decimal) time.Duration {
-	if seconds > maxSeconds {
+	if !(seconds <= maxSeconds) {
 		c.fail(field, fmt.Sprintf("must be between 0 and %d", maxSeconds))
 		return 0
 	}
 	return max(seconds, 0).duration()
 }
 
-func livestormEmail(c *check, email string) string {
-	email = c.id("data.attributes.email", id(strings.ToLower(strings.TrimSpace(email))))
+func livestormEmail(c *check, said id) string {
+	email := c.email("data.attributes.email", said)
 	if strings.HasSuffix(email, livestormNoMail) {
 		return ""
 	}

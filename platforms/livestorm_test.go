@@ -205,6 +205,10 @@ func TestLivestormDecode(t *testing.T) {
 	of := func(events ...attendance.Event) Delivery { return Delivery{Events: events} }
 	const detail = `"registrant_detail":{"event_id":"e","session_id":"s","created_at":1795421000,"updated_at":1795427000`
 	const field = "data.attributes.registrant_detail."
+	oddTotal := of( // the person had registered all the same
+		person(attendance.Registered, attendance.Event{At: at(1795427000)}),
+		person(attendance.Attended, attendance.Event{Occurrence: "s", At: at(1795427000), Reason: attendance.Malformed}),
+	)
 	rows := []struct {
 		name, event, attributes string
 		want                    Delivery
@@ -254,13 +258,17 @@ func TestLivestormDecode(t *testing.T) {
 				person(attendance.Attended, attendance.Event{Staff: true, Occurrence: "s", At: at(1795427000), Total: time.Minute}),
 			), "",
 		},
-		{"came for a month", "people.attended", detail + `,"attendance_duration":2592000}`, Delivery{}, field + "attendance_duration: must be between 0 and 604800"},
+		{"came for a month", "people.attended", detail + `,"attendance_duration":2592000}`, oddTotal, field + "attendance_duration: must be between 0 and 604800"},
 		{
 			"watched the replay", "people.watched_replay", detail + `,"has_viewed_replay":true}`,
 			of(person(attendance.Replayed, attendance.Event{Occurrence: "s", At: at(1795427000)})), "",
 		},
 		{"for nothing", "people.registered", `"email":"jo@x.test"`, Delivery{}, field + "event_id: missing"},
-		{"not a number", "people.attended", detail + `,"attendance_duration":"Jill"}`, Delivery{}, field + "attendance_duration: must be a number"},
+		{"not a number", "people.attended", detail + `,"attendance_duration":"Jill"}`, oddTotal, field + "attendance_duration: must be between 0 and 604800"},
+		{
+			"a number in quotes", "people.attended", detail + `,"attendance_duration":"60"}`,
+			of(person(attendance.Registered, attendance.Event{At: at(1795427000)}), person(attendance.Attended, attendance.Event{Occurrence: "s", At: at(1795427000), Total: time.Minute})), "",
+		},
 		{"job", "job.ended", `"status":["Jill"]`, Delivery{Unsupported: 1}, ""},
 		{"planned", "session.created", `"started_at":"soon"`, Delivery{Unsupported: 1}, ""},
 	}

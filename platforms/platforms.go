@@ -41,12 +41,15 @@ type Request struct {
 	Now    time.Time
 }
 
-// Delivery is what a request proved. Unsupported counts authentic statements that are none of jauge's business.
+// Delivery is what a request proved. Each statement stands for itself: one that is no use, because something is missing or
+// cannot be read, is an event with a Reason beside the good ones. Unsupported counts authentic statements that are none of
+// jauge's business, or of which not even the kind can be told. Faults says for the log what was wrong, without a value.
 type Delivery struct {
 	Events      []attendance.Event
 	Answers     []Answers
 	Unsupported int
-	Reply       *Reply // nil: 200 {}
+	Faults      []string `json:",omitempty"`
+	Reply       *Reply   // nil: 200 {}
 }
 
 // Reply is the answer that a platform's handshake needs.
@@ -71,7 +74,8 @@ type Answers struct {
 }
 
 // Dialect is one platform's way of speaking. Its Scheme is how Verify knows a request from the raw bytes; Decode is called
-// on verified requests only and returns ErrBody (wrapped, without any of the body's text).
+// on verified requests only, and returns ErrBody (wrapped, without any of the body's text) for what is not the platform's format
+// at all: nothing else is refused, because the platform would only repeat it, and give up on the good with the bad.
 // Sign and Encode are the sender's side, for the simulator and the tests: Sign sets the headers, or the query, for r.Body
 // at r.Now with the source's first secret, and the path where the platform has paths of its own; Encode writes the event
 // as the platform would, with a nil body for what the platform has no word for, and in the platform's own time resolution.
@@ -82,13 +86,20 @@ type Answers struct {
 // the status of a request that is not verified, where the platform treats another one than 401 better.
 //
 // Resolution is that of the moments that Encode writes, by kind of event; nil: a millisecond. Grows says that one submission
-// comes several times, as it is filled in; SaysBooleans, that yes and no come as such and not in words.
+// comes several times, as it is filled in; SaysBooleans, that yes and no come as such and not in words; SaysStay, that a leave
+// says when its stay began.
+//
+// Large is how large a body may be, in bytes, of a request whose headers alone prove that it is the platform's, for platforms that
+// write whole meetings down; 0: no larger than any other. Mentions says whether what an event names as its room stands for the one
+// that a session knows as configured; nil: only the same name does.
 type Dialect struct {
 	Capability attendance.Capability
 	Accepts    map[string]string
 	Hello      func(Source, Request) *Reply
 	Refusal    int
 	Scheme     Scheme
+	Large      int64
+	Mentions   func(room, configured string) bool
 	Needs      func(Source) error // what else is wrong with a source, starting with the field; nil: nothing can be
 	Decode     func(Source, Request) (Delivery, error)
 	Sign       func(Source, *Request)
@@ -98,6 +109,7 @@ type Dialect struct {
 	EncodeAnswers func(Answers) (contentType string, body []byte) // the same for answers; nil: the platform has none
 	Grows         bool
 	SaysBooleans  bool
+	SaysStay      bool
 }
 
 // set sets a header of a request that is being signed.

@@ -197,10 +197,13 @@ func TestEncodingIsStable(t *testing.T) {
 	}
 }
 
-// message is all that a refusal of a body may say: field names of ours and numbers, nothing of the body.
-var message = regexp.MustCompile(`^body cannot be decoded: (element \d+: )?(empty|JSON ends too early|not UTF-8|not JSON( at byte \d+)?|` +
-	`bytes after the JSON value|([A-Za-z_.-]+: )?(missing|cannot be read|not an RFC 3339 time|longer than 512 bytes|` +
-	`must be (an? (string|number|object|array)|true or false|audience or staff|between 0 and 604800)))$`)
+// message is all that a refusal of a body may say, and fault all that is said of a part of one: field names of ours and numbers,
+// nothing of the body.
+var (
+	message = regexp.MustCompile(`^body cannot be decoded: (element \d+: )?(empty|JSON ends too early|not UTF-8|not JSON( at byte \d+)?|` +
+		`bytes after the JSON value|[A-Za-z_.-]+: missing|form: cannot be read)$`)
+	fault = regexp.MustCompile(`^((element|attendee) \d+: )?[A-Za-z_.-]+: (missing|not a time|longer than 512 bytes|must be (audience or staff|between 0 and 604800))$`)
+)
 
 // fuzz feeds a decoder properly signed bodies: no panic, every refusal a known one, and every event whole.
 func fuzz(f *testing.F, platform string, more ...string) {
@@ -227,22 +230,34 @@ func fuzz(f *testing.F, platform string, more ...string) {
 			}
 			return
 		}
-		for _, e := range d.Events {
-			switch {
-			case e.Room == "", e.Kind == attendance.Bound && (e.Connection == "" || e.Peer == ""):
-				t.Fatalf("half an event: %+v", e)
-			case e.At.IsZero(), e.At.Location() != time.UTC, e.At.Nanosecond()%1e6 != 0:
-				t.Fatalf("a time of its own kind: %+v", e)
-			case e.Total < 0:
-				t.Fatalf("a negative stay: %+v", e)
-			}
-		}
-		for _, a := range d.Answers {
-			if a.Room == "" || a.Key == "" || len(a.Values) == 0 {
-				t.Fatalf("half an answer: %+v", a)
-			}
-		}
+		checkWhole(t, d)
 	})
+}
+
+// checkWhole holds a delivery against what every one is: whole statements, beside others of which the reason is said.
+func checkWhole(t *testing.T, d Delivery) {
+	t.Helper()
+	for _, text := range d.Faults {
+		if !fault.MatchString(text) {
+			t.Fatalf("a fault of its own kind: %s", text)
+		}
+	}
+	for _, e := range d.Events {
+		switch {
+		case e.Reason != "" && len(d.Faults) > 0 && !e.At.IsZero():
+		case e.Room == "", e.Kind == attendance.Bound && (e.Connection == "" || e.Peer == ""):
+			t.Fatalf("half an event: %+v", e)
+		case e.At.IsZero(), e.At.Location() != time.UTC, e.At.Nanosecond()%1e6 != 0:
+			t.Fatalf("a time of its own kind: %+v", e)
+		case e.Total < 0:
+			t.Fatalf("a negative stay: %+v", e)
+		}
+	}
+	for _, a := range d.Answers {
+		if a.Room == "" || a.Key == "" || len(a.Values) == 0 {
+			t.Fatalf("half an answer: %+v", a)
+		}
+	}
 }
 
 func FuzzZoom(f *testing.F) {

@@ -31,21 +31,21 @@ var standard = Dialect{
 // standardItem is one statement; a body is one of them or an array. "answers.submitted" is the only type that is no
 // attendance event.
 type standardItem struct {
-	Type      string       `json:"type"`
-	Timestamp string       `json:"timestamp"` // RFC 3339, kept to the millisecond
+	Type      id           `json:"type"`
+	Timestamp stamp        `json:"timestamp"` // RFC 3339, kept to the millisecond
 	Data      standardData `json:"data"`
 }
 
 type standardData struct {
-	Room       string         `json:"room"`
-	Occurrence string         `json:"occurrence,omitempty"`
-	Attendee   string         `json:"attendee,omitempty"`
-	Connection string         `json:"connection,omitempty"`
-	Role       string         `json:"role,omitempty"`    // "audience", the default, or "staff"
-	Seconds    *float64       `json:"seconds,omitempty"` // attendee.attended: the total
+	Room       id             `json:"room"`
+	Occurrence id             `json:"occurrence,omitempty"`
+	Attendee   id             `json:"attendee,omitempty"`
+	Connection id             `json:"connection,omitempty"`
+	Role       id             `json:"role,omitempty"`    // "audience", the default, or "staff"
+	Seconds    *decimal       `json:"seconds,omitempty"` // attendee.attended: the total
 	Answers    map[string]any `json:"answers,omitempty"` // answers.submitted: question id → value
-	Segment    string         `json:"segment,omitempty"`
-	Lang       string         `json:"lang,omitempty"`
+	Segment    id             `json:"segment,omitempty"`
+	Lang       id             `json:"lang,omitempty"`
 }
 
 const (
@@ -123,14 +123,14 @@ func standardSum(key []byte, message string, at time.Time, body []byte) string {
 	return sum
 }
 
-// standardRead takes a batch whole or not at all, so that its sender can repeat it whole.
+// standardRead takes each statement of a batch for itself.
 func standardRead(c *check, _ Source, r Request) Delivery {
-	var items []json.RawMessage
-	batch := bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte("["))
+	body := bytes.TrimPrefix(r.Body, byteOrderMark)
+	items := []json.RawMessage{body}
+	batch := bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("["))
 	if batch {
-		c.read(r.Body, &items)
-	} else {
-		items = append(items, r.Body)
+		items = nil
+		c.read(body, &items)
 	}
 	var d Delivery
 	message := standardHeader(r.Header).Get(standardwebhooks.HeaderWebhookID)
@@ -138,29 +138,40 @@ func standardRead(c *check, _ Source, r Request) Delivery {
 		if batch {
 			c.prefix = element(i)
 		}
-		if standardInto(&d, c, item, fmt.Sprintf("%s/%d", message, i)); c.err != nil {
-			break
-		}
+		standardInto(&d, c, batch, item, fmt.Sprintf("%s/%d", message, i))
 	}
 	return d
 }
 
-// standardInto adds one statement to the delivery. An unknown type is not looked into.
-func standardInto(d *Delivery, c *check, raw json.RawMessage, key string) {
+// standardInto adds one statement to the delivery. An unknown type is not looked into; a body that is one thing without a type is
+// none of this dialect.
+func standardInto(d *Delivery, c *check, batch bool, raw json.RawMessage, key string) {
 	var item standardItem
 	var head struct {
-		Type string `json:"type"`
+		Type id `json:"type"`
 	}
 	c.read(raw, &head)
-	c.need("type", id(head.Type))
-	family, kind, _ := strings.Cut(head.Type, ".")
+	what := string(head.Type)
+	family, kind, _ := strings.Cut(what, ".")
 	switch {
-	case head.Type == answersSubmitted:
+	case what == "" && !batch:
+		c.kind("type", head.Type)
+	case what == "":
+		c.fail("type", "missing")
+		c.bad = false
+		d.Unsupported++
+	case what == answersSubmitted:
 		c.read(raw, &item)
-		d.Answers = append(d.Answers, standardAnswers(c, item, key))
+		a := standardAnswers(c, item, key)
+		if c.bad {
+			d.Unsupported++
+		} else {
+			d.Answers = append(d.Answers, a)
+		}
+		c.bad = false
 	case family != "" && family == standardFamily(attendance.Kind(kind)):
 		c.read(raw, &item)
-		d.Events = append(d.Events, standardEvent(c, item, attendance.Kind(kind)))
+		d.Events = append(d.Events, c.settle(standardEvent(c, item, attendance.Kind(kind))))
 	default:
 		d.Unsupported++
 	}
@@ -170,21 +181,21 @@ func standardEvent(c *check, item standardItem, kind attendance.Kind) attendance
 	data := item.Data
 	e := attendance.Event{
 		Kind:  kind,
-		At:    c.moment("timestamp", c.rfc3339("timestamp", item.Timestamp)),
-		Room:  c.need("data.room", id(data.Room)),
-		Staff: data.Role == "staff",
+		At:    c.moment("timestamp", c.time("timestamp", item.Timestamp)),
+		Room:  c.need("data.room", data.Room),
+		Staff: strings.EqualFold(string(data.Role), "staff"),
 	}
-	if data.Role != "" && data.Role != "audience" && data.Role != "staff" {
+	if data.Role != "" && !e.Staff && !strings.EqualFold(string(data.Role), "audience") {
 		c.fail("data.role", "must be audience or staff")
 	}
 	if kind != attendance.Registered { // people register for the room, not for one opening of it
-		e.Occurrence = c.id("data.occurrence", id(data.Occurrence))
+		e.Occurrence = c.id("data.occurrence", data.Occurrence)
 	}
 	if standardFamily(kind) == "session" {
 		return e
 	}
-	e.Connection = c.id("data.connection", id(data.Connection))
-	e.Attendee = c.id("data.attendee", id(data.Attendee))
+	e.Connection = c.id("data.connection", data.Connection)
+	e.Attendee = c.id("data.attendee", data.Attendee)
 	if e.Attendee == "" && (kind != attendance.Left || e.Connection == "") {
 		c.fail("data.attendee", "missing")
 	}
@@ -194,14 +205,14 @@ func standardEvent(c *check, item standardItem, kind attendance.Kind) attendance
 	return e
 }
 
-func standardSeconds(c *check, seconds *float64) time.Duration {
+func standardSeconds(c *check, seconds *decimal) time.Duration {
 	switch {
 	case seconds == nil:
 		c.fail("data.seconds", "missing")
-	case *seconds < 0 || *seconds > maxSeconds:
+	case !(*seconds >= 0 && *seconds <= maxSeconds):
 		c.fail("data.seconds", fmt.Sprintf("must be between 0 and %d", maxSeconds))
 	default:
-		return time.Duration(*seconds*1000+0.5) * time.Millisecond
+		return seconds.duration()
 	}
 	return 0
 }
@@ -212,11 +223,11 @@ func standardAnswers(c *check, item standardItem, key string) Answers {
 		c.fail("data.answers", "missing")
 	}
 	return Answers{
-		Room:     c.need("data.room", id(data.Room)),
-		Attendee: c.id("data.attendee", id(data.Attendee)),
-		Segment:  c.id("data.segment", id(data.Segment)),
-		Lang:     c.id("data.lang", id(data.Lang)),
-		At:       c.answeredAt("timestamp", c.rfc3339("timestamp", item.Timestamp)),
+		Room:     c.need("data.room", data.Room),
+		Attendee: c.id("data.attendee", data.Attendee),
+		Segment:  c.id("data.segment", data.Segment),
+		Lang:     c.id("data.lang", data.Lang),
+		At:       c.answeredAt(c.time("timestamp", item.Timestamp)),
 		Key:      key,
 		Values:   data.Answers,
 	}
@@ -244,15 +255,15 @@ func standardEncode(e attendance.Event) (string, []byte) {
 		return "", nil
 	}
 	item := standardItem{
-		Type:      family + "." + string(e.Kind),
-		Timestamp: e.At.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
-		Data:      standardData{Room: e.Room, Occurrence: e.Occurrence, Attendee: e.Attendee, Connection: e.Connection},
+		Type:      id(family + "." + string(e.Kind)),
+		Timestamp: stamp(e.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")),
+		Data:      standardData{Room: id(e.Room), Occurrence: id(e.Occurrence), Attendee: id(e.Attendee), Connection: id(e.Connection)},
 	}
 	if e.Staff {
 		item.Data.Role = "staff"
 	}
 	if e.Kind == attendance.Attended {
-		seconds := e.Total.Seconds()
+		seconds := decimal(e.Total.Seconds())
 		item.Data.Seconds = &seconds
 	}
 	return "application/json", mustJSON(item)

@@ -102,6 +102,7 @@ func TestStandardDecode(t *testing.T) {
 	}
 	const joined = "attendee.joined"
 	good := one(joined, `"room":"r","attendee":"a"`)
+	oneJoined := attendance.Event{Kind: attendance.Joined, Room: "r", Attendee: "a", At: now}
 	answeredNow := Delivery{Answers: []Answers{{Room: "r", Key: "msg_1/0", At: now, Values: map[string]any{"q": json.Number("1")}}}}
 	rows := []struct {
 		name, body string
@@ -137,16 +138,23 @@ func TestStandardDecode(t *testing.T) {
 			}}}, "",
 		},
 		{"no answers", one("answers.submitted", `"room":"r","answers":{}`), Delivery{}, "data.answers: missing"},
-		{"answers in a row", one("answers.submitted", `"room":"r","answers":["Jill"]`), Delivery{}, "data.answers: must be an object"},
+		{"answers in a row", one("answers.submitted", `"room":"r","answers":["Jill"]`), Delivery{}, "data.answers: missing"},
 
-		{"no type", `{"timestamp":"2026-11-23T10:00:00Z"}`, Delivery{}, "type: missing"},
-		{"type of number", `{"type":7}`, Delivery{}, "type: must be a string"},
+		{"no type", `{"timestamp":"2026-11-23T10:00:00Z"}`, Delivery{}, "refused: type: missing"},
+		{"type of number", `{"type":7}`, Delivery{Unsupported: 1}, ""},
 		{"no timestamp", `{"type":"session.started","data":{"room":"r"}}`, Delivery{}, "timestamp: missing"},
-		{"timestamp as number", `{"type":"session.started","timestamp":1795428000,"data":{"room":"r"}}`, Delivery{}, "timestamp: must be a string"},
-		{"timestamp without zone", at("2026-11-23T10:00:00"), Delivery{}, "timestamp: not an RFC 3339 time"},
-		{"timestamp with a comma", at("2026-11-23T10:00:00,5Z"), Delivery{}, "timestamp: not an RFC 3339 time"},
-		{"timestamp with an hour of one digit", at("2026-11-23T9:00:00Z"), Delivery{}, "timestamp: not an RFC 3339 time"},
-		{"timestamp in words", at("Jill"), Delivery{}, "timestamp: not an RFC 3339 time"},
+		{"timestamp in seconds", `{"type":"session.started","timestamp":1795428000,"data":{"room":"r"}}`, of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp in quoted milliseconds", at("1795428000000"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp without zone", at("2026-11-23T10:00:00"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp with a space, in UTC", at("2026-11-23 10:00:00 UTC"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp in lower case", at("2026-11-23t10:00:00z"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp with a zone without colon", at("2026-11-23T11:00:00+0100"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp with an hour for a zone", at("2026-11-23T11:00:00.0+01"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp to the minute", at("2026-11-23T10:00Z"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp in basic form", at("20261123T100000Z"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp in nanoseconds", at("2026-11-23T10:00:00.000123456Z"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp with a comma", at("2026-11-23T10:00:00,000Z"), of(attendance.Event{Kind: attendance.Started}), ""},
+		{"timestamp in words", at("Jill"), Delivery{}, "timestamp: not a time"},
 		{"timestamp unset", at("1970-01-01T00:00:00Z"), Delivery{}, "timestamp: missing"},
 		{"timestamp of 1970", at("1970-06-01T00:00:00Z"), Delivery{Events: []attendance.Event{{Kind: attendance.Started, Room: "r", At: time.Date(1970, 6, 1, 0, 0, 0, 0, time.UTC)}}}, ""},
 		{"timestamp of 9999", at("9999-01-01T00:00:00Z"), Delivery{Events: []attendance.Event{{Kind: attendance.Started, Room: "r", At: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}}}, ""},
@@ -154,24 +162,32 @@ func TestStandardDecode(t *testing.T) {
 		{"answers of 1970: their arrival stands", strings.Replace(one("answers.submitted", `"room":"r","answers":{"q":1}`), "2026-11-23", "1970-06-01", 1), answeredNow, ""},
 		{"no room", one(joined, `"attendee":"a"`), Delivery{}, "data.room: missing"},
 		{"room null", one(joined, `"room":null,"attendee":"a"`), Delivery{}, "data.room: missing"},
-		{"room as number", one(joined, `"room":951,"attendee":"a"`), Delivery{}, "data.room: must be a string"},
+		{
+			"numbers as ids", strings.Replace(one(joined, `"room":951,"attendee":170,"connection":1.0`), "951", `"r"`, 1),
+			of(attendance.Event{Kind: attendance.Joined, Attendee: "170", Connection: "1"}), "",
+		},
 		{"no attendee", one(joined, `"room":"r","connection":"c"`), Delivery{}, "data.attendee: missing"},
 		{"left by nobody", one("attendee.left", `"room":"r"`), Delivery{}, "data.attendee: missing"},
 		{"no data", `{"type":"session.started","timestamp":"2026-11-23T10:00:00Z"}`, Delivery{}, "data.room: missing"},
-		{"data in a row", `{"type":"session.started","timestamp":"2026-11-23T10:00:00Z","data":["Jill"]}`, Delivery{}, "data: must be an object"},
+		{"data in a row", `{"type":"session.started","timestamp":"2026-11-23T10:00:00Z","data":["Jill"]}`, Delivery{}, "data.room: missing"},
 		{"role", one(joined, `"room":"r","attendee":"a","role":"Jill"`), Delivery{}, "data.role: must be audience or staff"},
 		{"no seconds", one("attendee.attended", `"room":"r","attendee":"a"`), Delivery{}, "data.seconds: missing"},
-		{"seconds as string", one("attendee.attended", `"room":"r","attendee":"a","seconds":"2410"`), Delivery{}, "data.seconds: must be a number"},
-		{"seconds beyond numbers", one("attendee.attended", `"room":"r","attendee":"a","seconds":1e999`), Delivery{}, "data.seconds: must be a number"},
+		{"seconds as string", one("attendee.attended", `"room":"r","attendee":"a","seconds":"2410"`), of(attendance.Event{Kind: attendance.Attended, Attendee: "a", Total: 2410 * time.Second}), ""},
+		{"seconds in words", one("attendee.attended", `"room":"r","attendee":"a","seconds":"Jill"`), Delivery{}, "data.seconds: must be between 0 and 604800"},
+		{"seconds beyond numbers", one("attendee.attended", `"room":"r","attendee":"a","seconds":1e999`), Delivery{}, "data.seconds: must be between 0 and 604800"},
 		{"negative seconds", one("attendee.attended", `"room":"r","attendee":"a","seconds":-1`), Delivery{}, "data.seconds: must be between 0 and 604800"},
 		{"long attendee", one(joined, `"room":"r","attendee":"`+strings.Repeat("a", 513)+`"`), Delivery{}, "data.attendee: longer than 512 bytes"},
-		{"one bad of four", "[" + good + "," + good + "," + good + "," + one(joined, `"attendee":"Jill"`) + "]", Delivery{}, "element 3: data.room: missing"},
-		{"one of a wrong shape", "[" + good + `,"Jill"]`, Delivery{}, "element 1: must be an object"},
-		{"one null", "[" + good + `,null]`, Delivery{}, "element 1: type: missing"},
-		{"batch in a batch", "[[" + good + "]]", Delivery{}, "element 0: must be an object"},
-		{"batch cut short", "[" + good, Delivery{}, "JSON ends too early"},
-		{"bytes after the batch", "[" + good + "]x", Delivery{}, "bytes after the JSON value"},
-		{"not JSON", "{'type'", Delivery{}, "not JSON at byte 2"},
+		{
+			"one bad of four", "[" + good + "," + one(joined, `"attendee":"Jill"`) + "," + good + "," + good + "]", Delivery{Events: []attendance.Event{
+				oneJoined, {Kind: attendance.Joined, Attendee: "Jill", At: now, Reason: attendance.Malformed}, oneJoined, oneJoined,
+			}}, "element 1: data.room: missing",
+		},
+		{"one of a wrong shape", "[" + good + `,"Jill"]`, Delivery{Events: []attendance.Event{oneJoined}, Unsupported: 1}, "element 1: type: missing"},
+		{"one null", "[" + good + `,null,` + good + `]`, Delivery{Events: []attendance.Event{oneJoined, oneJoined}, Unsupported: 1}, "element 1: type: missing"},
+		{"batch in a batch", "[[" + good + "]]", Delivery{Unsupported: 1}, "element 0: type: missing"},
+		{"batch cut short", "[" + good, Delivery{}, "refused: JSON ends too early"},
+		{"bytes after the batch", "[" + good + "]x", Delivery{}, "refused: bytes after the JSON value"},
+		{"not JSON", "{'type'", Delivery{}, "refused: not JSON at byte 2"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

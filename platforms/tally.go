@@ -28,12 +28,12 @@ const (
 
 // tallyBody is what is read of a body; the form's name and the respondent's id are never decoded.
 type tallyBody struct {
-	CreatedAt string `json:"createdAt"` // RFC 3339
+	CreatedAt stamp `json:"createdAt"` // RFC 3339
 	Data      struct {
 		ResponseID   id           `json:"responseId"`
 		SubmissionID id           `json:"submissionId"`
 		FormID       id           `json:"formId"`
-		CreatedAt    string       `json:"createdAt"`
+		CreatedAt    stamp        `json:"createdAt"`
 		Fields       []tallyField `json:"fields"`
 	} `json:"data"`
 }
@@ -62,10 +62,10 @@ func tallyCredentials(_ Source, r Request) (Credentials, error) {
 
 func tallyRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
-		EventType string `json:"eventType"`
+		EventType id `json:"eventType"`
 	}
 	c.read(r.Body, &head)
-	if c.need("eventType", id(head.EventType)) != tallyEvent {
+	if c.kind("eventType", head.EventType) != tallyEvent {
 		return unsupported
 	}
 	var body tallyBody
@@ -73,13 +73,13 @@ func tallyRead(c *check, _ Source, r Request) Delivery {
 	a := Answers{
 		Room:    c.need("data.formId", body.Data.FormID),
 		Key:     c.need("data.responseId", cmp.Or(body.Data.ResponseID, body.Data.SubmissionID)),
-		At:      c.answeredAt("data.createdAt", c.rfc3339("data.createdAt", body.Data.CreatedAt), c.rfc3339("createdAt", body.CreatedAt)),
+		At:      c.answeredAt(c.time("data.createdAt", body.Data.CreatedAt), c.time("createdAt", body.CreatedAt)),
 		Foreign: true,
 	}
 	for _, f := range body.Data.Fields {
 		tallyInto(&a, c, f)
 	}
-	return a.delivery()
+	return a.delivery(r.Body)
 }
 
 // tallyInto adds one field. Types that are not named (addresses, phone numbers, links, files, signatures, payments, grids,

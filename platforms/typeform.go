@@ -35,7 +35,7 @@ type typeformBody struct {
 	Response  struct {
 		FormID      id               `json:"form_id"`
 		Token       id               `json:"token"`        // of the submission
-		SubmittedAt string           `json:"submitted_at"` // RFC 3339
+		SubmittedAt stamp            `json:"submitted_at"` // RFC 3339
 		Hidden      typeformHidden   `json:"hidden"`
 		Answers     []typeformAnswer `json:"answers"`
 	} `json:"form_response"`
@@ -106,10 +106,10 @@ func typeformCredentials(_ Source, r Request) (Credentials, error) {
 
 func typeformRead(c *check, _ Source, r Request) Delivery {
 	var head struct {
-		EventType string `json:"event_type"`
+		EventType id `json:"event_type"`
 	}
 	c.read(r.Body, &head)
-	if c.need("event_type", id(head.EventType)) != typeformEvent { // a submission that was begun and left, for one
+	if c.kind("event_type", head.EventType) != typeformEvent { // a submission that was begun and left, for one
 		return unsupported
 	}
 	const at = "form_response."
@@ -119,7 +119,7 @@ func typeformRead(c *check, _ Source, r Request) Delivery {
 	a := Answers{
 		Room:    c.need(at+"form_id", response.FormID),
 		Key:     c.need(at+"token", response.Token),
-		At:      c.answeredAt(at+"submitted_at", c.rfc3339(at+"submitted_at", response.SubmittedAt)),
+		At:      c.answeredAt(c.time(at+"submitted_at", response.SubmittedAt)),
 		Foreign: true,
 	}
 	a.hidden(c, at+"hidden.attendee", "attendee", response.Hidden.Attendee)
@@ -128,7 +128,7 @@ func typeformRead(c *check, _ Source, r Request) Delivery {
 	for _, answer := range response.Answers {
 		a.set(c.need(at+"answers.field.ref", answer.Field.Ref), answer.value())
 	}
-	return a.delivery()
+	return a.delivery(r.Body)
 }
 
 func typeformSign(s Source, r *Request) {

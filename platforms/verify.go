@@ -23,7 +23,7 @@ type Scheme struct {
 	Key func(secret string) ([]byte, error)
 	// Read finds what a request shows. An error is a refusal, for what cannot be read at all.
 	Read func(Source, Request) (Credentials, error)
-	// Untimed says that the platform signs no time, so that nothing tells a repeated request from a new one.
+	// Untimed says that the platform need not sign a time: without one, nothing tells a repeated request from a new one.
 	Untimed bool
 	// Tolerance for a source that has none of its own; 0: defaultTolerance.
 	Tolerance time.Duration
@@ -55,10 +55,19 @@ func (d Dialect) Verify(s Source, r Request) error {
 	if d.Scheme.match(s, shown) == nil {
 		return ErrSignature
 	}
-	if d.Scheme.Untimed {
+	if shown.Valid == nil {
 		return nil
 	}
 	return shown.Valid.holds(r.Now, cmp.Or(s.Tolerance, d.Scheme.Tolerance, defaultTolerance))
+}
+
+// signedAt is when a request was signed; the zero Time: it does not say.
+func (k Scheme) signedAt(s Source, r Request) time.Time {
+	shown, err := k.Read(s, r)
+	if err != nil || shown.Valid == nil || shown.Valid.From == 0 {
+		return time.Time{}
+	}
+	return time.Unix(shown.Valid.From, 0)
 }
 
 // takesUnsigned says whether a source takes this request without a signature.

@@ -208,6 +208,9 @@ func (s *stage) attend(person int, staff bool, connection string, t stay) {
 		e.Kind, e.Total = attendance.Left, v.to.Sub(v.from)
 		s.say(e, t.to, person)
 	}
+	if s.dialect.SaysStay && !v.to.IsZero() && !v.to.After(v.from) { // whoever was in was in for a moment
+		v.to = v.from.Add(time.Millisecond)
+	}
 	if !staff {
 		s.visits = append(s.visits, v)
 	}
