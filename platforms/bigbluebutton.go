@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha1" //nolint:gosec // the platform's default
 	"crypto/sha256"
@@ -24,6 +25,9 @@ import (
 // algorithm. Nothing signs a time: the form's timestamp is that of the first attempt, so age refuses nothing, and what
 // keeps a replay harmless is that recording is idempotent.
 //
+// The server itself, without bbb-webhooks, sends a record of each meeting after its end where the meeting was created with
+// meta_analytics-callback-url: see bigbluebutton_record.go.
+//
 // An unverified request gets 401, which the platform takes as final. Any other error it repeats for five minutes and then
 // deletes the hook: a forger could have the hook deleted, and a mistyped secret would cost the rest of the meeting even
 // after it was mended. The price is that what a mistyped secret refuses is lost; the counter and the log show it at once.
@@ -36,6 +40,7 @@ var bigbluebutton = Dialect{
 		bbbBearer:    "auth2_0 alone, without a URL to sign: the server's shared secret itself in a header: whoever sees one request can control the server; https only",
 		bbbModerator: "nobody who joins as a moderator is counted: where a room makes everybody a moderator, nobody is",
 	},
+	Large:    16 << 20, // the record of a meeting: every join and leave of everybody
 	Mentions: bbbMentions,
 	Scheme:   Scheme{Key: plainKey, Read: bbbCredentials, Untimed: true},
 	Needs:    bbbNeeds,
@@ -121,8 +126,8 @@ func bbbCredentials(s Source, r Request) (Credentials, error) {
 	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	algorithm := bbbHash(len(checksum))
 	switch {
-	case checksum == "" && ok: // auth2_0: who shows the secret could as well have signed with it
-		return Credentials{Given: []string{bearer}, Expected: shownKey}, nil
+	case checksum == "" && ok:
+		return bbbBearing(bearer), nil
 	case algorithm == nil:
 		return Credentials{}, nil
 	}
@@ -192,6 +197,9 @@ func bbbQuote(s string) string {
 // bbbRead takes each event of a request for itself.
 func bbbRead(c *check, s Source, r Request) Delivery {
 	moderatorsAreStaff := slices.Contains(s.Accept, bbbModerator)
+	if body := bytes.TrimSpace(bytes.TrimPrefix(r.Body, byteOrderMark)); bytes.HasPrefix(body, []byte("{")) {
+		return bbbReadRecord(c, body, moderatorsAreStaff)
+	}
 	form, err := url.ParseQuery(string(r.Body))
 	if err != nil {
 		c.refuse("form: cannot be read")

@@ -2,8 +2,9 @@
 //
 // The story in files: platforms.go (what a dialect is), verify.go (who may come in: the one place where signatures and times
 // are judged), body.go (reading JSON that others wrote, without ever quoting it), answers.go (what survey tools share). Then
-// a file a platform, each with its payload, its Scheme, Decode, Sign and Encode: zoom.go, livekit.go, bigbluebutton.go,
-// jaas.go, jitsi.go, daily.go, livestorm.go; typeform.go, tally.go, formbricks.go; and standard.go for senders of one's own.
+// a file a platform, each with its payload, its Scheme, Decode, Sign and Encode: zoom.go, livekit.go, bigbluebutton.go with
+// bigbluebutton_record.go, jaas.go, jitsi.go, daily.go, livestorm.go; typeform.go, tally.go, formbricks.go; and standard.go for
+// senders of one's own.
 package platforms
 
 import (

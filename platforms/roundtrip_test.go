@@ -273,6 +273,23 @@ func FuzzBigbluebutton(f *testing.F) {
 		`[{"data":{"id":"meeting-created","attributes":{"meeting":{"is-breakout":true}}}}]`)
 }
 
+// FuzzBigbluebuttonRecord feeds the record of a meeting, which comes in no form.
+func FuzzBigbluebuttonRecord(f *testing.F) {
+	meeting, err := os.ReadFile("testdata/bbb-record/meeting.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(meeting)
+	f.Add([]byte(`{"meeting_id":"m","data":{"attendees":[{"ext_user_id":7,"joins":[1795428000,null,"x"],"leaves":[1e300]}],"finish":"2026-11-23 10:00"}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		d, err := bigbluebutton.Decode(Source{}, Request{Body: body, Now: now})
+		if err != nil && !message.MatchString(err.Error()) {
+			t.Fatalf("a message of its own kind: %v", err)
+		}
+		checkWhole(t, d)
+	})
+}
+
 func FuzzTypeform(f *testing.F) {
 	fuzz(f, "typeform", `{"event_type":"form_response","form_response":{"answers":[{"type":"boolean","boolean":false},{"type":"choice","choice":{"other":"x"}},{"type":"date"}]}}`)
 }
