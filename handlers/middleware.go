@@ -177,17 +177,19 @@ func (s *server) sameOrigin() (gin.HandlerFunc, error) {
 
 // How large a request's body may be, in bytes.
 const (
-	maxBody   = 1 << 20   // a platform's, or JSON; Zoom's largest webhooks are far below it
+	maxBody   = 1 << 20   // JSON
 	maxForm   = 256 << 10 // anything else: a form with a dozen of the longest texts, in any script, fits
 	maxBeacon = 1 << 10   // a beacon, or a check-in
 )
 
 // limit is how large the body of a request to this route may be.
-func (r route) limit(c *gin.Context) int64 {
+func (s *server) limit(r route, c *gin.Context) int64 {
 	switch {
+	case r.who == signed:
+		return s.hooks.MaxBody(c)
 	case r.path == beaconPath, strings.HasPrefix(r.path, "/here/"):
 		return maxBeacon
-	case r.who == signed, door.IsJSON(c):
+	case door.IsJSON(c):
 		return maxBody
 	}
 	return maxForm
@@ -197,7 +199,7 @@ func (r route) limit(c *gin.Context) int64 {
 // its Content-Length is not read at all. Multipart bodies, which Go would parse into temporary files, are refused: no route takes them.
 func (s *server) checkBody(r route) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		limit := r.limit(c)
+		limit := s.limit(r, c)
 		switch {
 		case c.Request.ContentLength > limit:
 			c.Header("Connection", "close") // the rest of the body is on its way

@@ -1,11 +1,13 @@
 // Package inbox takes in what platforms deliver: a delivery's events go to attendance, each person's answers to feedback, and what
 // neither can use is kept aside (quarantined) until it can be counted or has expired.
 //
-// The story in files: inbox.go (one delivery), aside.go (lists and counts of what is aside, of both), reclaim.go (how it leaves).
+// The story in files: inbox.go (one delivery), rooms.go (which room it is of, where the platform only hints), aside.go (lists and counts of
+// what is aside, of both), reclaim.go (how it leaves).
 package inbox
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"jauge/attendance"
@@ -24,15 +26,22 @@ type Inbox struct {
 
 // Taken is what became of a delivery.
 type Taken struct {
-	Events  []attendance.Result // one for each of its events; none while the journal has them
+	Events  []attendance.Result // one for each of its events; "" while the journal has it
 	Answers []feedback.Received // one for each person's answers
 }
 
 // Take records a delivery of a source: its events first, then its answers; what cannot be used of either is put aside. It is
 // idempotent, so a delivery that failed half-way may come again: with an error comes what was taken before it.
 func (b *Inbox) Take(ctx context.Context, source string, d platforms.Delivery) (t Taken, err error) {
-	if t.Events, err = b.Attendance.Record(ctx, source, d.Events); err != nil {
-		return t, err
+	for part := range slices.Chunk(d.Events, atOnce) {
+		results, err := b.Attendance.Record(ctx, source, part)
+		if err != nil {
+			return t, err
+		}
+		if results == nil {
+			results = make([]attendance.Result, len(part))
+		}
+		t.Events = append(t.Events, results...)
 	}
 	for _, a := range d.Answers {
 		session, err := b.claim(ctx, source, a.Room, a.At)
@@ -47,6 +56,10 @@ func (b *Inbox) Take(ctx context.Context, source string, d platforms.Delivery) (
 	}
 	return t, nil
 }
+
+// atOnce is how many events of one delivery are recorded at once. A platform that writes down a whole meeting sends ten thousand: the
+// store would take as long for them as one that is away.
+const atOnce = 500
 
 // claim finds the session that answers of a room at a time are for; nil: none.
 func (b *Inbox) claim(ctx context.Context, source, room string, at time.Time) (*programme.Session, error) {

@@ -295,3 +295,31 @@ func TestADeliveryThatFailedComesAgain(t *testing.T) {
 		t.Errorf("once it is back: %+v", taken)
 	}
 }
+
+// A platform that writes a whole meeting down in one request is recorded in parts, of which each has its results.
+func TestManyEvents(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		in, _ := newInbox(t, rdb, prefix, law(nil, "hall"))
+		var d platforms.Delivery
+		for i := range 2*atOnce + 1 {
+			d.Events = append(d.Events, attendance.Event{
+				Kind: attendance.Joined, Room: "hall", Attendee: fmt.Sprint(i), Connection: fmt.Sprint(i), At: start.Add(time.Duration(i) * time.Millisecond),
+			})
+		}
+		d.Events[atOnce].Attendee, d.Events[atOnce].Connection = "", ""
+		taken, err := in.Take(t.Context(), "forms", d)
+		if err != nil || len(taken.Events) != len(d.Events) {
+			t.Fatalf("%d results of %d events, %v", len(taken.Events), len(d.Events), err)
+		}
+		for i, result := range taken.Events {
+			want := attendance.Recorded
+			if i == atOnce {
+				want = attendance.Aside
+			}
+			if result != want {
+				t.Fatalf("event %d: %s", i, result)
+			}
+		}
+	})
+}

@@ -113,6 +113,19 @@ func ReadBody(c *gin.Context) ([]byte, error) {
 	return body, nil
 }
 
+// ReadBodyUpTo is ReadBody with a limit in bytes that may be below that of the door.
+func ReadBodyUpTo(c *gin.Context, limit int64) ([]byte, error) {
+	if c.Request.ContentLength <= limit {
+		c.Request.Body = io.NopCloser(io.LimitReader(c.Request.Body, limit+1))
+		body, err := ReadBody(c)
+		if err != nil || int64(len(body)) <= limit {
+			return body, err
+		}
+	}
+	c.Header("Connection", "close") // the rest of the body is on its way
+	return nil, TooLarge(limit)
+}
+
 // ReadForm reads the fields of a form.
 func ReadForm(c *gin.Context) (url.Values, error) {
 	if MediaType(c) != FormType {

@@ -11,6 +11,9 @@ import (
 // count counts what became of a delivery, as far as it was taken.
 func (h *Handlers) count(source string, d platforms.Delivery, t inbox.Taken) {
 	for i, result := range t.Events {
+		if result == "" { // counted when the journal is drained
+			continue
+		}
 		h.Metrics.Event(source, string(d.Events[i].Kind), string(result))
 	}
 	for range d.Unsupported {

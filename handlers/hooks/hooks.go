@@ -1,7 +1,7 @@
 // Package hooks takes what platforms deliver: webhooks that are signed.
 //
-// The story in files: hooks.go (what it is built from), webhooks.go (one request: what is checked, in which order), counts.go
-// (what became of it), refused.go (what is refused, and the fixed words for why).
+// The story in files: hooks.go (what it is built from), webhooks.go (one request: what is checked, in which order), body.go (how
+// much of a body is read, and from whom), counts.go (what became of it), refused.go (what is refused, and the fixed words for why).
 package hooks
 
 import (
@@ -33,4 +33,6 @@ type Handlers struct {
 	Refusals *door.Refusals
 	Log      *slog.Logger
 	Now      func() time.Time
+
+	large slots
 }

@@ -20,6 +20,7 @@ const (
 	refusedSource      refusal = "source"
 	refusedContentType refusal = "content_type"
 	refusedBody        refusal = "body"
+	refusedBusy        refusal = "busy"  // authentic and large, while others were
 	refusedStore       refusal = "store" // authentic, but neither the store nor the journal could take it
 )
 
@@ -30,7 +31,7 @@ const unknownSource = "unknown"
 // what is not configured.
 func Refusals(sources []string) map[string][]string {
 	reasons := platforms.Reasons()
-	for _, r := range []refusal{refusedSize, refusedSource, refusedContentType, refusedBody, refusedStore} {
+	for _, r := range []refusal{refusedSize, refusedSource, refusedContentType, refusedBody, refusedBusy, refusedStore} {
 		reasons = append(reasons, string(r))
 	}
 	bySource := map[string][]string{unknownSource: reasons}
@@ -77,4 +78,11 @@ func (h *Handlers) refuse(source string, reason refusal, err error) error {
 		h.Log.Warn("webhook refused", "source", source, "reason", string(reason), "suppressed", suppressed)
 	}
 	return err
+}
+
+// notice logs what cannot be read of an authentic delivery, as often as a refusal would be.
+func (h *Handlers) notice(source, fault string) {
+	if suppressed, due := h.Refusals.Note(source, "fault"); due {
+		h.Log.Warn("webhook partly unreadable", "source", source, "fault", fault, "suppressed", suppressed)
+	}
 }

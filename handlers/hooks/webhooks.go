@@ -13,23 +13,24 @@ import (
 )
 
 // Webhook handles every method on /webhooks/{source} and below it. The order of the checks is also the order of what a
-// caller learns: size, source, handshake, method, content type, signature; only who has proven to be the platform hears
-// what is wrong with the body, and 200 is said only when everything is kept.
+// caller learns: source, size, handshake, method, signature; only who has proven to be the platform hears what is wrong with the
+// body, and 200 is said only when everything is kept. Nobody needs a content type: a signature says more.
 func (h *Handlers) Webhook(c *gin.Context) error {
 	start := time.Now()
-	body, err := door.ReadBody(c)
-	if err != nil {
-		return h.refuse(h.sourceName(c), unread(err), err)
-	}
 	source, known := h.Sources[c.Param("source")]
 	if !known {
 		return h.refuse(unknownSource, refusedSource, door.NotFound("There is no source with this name."))
 	}
 	defer func() { h.Metrics.Webhook(source.Name, time.Since(start)) }()
 	request := platforms.Request{
-		Method: c.Request.Method, Header: c.Request.Header, Path: strings.Trim(c.Param("path"), "/"), Query: c.Request.URL.Query(),
-		Body: body, Now: h.Now(),
+		Method: c.Request.Method, Header: c.Request.Header, Path: strings.Trim(c.Param("path"), "/"), Query: c.Request.URL.Query(), Now: h.Now(),
 	}
+	body, done, err := h.readBody(c, source, request)
+	defer done()
+	if err != nil {
+		return err
+	}
+	request.Body = body.plain
 	if reply := hello(source, request); reply != nil {
 		c.Data(reply.Status, reply.ContentType, reply.Body)
 		return nil
@@ -38,13 +39,11 @@ func (h *Handlers) Webhook(c *gin.Context) error {
 		c.Header("Allow", http.MethodPost)
 		return door.ErrMethod
 	}
-	if !door.IsJSON(c) && door.MediaType(c) != door.FormType {
-		return h.refuse(source.Name, refusedContentType, door.ErrMediaType)
-	}
-	delivery, err := h.open(source, request)
+	delivery, err := h.open(source, request, body)
 	if err != nil {
 		return err
 	}
+	h.Inbox.Recognise(c.Request.Context(), source, delivery.Events)
 	taken, err := h.Inbox.Take(c.Request.Context(), source.Name, delivery)
 	h.count(source.Name, delivery, taken)
 	if err != nil {
@@ -67,9 +66,13 @@ func hello(source platforms.Source, request platforms.Request) *platforms.Reply 
 }
 
 // open verifies and decodes a request.
-func (h *Handlers) open(source platforms.Source, request platforms.Request) (platforms.Delivery, error) {
+func (h *Handlers) open(source platforms.Source, request platforms.Request, body body) (platforms.Delivery, error) {
 	dialect := platforms.Dialects[source.Platform]
-	if err := dialect.Verify(source, request); err != nil {
+	request, err := verify(source, request, body)
+	if err != nil && body.unknown {
+		return platforms.Delivery{}, h.refuse(source.Name, refusedContentType, errEncoding)
+	}
+	if err != nil {
 		return platforms.Delivery{}, h.refuse(source.Name, refusal(platforms.Reason(err)), &door.Failure{
 			Status: cmp.Or(dialect.Refusal, http.StatusUnauthorized), Code: "signature", Detail: "The signature is missing, stale or wrong.",
 		})
@@ -77,6 +80,9 @@ func (h *Handlers) open(source platforms.Source, request platforms.Request) (pla
 	delivery, err := dialect.Decode(source, request)
 	if err != nil {
 		return platforms.Delivery{}, h.refuse(source.Name, refusedBody, door.BadRequest(door.Sentence(err))) // it names a field and quotes nothing
+	}
+	for _, fault := range delivery.Faults { // it names a field and quotes nothing
+		h.notice(source.Name, fault)
 	}
 	return delivery, nil
 }
