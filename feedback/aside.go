@@ -143,7 +143,7 @@ func (s *asides) forgetAside(ctx context.Context, source string, deliveries ...s
 	return nil
 }
 
-// putAside keeps a row, through the journal. Ahead of a store that forgets, what is dropped is not in the journal either.
+// putAside keeps a row, through the journal. Ahead of a volatile store, what is dropped is not in the journal either.
 func (s *asides) putAside(ctx context.Context, key string, row *asideRow) error {
 	e := asideEntry{Key: key, Row: row, Arrived: s.now().Truncate(time.Hour).Unix()}
 	apply := func(ctx context.Context) error {

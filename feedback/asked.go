@@ -15,14 +15,14 @@ type Asked struct {
 	Survey  *survey.Survey // of all waves, without what must not be asked under the promise
 	Promise Promise        // what holds for the answers: what was promised to those who gave some, or more
 
-	store      *Store
-	configured configured
-	told       *Promise // what was promised to those who gave answers; nil: nobody has, or it is not known
-	unread     bool     // it is not known: the store is away
+	store  *Store
+	terms  terms
+	told   *Promise // what was promised to those who gave answers; nil: nobody has, or it is not known
+	unread bool     // it is not known: the store is away
 }
 
-// configured is what the configuration says of a session's answers.
-type configured struct {
+// terms are what the configuration says of a session's answers.
+type terms struct {
 	survey  *survey.Survey
 	promise Promise
 }
@@ -30,7 +30,7 @@ type configured struct {
 // Open finds what a session asks; ErrNoSurvey. With the store away, the configuration has to do: what was promised before is
 // kept when an answer comes to the store, and nothing is shown without it.
 func (s *Store) Open(ctx context.Context, session programme.Session) (*Asked, error) {
-	c, asks := s.configured(session)
+	c, asks := s.termsOf(session)
 	if !asks {
 		return nil, ErrNoSurvey
 	}
@@ -42,22 +42,22 @@ func (s *Store) Asks(session programme.Session) bool { return s.surveys[session.
 
 // Survey is what a session is to ask by the configuration, whatever was promised before; nil: nothing.
 func (s *Store) Survey(session programme.Session) *survey.Survey {
-	c, asks := s.configured(session)
+	c, asks := s.termsOf(session)
 	if !asks {
 		return nil
 	}
 	return s.asked(session, c, nil).Survey
 }
 
-func (s *Store) configured(session programme.Session) (c configured, asks bool) {
+func (s *Store) termsOf(session programme.Session) (c terms, asks bool) {
 	survey := s.surveys[session.Survey]
 	if survey == nil {
-		return configured{}, false
+		return terms{}, false
 	}
-	return configured{survey, Promise{Linked: survey.Linked(), MinimumGroup: s.minimumGroup, Minors: session.Minors}}, true
+	return terms{survey, Promise{Linked: survey.Linked(), MinimumGroup: s.minimumGroup, Minors: session.Minors}}, true
 }
 
-func (s *Store) open(ctx context.Context, session programme.Session, c configured) *Asked {
+func (s *Store) open(ctx context.Context, session programme.Session, c terms) *Asked {
 	var told *Promise
 	err := s.journal.Try(ctx, func(ctx context.Context) (err error) {
 		told, err = s.told(ctx, session.ID)
@@ -69,13 +69,13 @@ func (s *Store) open(ctx context.Context, session programme.Session, c configure
 }
 
 // asked is the one place where what was promised before meets what is configured.
-func (s *Store) asked(session programme.Session, c configured, told *Promise) *Asked {
+func (s *Store) asked(session programme.Session, c terms, told *Promise) *Asked {
 	promise := c.promise
 	if told != nil {
 		promise = promise.tighten(*told)
 	}
 	promise.Linked = promise.Linked && !promise.Minors
-	return &Asked{Session: session, Survey: s.layout(c.survey, promise.Minors), Promise: promise, store: s, configured: c, told: told}
+	return &Asked{Session: session, Survey: s.layout(c.survey, promise.Minors), Promise: promise, store: s, terms: c, told: told}
 }
 
 // layoutOf names what a survey asks of minors, or of others.
@@ -103,7 +103,7 @@ func (a *Asked) known(ctx context.Context) (*Asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.store.asked(a.Session, a.configured, told), nil
+	return a.store.asked(a.Session, a.terms, told), nil
 }
 
 // segments lists the session's audiences.

@@ -42,7 +42,7 @@ type Draft struct {
 	Seen []string   `json:"seen"` // the ids of the sections that were shown
 }
 
-// draftEntry is one state of a draft, for the journal of a store that forgets.
+// draftEntry is one state of a draft, for the journal of a volatile store.
 type draftEntry struct {
 	Session string   `json:"session"`
 	Hash    string   `json:"hash"`

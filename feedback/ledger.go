@@ -84,7 +84,8 @@ func (l *ledger) apply(ctx context.Context, e entry) (outcome, error) {
 }
 
 func (l *ledger) write(ctx context.Context, prepare func() (entry, error)) error {
-	defer l.shared()()
+	unlock := l.lockShared()
+	defer unlock()
 	return l.attempt(ctx, prepare)
 }
 

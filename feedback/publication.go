@@ -35,7 +35,7 @@ type gone struct {
 	Cells   []string `json:"cells"`
 }
 
-// shownEntry and goneEntry are what the journal keeps where the store forgets: the shown state itself.
+// shownEntry and goneEntry are what the journal keeps with a volatile store: the shown state itself (gone: a tombstone).
 type shownEntry struct {
 	Session     string          `json:"session"`
 	ReceiptHash string          `json:"receipt_hash"`
@@ -78,13 +78,16 @@ type change struct {
 // move makes the change one from what is shown to what is there now; nil: nothing.
 func (c *change) move(before, now *gone) {
 	c.delta = figures.Tally{}
-	for at, by := range map[*gone]int{before: -1, now: 1} {
-		if at != nil {
-			for _, cell := range at.Cells {
-				c.delta[cell] += by
-			}
+	count := func(at *gone, by int) {
+		if at == nil {
+			return
+		}
+		for _, cell := range at.Cells {
+			c.delta[cell] += by
 		}
 	}
+	count(before, -1)
+	count(now, 1)
 	touched := map[string]bool{}
 	for cell, by := range c.delta {
 		switch {
@@ -124,15 +127,16 @@ func due(all []change, k int) []change {
 
 // publish shows what is due, as it was just read. While answers are being changed all the time, it leaves that to the next reading.
 func (s *publication) publish(ctx context.Context, a *Asked, read reading) error {
-	defer s.alone()()
+	unlock := s.lockAlone()
+	defer unlock()
 	fresh := !s.journal.Ahead() // there, answers may have been written before they were kept away
 	for range 4 {
-		all, err := read.waiting, error(nil)
+		all := read.waiting
 		if !fresh || read.many {
-			all, err = s.changes(ctx, a.Session.ID)
-		}
-		if err != nil {
-			return err
+			var err error
+			if all, err = s.changes(ctx, a.Session.ID); err != nil {
+				return err
+			}
 		}
 		changes := due(all, a.Promise.MinimumGroup)
 		if len(changes) == 0 {

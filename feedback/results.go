@@ -50,7 +50,7 @@ func (s *Store) Scrape(ctx context.Context, sessions []programme.Session) ([]fig
 	}
 	all := make([]*Asked, len(asking))
 	for i, session := range asking {
-		c, _ := s.configured(session)
+		c, _ := s.termsOf(session)
 		promise, err := readPromise(told[i])
 		if err != nil {
 			return nil, err

@@ -115,8 +115,8 @@ func (s *Store) handle(j *journal.Journal) {
 	journal.Handle(j, entryProgress, s.applyProgress)
 }
 
-// shared lets answers be written, each beside others; alone waits for them and keeps new ones away. Both return how to end.
-func (b *base) shared() func() {
+// lockShared lets answers be written, each beside others; lockAlone waits for them and keeps new ones away. Both return what unlocks.
+func (b *base) lockShared() (unlock func()) {
 	if !b.journal.Ahead() {
 		return func() {}
 	}
@@ -124,7 +124,7 @@ func (b *base) shared() func() {
 	return b.writing.RUnlock
 }
 
-func (b *base) alone() func() {
+func (b *base) lockAlone() (unlock func()) {
 	if !b.journal.Ahead() {
 		return func() {}
 	}

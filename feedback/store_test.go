@@ -56,7 +56,7 @@ type sending struct {
 }
 
 func (f sending) open(ctx context.Context, s *Store) *Asked {
-	return s.open(ctx, programme.Session{ID: f.Session}, configured{f.Survey, f.Promise})
+	return s.open(ctx, programme.Session{ID: f.Session}, terms{f.Survey, f.Promise})
 }
 
 func submit(ctx context.Context, s *Store, f sending) (receipt string, err error) {
@@ -73,7 +73,7 @@ func open(s *Store, session string, survey *survey.Survey, minimumGroup int, seg
 	for _, id := range segments {
 		planned.Segments = append(planned.Segments, programme.Segment{ID: id})
 	}
-	return s.open(context.Background(), planned, configured{survey, Promise{MinimumGroup: minimumGroup}})
+	return s.open(context.Background(), planned, terms{survey, Promise{MinimumGroup: minimumGroup}})
 }
 
 // with is a store of another configuration.

@@ -79,7 +79,8 @@ func (a *Asked) Change(ctx context.Context, receipt string, answers survey.Answe
 // other answers of the same group have changed, what the figures that show it count. It returns ErrNotFound, ErrDeleted,
 // ErrConflict, or the store's error.
 func (a *Asked) Delete(ctx context.Context, receipt string) error {
-	defer a.store.alone()()
+	unlock := a.store.lockAlone()
+	defer unlock()
 	return a.store.attempt(ctx, func() (entry, error) { return a.prepareDelete(ctx, receipt) })
 }
 

@@ -40,8 +40,9 @@ func CheckQuestions(s *Survey, questions map[string]string) problem.Problems {
 // Translate turns the answers of a form tool into those of the survey: a reference is the question that `questions` names,
 // or the one of that very id; a choice is found by its value or by its label in any language, whatever the case and the
 // spaces; numbers may come as strings, yes and no as words in French or English, a ranking as the list of its choices, the
-// best first. Nothing is required, and no condition is held against what was shown: both are the form's affair. What cannot be translated comes back by reference, with the reason; of several choices, those that
-// the survey has are kept, and of a ranking all or nothing.
+// best first. Nothing is required, and conditions are not checked against what was shown: both are up to the form. What cannot be
+// translated comes back by reference, with the reason; of several choices, those that the survey has are kept, and of a ranking all
+// or nothing.
 func Translate(s *Survey, questions map[string]string, values map[string]any) (Answers, FieldErrors) {
 	answers, lost := Answers{}, FieldErrors{}
 	for _, ref := range slices.Sorted(maps.Keys(values)) {

@@ -26,7 +26,10 @@ func (yesNo) values(Question) []string { return []string{No, Yes} }
 func (yesNo) fromJSON(_ Question, value any) ([]string, *FieldError) {
 	switch v := value.(type) {
 	case bool:
-		return []string{map[bool]string{true: Yes, false: No}[v]}, nil
+		if v {
+			return []string{Yes}, nil
+		}
+		return []string{No}, nil
 	case string:
 		return []string{v}, nil
 	}
