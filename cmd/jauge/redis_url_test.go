@@ -114,6 +114,9 @@ func TestTLSWithSentinelsAndInACluster(t *testing.T) {
 	if err := rdb.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", "0", "16383").Err(); err != nil {
 		t.Fatal(err)
 	}
+	await(t, "the cluster to be up", func() bool {
+		return strings.Contains(fmt.Sprint(rdb.Do(t.Context(), "CLUSTER", "INFO").Val()), "cluster_state:ok")
+	})
 	for name, url := range map[string]string{
 		"sentinel": "redis+sentinel://:of-the-node@127.0.0.1:" + sentinel + "/0?master=m&tls=true&sentinel_password=of-the-sentinel",
 		"cluster":  "rediss+cluster://127.0.0.1:" + cluster,
