@@ -41,7 +41,7 @@ type Event struct {
 	Alias      string        // another id of the room that sessions may be configured with instead (its event or series)
 	Occurrence string        // one opening of the room; may be empty where the platform names none
 	Attendee   string        // the best stable id of the person; may be empty
-	Guest      bool          // the platform gives the person no id that outlasts a connection: Attendee is empty, or of the connection
+	Guest      bool          `json:",omitempty"` // the platform gives the person no id that outlasts a connection: Attendee is empty, or of the connection
 	Email      string        // lower-cased by identity.go; may be empty
 	Name       string        // as the platform shows the person, all of it; may be empty
 	Connection string        // one device's stay, where the platform names each connect; may be empty

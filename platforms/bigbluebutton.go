@@ -253,8 +253,9 @@ func bbbEvent(c *check, item json.RawMessage, sent time.Time, moderatorsAreStaff
 		}
 	}
 	e.Staff = moderatorsAreStaff && role == "MODERATOR"
-	if e.Attendee == e.Connection { // the integrator names nobody: the connection is the person
-		e.Attendee = ""
+	// The integrator names nobody. A leave may come without the name of somebody who has one.
+	if e.Connection != "" && (e.Attendee == e.Connection || e.Attendee == "" && kind == attendance.Joined) {
+		e.Attendee, e.Guest = "", true
 	}
 	return c.settle(e), what, true
 }

@@ -106,7 +106,7 @@ func (a bbbAttendee) events(c *check, meeting attendance.Event, moderatorsAreSta
 	connection := func(at time.Time) string { return fmt.Sprintf("record/%s/%d", person.Attendee, at.UnixMilli()) }
 	if bbbConnection.MatchString(person.Attendee) {
 		own := person.Attendee
-		connection, person.Attendee = func(time.Time) string { return own }, ""
+		connection, person.Attendee, person.Guest = func(time.Time) string { return own }, "", true
 	}
 	joins, leaves := c.times("joins", a.Joins), c.times("leaves", a.Leaves)
 	person.Kind = attendance.Joined

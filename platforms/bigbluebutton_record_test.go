@@ -96,6 +96,10 @@ func TestBBBRecordDecode(t *testing.T) {
 		e.Connection = strings.Replace(e.Connection, "/x/", "//", 1)
 		return e
 	}
+	guest := func(e attendance.Event) attendance.Event {
+		e.Attendee, e.Guest, e.Connection = "", true, "w_xfsb9gxtlfom"
+		return e
+	}
 	const joined, left = attendance.Joined, attendance.Left
 	of := func(events ...attendance.Event) Delivery { return Delivery{Events: events} }
 	rows := []struct {
@@ -120,6 +124,10 @@ func TestBBBRecordDecode(t *testing.T) {
 		},
 		{"in Unix times", `{"ext_user_id":"x","joins":[1795428000],"leaves":["1795428060000"]}`, of(mark(joined, 0, 0), mark(left, 0, 1)), ""},
 		{"a time in words", `{"ext_user_id":"x","joins":["T0","Jill"],"leaves":["T1"]}`, of(mark(joined, 0, 0), mark(left, 0, 1)), "attendee 0: joins: not a time"},
+		{
+			"a guest", `{"ext_user_id":"w_xfsb9gxtlfom","joins":["T0"],"leaves":["T1"]}`,
+			of(guest(mark(joined, 0, 0)), guest(mark(left, 0, 1))), "",
+		},
 		{"nobody", `{"joins":["T0"]}`, of(aside(mark(joined, 0, 0))), "attendee 0: ext_user_id: missing"},
 		{"nothing", `{"ext_user_id":"x"}`, Delivery{Unsupported: 1}, ""},
 	}

@@ -345,7 +345,9 @@ func TestBBBDecode(t *testing.T) {
 			"a viewer is", staff, mapped("user-joined", "", `"internal-user-id":"w","external-user-id":"x","role":"VIEWER"`),
 			event(attendance.Event{Kind: attendance.Joined, Attendee: "x", Connection: "w"}), "",
 		},
-		{"anonymous", nil, mapped("user-joined", "", `"internal-user-id":"w","external-user-id":"w"`), event(attendance.Event{Kind: attendance.Joined, Connection: "w"}), ""},
+		{"anonymous", nil, mapped("user-joined", "", `"internal-user-id":"w","external-user-id":"w"`), event(attendance.Event{Kind: attendance.Joined, Guest: true, Connection: "w"}), ""},
+		{"anonymous, without saying so", nil, mapped("user-joined", "", `"internal-user-id":"w"`), event(attendance.Event{Kind: attendance.Joined, Guest: true, Connection: "w"}), ""},
+		{"anonymous, left", nil, mapped("user-left", "", `"internal-user-id":"w","external-user-id":"w"`), event(attendance.Event{Kind: attendance.Left, Guest: true, Connection: "w"}), ""},
 		{"left, nobody named", nil, mapped("user-left", "", `"internal-user-id":"w"`), event(attendance.Event{Kind: attendance.Left, Connection: "w"}), ""},
 		{"no connection", nil, mapped("user-left", "", `"external-user-id":"x"`), Delivery{}, "element 0: data.attributes.user.internal-user-id: missing"},
 		{

@@ -37,6 +37,8 @@ type subject struct {
 	form     func(json string) string // puts good and unknown into what is sent, where that is more than JSON
 	shown    bool                     // the sender shows the secret itself: neither the body nor a time is signed, stale and future are 0
 
+	guests bool // the platform may give a person no id that lasts
+
 	said func(attendance.Event) []attendance.Event // see said; nil for the dialects that are named there
 }
 
@@ -58,11 +60,12 @@ var subjects = map[string]subject{
 			"email":" Jill@Example.TEST ","phone_number":"8615250064084","participant_uuid":"conn1","join_time":"2026-11-23T10:00:11Z"}}}}`,
 		events: []attendance.Event{{
 			Kind: attendance.Joined, Room: "95123456789", Occurrence: "4444AAAiAAAAAiAiAiiAii==", Attendee: "reg1",
-			Email: "jill@example.test", Name: "Jill Chill", Connection: "conn1", At: time.Date(2026, 11, 23, 10, 0, 11, 0, time.UTC),
+			Email: "jill@example.test", Name: "Jill Chill", Connection: "16778240", At: time.Date(2026, 11, 23, 10, 0, 11, 0, time.UTC),
 		}},
 		unknown: `{"event":"meeting.participant_joined_waiting_room","event_ts":"whenever","payload":{"object":["Jill Chill"]}}`,
 		stale:   2*time.Hour + time.Second,
 		future:  2*time.Hour + time.Second,
+		guests:  true,
 	},
 	"livekit": {
 		secrets: [2]string{"keyNew:livekit-secret-new", "keyOld:livekit-secret-old"},
@@ -98,6 +101,7 @@ var subjects = map[string]subject{
 		foreign:  "bbb-secret-of-another",
 		callback: "https://jauge.example.test/webhooks/bbb?tenant=1",
 		form:     bbbFormOf,
+		guests:   true,
 		good: `[{"data":{"type":"event","id":"user-joined","attributes":{
 			"meeting":{"internal-meeting-id":"8043c845-1795427000123","external-meeting-id":"demo","name":"Secret topic","moderator-pass":"Pa55word"},
 			"user":{"internal-user-id":"w_1","external-user-id":"crm-42","name":"Jill Chill","role":"MODERATOR","guest":false,
@@ -363,7 +367,7 @@ func noPersonalText(t *testing.T, s subject, d Delivery, err error) {
 // allowed are the paths in real bodies whose text may come out of a decoder; e-mails only to be hashed.
 var allowed = map[string]bool{
 	"payload.object.id": true, "payload.object.uuid": true, "payload.object.participant.participant_uuid": true,
-	"payload.object.participant.registrant_id": true, "payload.object.participant.email": true,
+	"payload.object.participant.registrant_id": true, "payload.object.participant.user_id": true, "payload.object.participant.email": true,
 	"payload.object.participant.join_time": true, "payload.object.participant.leave_time": true, "payload.plainToken": true,
 	"room.name": true, "room.sid": true, "participant.sid": true, "participant.identity": true,
 	"data.attributes.meeting.external-meeting-id": true, "data.attributes.meeting.internal-meeting-id": true,

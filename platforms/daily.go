@@ -41,7 +41,7 @@ type dailyBody struct {
 	Payload struct {
 		Room      id       `json:"room"`
 		SessionID id       `json:"session_id"` // of the connection
-		UserID    id       `json:"user_id"`
+		UserID    id       `json:"user_id"`    // of the person; the connection's where no token names anybody
 		UserName  name     `json:"user_name"`
 		Owner     truth    `json:"owner"`
 		JoinedAt  decimal  `json:"joined_at"`
@@ -122,6 +122,10 @@ func dailyPerson(c *check, b dailyBody) attendance.Event {
 	e.Connection = c.id("payload.session_id", b.Payload.SessionID)
 	e.Name = string(b.Payload.UserName)
 	e.Staff = bool(b.Payload.Owner)
+	if e.Attendee == e.Connection {
+		e.Attendee = ""
+	}
+	e.Guest = e.Attendee == ""
 	return e
 }
 

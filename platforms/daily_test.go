@@ -26,6 +26,7 @@ var dailySubject = subject{
 	unknown: `{"type":"waiting-participant.joined","event_ts":"whenever","payload":["Jill Chill"]}`,
 	stale:   5*time.Minute + time.Second,
 	future:  5*time.Minute + time.Second,
+	guests:  true,
 	said: func(e attendance.Event) []attendance.Event {
 		e.Occurrence, e.Email = "", ""
 		joined := e
@@ -106,7 +107,7 @@ func TestDailyDecode(t *testing.T) {
 	owner := mark(attendance.Joined, at(1795427010100))
 	owner.Staff = true
 	guest := mark(attendance.Joined, at(1795427010100))
-	guest.Attendee = ""
+	guest.Attendee, guest.Guest = "", true
 	nobody := guest
 	nobody.Connection = ""
 	number := mark(attendance.Joined, at(1795427010100))
@@ -122,6 +123,7 @@ func TestDailyDecode(t *testing.T) {
 		{"joined, unset", joined, who + `,"joined_at":0`, of(mark(attendance.Joined, at(1795428001500))), ""},
 		{"owner", joined, who + `,"joined_at":1795427010.1,"owner":true`, of(owner), ""},
 		{"guest", joined, `"room":"r","session_id":"s","user_id":null,"joined_at":1795427010.1`, of(guest), ""},
+		{"guest, under the session's id", joined, `"room":"r","session_id":"s","user_id":"s","joined_at":1795427010.1`, of(guest), ""},
 		{"a number, no session", joined, `"room":"r","user_id":42,"joined_at":1795427010.1`, of(number), ""},
 		{"nobody", joined, `"room":"r","joined_at":1795427010.1`, of(nobody), ""},
 		{"nowhere", joined, `"session_id":"s","joined_at":1795427010.1`, Delivery{}, "payload.room: missing"},

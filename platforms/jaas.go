@@ -113,6 +113,7 @@ func jaasEvent(c *check, kind attendance.Kind, b jaasBody) attendance.Event {
 	e.Name = string(b.Data.Name)
 	e.Connection = c.id("data.participantId", b.Data.ParticipantID)
 	e.Staff = bool(b.Data.Moderator)
+	e.Guest = e.Attendee == "" && e.Email == ""
 	return e
 }
 

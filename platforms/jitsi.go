@@ -122,10 +122,8 @@ func jitsiStay(c *check, events []attendance.Event, room attendance.Event, o jit
 	e.Email = c.email("email", o.Email)
 	e.Name = string(o.Name)
 	e.Staff = bool(o.Moderator) || o.Affiliation == "owner"
-	for _, candidate := range []id{o.ID, id(e.Email), o.JID} {
-		if e.Attendee = c.id("id", candidate); e.Attendee != "" {
-			break
-		}
+	if e.Attendee = c.id("id", o.ID); e.Attendee == "" && e.Email == "" { // then the browser is the person, until its page is closed
+		e.Attendee, e.Guest = c.id("occupant_jid", o.JID), true
 	}
 	e = c.settle(e)
 	events = append(events, e)

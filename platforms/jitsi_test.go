@@ -29,7 +29,11 @@ var jitsiSubject = subject{
 		},
 	},
 	unknown: `{"event_name":"muc-something-else","room_jid":["Jill Chill"]}`,
+	guests:  true,
 	said: func(e attendance.Event) []attendance.Event {
+		if e.Guest {
+			e.Attendee = e.Connection
+		}
 		joined := e
 		joined.Kind, joined.At = attendance.Joined, e.At.Add(-e.Total).Truncate(time.Second)
 		joined.Connection += "/" + strconv.FormatInt(joined.At.Unix(), 10)
@@ -94,12 +98,12 @@ func TestJitsiDecode(t *testing.T) {
 	}
 	stay := func(kind attendance.Kind, jid string, joined, seconds int64) attendance.Event {
 		e := room(kind, seconds)
-		e.Attendee, e.Connection = jid, jid+"/"+strconv.FormatInt(joined, 10)
+		e.Attendee, e.Guest, e.Connection = jid, true, jid+"/"+strconv.FormatInt(joined, 10)
 		return e
 	}
 	of := func(events ...attendance.Event) Delivery { return Delivery{Events: events} }
 	with := func(e attendance.Event, attendee, email string, staff bool) attendance.Event {
-		e.Attendee, e.Email, e.Staff = attendee, email, staff
+		e.Attendee, e.Guest, e.Email, e.Staff = attendee, attendee == "j" || attendee+email == "", email, staff
 		return e
 	}
 	aside := func(e attendance.Event) attendance.Event {
@@ -122,7 +126,7 @@ func TestJitsiDecode(t *testing.T) {
 		{"a breakout opened", opened, `"is_breakout":true,"breakout_room_id":"b","created_at":T0`, Delivery{Unsupported: 1}, ""},
 		{"guest", came, `"occupant":{"occupant_jid":"j","joined_at":T1}`, of(joined), ""},
 		{"with a token", came, `"occupant":{"occupant_jid":"j","joined_at":T1,"id":12,"email":"Jo@X.test"}`, of(with(joined, "12", "jo@x.test", false)), ""},
-		{"with an e-mail only", came, `"occupant":{"occupant_jid":"j","joined_at":T1,"id":null,"email":"Jo@X.test"}`, of(with(joined, "jo@x.test", "jo@x.test", false)), ""},
+		{"with an e-mail only", came, `"occupant":{"occupant_jid":"j","joined_at":T1,"id":null,"email":"Jo@X.test"}`, of(with(joined, "", "jo@x.test", false)), ""},
 		{"moderator", came, `"occupant":{"occupant_jid":"j","joined_at":T1,"moderator":"true"}`, of(with(joined, "j", "", true)), ""},
 		{"owner", came, `"occupant":{"occupant_jid":"j","joined_at":T1,"affiliation":"owner"}`, of(with(joined, "j", "", true)), ""},
 		{"member", came, `"occupant":{"occupant_jid":"j","joined_at":T1,"affiliation":"member","moderator":false}`, of(joined), ""},

@@ -1,7 +1,9 @@
 package platforms
 
 import (
-	"hash/fnv"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,10 +56,9 @@ type zoomObject struct {
 }
 
 type zoomPerson struct {
-	UserID        id    `json:"user_id"`          // of the connection
-	UUID          id    `json:"participant_uuid"` // of the connection, where Zoom sends it
+	UserID        id    `json:"user_id"`          // of the connection; a new one after each move to a breakout room and back
+	UUID          id    `json:"participant_uuid"` // of the visitor; a guest who connects again has another
 	BindUserID    id    `json:"bind_user_id"`
-	BindUUID      id    `json:"bind_participant_uuid"`
 	ID            id    `json:"id"` // of the account, empty for guests
 	AccountUserID id    `json:"participant_user_id"`
 	RegistrantID  id    `json:"registrant_id"`
@@ -152,22 +153,20 @@ func zoomPresence(c *check, b zoomBody) attendance.Event {
 	return e
 }
 
-// zoomBind pairs like with like: joins go by participant_uuid where Zoom sends it, else by user_id.
+// zoomBind pairs user_ids. participant_uuids would pair persons rather than connections, and a person has one of their own; so a bind
+// without both user_ids cannot be used.
 func zoomBind(c *check, b zoomBody) attendance.Event {
 	e := zoomParticipant(c, b)
 	p := b.Payload.Object.Participant
 	e.Kind = attendance.Bound
 	e.At = c.happened("event_ts", b.EventTS.millis())
-	e.Peer = c.id("payload.object.participant.bind_participant_uuid", p.BindUUID)
-	if p.UUID == "" || p.BindUUID == "" {
-		e.Connection = c.need("payload.object.participant.user_id", p.UserID)
-		e.Peer = c.need("payload.object.participant.bind_user_id", p.BindUserID)
-	}
+	e.Connection = c.need("payload.object.participant.user_id", p.UserID)
+	e.Peer = c.need("payload.object.participant.bind_user_id", p.BindUserID)
 	return e
 }
 
 // zoomParticipant reads who, in which connection. The best id of a person comes first; registrant_id is the one that a
-// registration shares.
+// registration shares. Who has none, and no e-mail, is a guest.
 func zoomParticipant(c *check, b zoomBody) attendance.Event {
 	const at = "payload.object.participant."
 	o, p := b.Payload.Object, b.Payload.Object.Participant
@@ -175,25 +174,12 @@ func zoomParticipant(c *check, b zoomBody) attendance.Event {
 		Occurrence: c.need("payload.object.uuid", o.UUID),
 		Email:      c.email(at+"email", p.Email),
 		Name:       string(p.Name),
-		Connection: c.id(at+"participant_uuid", p.UUID),
+		Connection: c.id(at+"user_id", p.UserID),
 		Staff:      o.HostID != "" && (p.ID == o.HostID || p.AccountUserID == o.HostID),
 	}
-	if e.Connection == "" {
-		e.Connection = c.id(at+"user_id", p.UserID)
-	}
-	for _, candidate := range []struct {
-		field string
-		value id
-	}{
-		{"registrant_id", p.RegistrantID},
-		{"participant_user_id", p.AccountUserID},
-		{"id", p.ID},
-		{"customer_key", p.CustomerKey},
-		{"email", id(e.Email)},
-	} {
-		if e.Attendee = c.id(at+candidate.field, candidate.value); e.Attendee != "" {
-			break
-		}
+	e.Attendee = c.id(at+"id", cmp.Or(p.RegistrantID, p.AccountUserID, p.ID, p.CustomerKey))
+	if e.Attendee == "" && e.Email == "" {
+		e.Attendee, e.Guest = c.id(at+"participant_uuid", p.UUID), true
 	}
 	return e
 }
@@ -268,7 +254,7 @@ func zoomEncode(e attendance.Event) (string, []byte) {
 		person["leave_reason"] = "left the webinar."
 	case attendance.Bound:
 		what, object["participant"] = "participant_bind", person
-		person["bind_participant_uuid"], person["bind_user_id"] = e.Peer, zoomUserID(e.Peer)
+		person["bind_participant_uuid"], person["bind_user_id"] = zoomUUID(e.Peer), e.Peer
 	case attendance.Registered:
 		first, last := splitName(e.Name)
 		what, object["registrant"] = "registration_created", map[string]any{
@@ -282,10 +268,14 @@ func zoomEncode(e attendance.Event) (string, []byte) {
 	})
 }
 
+// zoomEncodePerson writes a person with an id as one who registered. A guest has what Zoom gives to everybody.
 func zoomEncodePerson(e attendance.Event) map[string]any {
-	person := map[string]any{"id": "", "participant_user_id": "", "registrant_id": e.Attendee, "email": e.Email, "user_name": e.Name}
-	if e.Connection != "" {
-		person["participant_uuid"], person["user_id"] = e.Connection, zoomUserID(e.Connection)
+	person := map[string]any{
+		"id": "", "participant_user_id": "", "registrant_id": e.Attendee, "email": e.Email, "user_name": e.Name,
+		"user_id": e.Connection, "participant_uuid": zoomUUID(e.Connection),
+	}
+	if e.Guest {
+		person["registrant_id"], person["participant_uuid"] = "", e.Attendee
 	}
 	if e.Staff {
 		person["id"] = zoomHost
@@ -293,9 +283,11 @@ func zoomEncodePerson(e attendance.Event) map[string]any {
 	return person
 }
 
-// zoomUserID invents the connection number that goes with a connection's uuid.
-func zoomUserID(connection string) string {
-	h := fnv.New32a()
-	h.Write([]byte(connection))
-	return strconv.FormatUint(1<<24+uint64(h.Sum32()), 10)
+// zoomUUID invents the uuid that goes with a connection, if there is one.
+func zoomUUID(connection string) string {
+	if connection == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(connection))
+	return strings.ToUpper(hex.EncodeToString(sum[:16]))
 }

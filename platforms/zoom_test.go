@@ -129,27 +129,51 @@ func TestZoomDecode(t *testing.T) {
 		{
 			"registrant first", joined,
 			`"participant":{"user_id":12,"participant_uuid":"c","registrant_id":"r","participant_user_id":"p","id":"i","customer_key":"k","join_time":"2026-11-23T09:30:00Z"}`,
-			person(attendance.Event{Kind: attendance.Joined, Attendee: "r", Connection: "c", At: at}), "",
+			person(attendance.Event{Kind: attendance.Joined, Attendee: "r", Connection: "12", At: at}), "",
 		},
 		{
-			"then participant_user_id", joined, `"participant":{"user_id":12,"participant_user_id":"p","id":"i","customer_key":"k","join_time":null}`,
+			"then participant_user_id", joined, `"participant":{"user_id":12,"participant_uuid":"c","participant_user_id":"p","id":"i","customer_key":"k","join_time":null}`,
 			person(attendance.Event{Kind: attendance.Joined, Attendee: "p", Connection: "12", At: stamp}), "",
 		},
 		{
-			"then id", left, `"participant":{"user_id":"12","participant_user_id":"","id":"i","customer_key":"k","leave_time":"1970-01-01T00:00:00Z"}`,
+			"then id", left, `"participant":{"user_id":"12","participant_uuid":"c","participant_user_id":"","id":"i","customer_key":"k","leave_time":"1970-01-01T00:00:00Z"}`,
 			person(attendance.Event{Kind: attendance.Left, Attendee: "i", Connection: "12", At: stamp}), "",
 		},
 		{
-			"then customer_key", left, `"participant":{"user_id":"12","id":"","customer_key":"k","leave_time":"2026-11-23T09:30:00Z"}`,
+			"then customer_key", left, `"participant":{"user_id":"12","participant_uuid":"c","id":"","customer_key":"k","leave_time":"2026-11-23T09:30:00Z"}`,
 			person(attendance.Event{Kind: attendance.Left, Attendee: "k", Connection: "12", At: at}), "",
 		},
 		{
-			"then e-mail", left, `"participant":{"email":"Jo@X.test","leave_time":"0001-01-01T00:00:00Z"}`,
-			person(attendance.Event{Kind: attendance.Left, Attendee: "jo@x.test", Email: "jo@x.test", At: stamp}), "",
+			"an e-mail beside an id", joined, `"participant":{"user_id":"12","participant_uuid":"c","id":"i","email":"Jo@X.test"}`,
+			person(attendance.Event{Kind: attendance.Joined, Attendee: "i", Email: "jo@x.test", Connection: "12", At: stamp}), "",
+		},
+		{
+			"an e-mail alone is no guest", left, `"participant":{"user_id":"12","participant_uuid":"c","email":"Jo@X.test","leave_time":"0001-01-01T00:00:00Z"}`,
+			person(attendance.Event{Kind: attendance.Left, Email: "jo@x.test", Connection: "12", At: stamp}), "",
+		},
+		{
+			"a guest is a visitor", joined, `"participant":{"user_id":"12","participant_uuid":"c","join_time":"2026-11-23T10:30:00+01:00"}`,
+			person(attendance.Event{Kind: attendance.Joined, Attendee: "c", Guest: true, Connection: "12", At: at}), "",
+		},
+		{
+			"and in another connection the same one", joined, `"participant":{"user_id":"13","participant_uuid":"c","join_time":"2026-11-23T10:30:00+01:00"}`,
+			person(attendance.Event{Kind: attendance.Joined, Attendee: "c", Guest: true, Connection: "13", At: at}), "",
 		},
 		{
 			"a guest is a connection", joined, `"participant":{"user_id":"12","join_time":"2026-11-23T10:30:00+01:00"}`,
-			person(attendance.Event{Kind: attendance.Joined, Connection: "12", At: at}), "",
+			person(attendance.Event{Kind: attendance.Joined, Guest: true, Connection: "12", At: at}), "",
+		},
+		{
+			"a registrant without a connection", joined, `"participant":{"participant_uuid":"c","registrant_id":"r"}`,
+			person(attendance.Event{Kind: attendance.Joined, Attendee: "r", At: stamp}), "",
+		},
+		{
+			"a guest without a connection", left, `"participant":{"participant_uuid":"c"}`,
+			person(attendance.Event{Kind: attendance.Left, Attendee: "c", Guest: true, At: stamp}), "",
+		},
+		{
+			"an e-mail without a connection", left, `"participant":{"email":"jo@x.test"}`,
+			person(attendance.Event{Kind: attendance.Left, Email: "jo@x.test", At: stamp}), "",
 		},
 		{
 			"the host", joined, `"host_id":"h","participant":{"user_id":"12","id":"h","participant_user_id":"h"}`,
@@ -157,21 +181,18 @@ func TestZoomDecode(t *testing.T) {
 		},
 		{
 			"a guest of no host", joined, `"host_id":"","participant":{"user_id":"12","id":""}`,
-			person(attendance.Event{Kind: attendance.Joined, Connection: "12", At: stamp}), "",
+			person(attendance.Event{Kind: attendance.Joined, Guest: true, Connection: "12", At: stamp}), "",
 		},
 		{
-			"bind by uuid", "meeting.participant_bind",
+			"bind", "meeting.participant_bind",
 			`"participant":{"user_id":"12","participant_uuid":"c","bind_user_id":"13","bind_participant_uuid":"d","registrant_id":"r"}`,
-			person(attendance.Event{Kind: attendance.Bound, Attendee: "r", Connection: "c", Peer: "d", At: stamp}), "",
+			person(attendance.Event{Kind: attendance.Bound, Attendee: "r", Connection: "12", Peer: "13", At: stamp}), "",
 		},
 		{
-			"bind by number", "meeting.participant_bind", `"participant":{"user_id":"12","participant_uuid":"c","bind_user_id":"13"}`,
-			person(attendance.Event{Kind: attendance.Bound, Connection: "12", Peer: "13", At: stamp}), "",
+			"bind without uuids", "meeting.participant_bind", `"participant":{"user_id":"12","bind_user_id":"13"}`,
+			person(attendance.Event{Kind: attendance.Bound, Guest: true, Connection: "12", Peer: "13", At: stamp}), "",
 		},
-		{
-			"bind without its own uuid", "meeting.participant_bind", `"participant":{"user_id":"12","bind_user_id":"13","bind_participant_uuid":"d"}`,
-			person(attendance.Event{Kind: attendance.Bound, Connection: "12", Peer: "13", At: stamp}), "",
-		},
+		{"bind of uuids alone", "meeting.participant_bind", `"participant":{"participant_uuid":"c","bind_participant_uuid":"d"}`, Delivery{}, "payload.object.participant.user_id: missing; payload.object.participant.bind_user_id: missing"},
 		{"bind to nothing", "meeting.participant_bind", `"participant":{"user_id":"12"}`, Delivery{}, "payload.object.participant.bind_user_id: missing"},
 		{
 			"registration", "webinar.registration_created", `"registrant":{"id":"r","email":"Jo@X.test","first_name":"Jo"}`,
@@ -183,19 +204,19 @@ func TestZoomDecode(t *testing.T) {
 		{"waiting for the host", "meeting.participant_jbh_joined", `"participant":{"user_id":"12"}`, Delivery{Unsupported: 1}, ""},
 		{"breakout", "meeting.participant_joined_breakout_room", `"participant":{"user_id":"12"}`, Delivery{Unsupported: 1}, ""},
 		{"other products", "phone.participant_joined", `"participant":{"user_id":"12"}`, Delivery{Unsupported: 1}, ""},
-		{"nobody", joined, `"participant":{"join_time":"2026-11-23T09:30:00Z"}`, person(attendance.Event{Kind: attendance.Joined, At: at}), ""},
-		{"not a time", joined, `"participant":{"user_id":"12","join_time":"ten o'clock"}`, person(attendance.Event{Kind: attendance.Joined, Connection: "12", At: stamp}), "payload.object.participant.join_time: not a time"},
-		{"not an id", joined, `"participant":{"user_id":1.5}`, person(attendance.Event{Kind: attendance.Joined, At: stamp}), ""},
+		{"nobody", joined, `"participant":{"join_time":"2026-11-23T09:30:00Z"}`, person(attendance.Event{Kind: attendance.Joined, Guest: true, At: at}), ""},
+		{"not a time", joined, `"participant":{"user_id":"12","join_time":"ten o'clock"}`, person(attendance.Event{Kind: attendance.Joined, Guest: true, Connection: "12", At: stamp}), "payload.object.participant.join_time: not a time"},
+		{"not an id", joined, `"participant":{"user_id":1.5}`, person(attendance.Event{Kind: attendance.Joined, Guest: true, At: stamp}), ""},
 		{"a flag in words", "webinar.ended", `"practice_session":"yes"`, Delivery{Unsupported: 1}, ""},
 		{"practice, with a strange host", "webinar.ended", `"practice_session":true,"host_id":["Jill"]`, Delivery{Unsupported: 1}, ""},
-		{"not a person", joined, `"participant":["Jill"]`, person(attendance.Event{Kind: attendance.Joined, At: stamp}), ""},
+		{"not a person", joined, `"participant":["Jill"]`, person(attendance.Event{Kind: attendance.Joined, Guest: true, At: stamp}), ""},
 		{
 			"a time without its colon", left, `"participant":{"user_id":"12","leave_time":"2026-11-23T10:30:00+0100"}`,
-			person(attendance.Event{Kind: attendance.Left, Connection: "12", At: at}), "",
+			person(attendance.Event{Kind: attendance.Left, Guest: true, Connection: "12", At: at}), "",
 		},
 		{
 			"left within the second of joining", left, `"participant":{"user_id":"12","join_time":"2026-11-23T09:30:00Z","leave_time":"2026-11-23T09:30:00Z"}`,
-			person(attendance.Event{Kind: attendance.Left, Connection: "12", At: at.Add(time.Millisecond)}), "",
+			person(attendance.Event{Kind: attendance.Left, Guest: true, Connection: "12", At: at.Add(time.Millisecond)}), "",
 		},
 	}
 	for _, row := range rows {
@@ -237,7 +258,7 @@ func TestZoomSignedTime(t *testing.T) {
 		body := `{"event":"meeting.participant_` + string(row.kind) + `","payload":{"object":{"id":951,"uuid":"u==","participant":` + row.participant + `}}}`
 		s := subjects["zoom"]
 		d, err := receive("zoom", s.source("zoom"), signed("zoom", s.secrets[0], now, body))
-		checkDecoded(t, Delivery{Events: []attendance.Event{{Kind: row.kind, Room: "951", Occurrence: "u==", Connection: "12", At: row.want}}}, "", d, err)
+		checkDecoded(t, Delivery{Events: []attendance.Event{{Kind: row.kind, Room: "951", Occurrence: "u==", Guest: true, Connection: "12", At: row.want}}}, "", d, err)
 		if t.Failed() {
 			t.Fatal(name)
 		}
