@@ -19,6 +19,8 @@ type Options struct {
 	Key          []byte                // ≥ 32 bytes; hashes every id
 	Now          func() time.Time      // time.Now by default
 	Capabilities map[string]Capability // by source; Live by default
+	Staff        []string              // e-mails, platforms' ids and names of people who are counted in no session; see programme.Session.Staff
+	GuestsByName map[string]bool       // by source: guests of one name are one person; else each connection of a guest is
 	Journal      *journal.Journal      // nil: nothing is journaled
 	Patience     time.Duration         // how long a request waits for a status that is computed in the background; a second by default
 }

@@ -342,6 +342,7 @@ func TestValidate(t *testing.T) {
 		{"half a room", func(s *Session) { s.Rooms = []Room{{"live", "a"}, {"live", ""}, {"", "a"}} }, []string{"rooms[1]", "rooms[2]"}},
 		{"a room twice", func(s *Session) { s.Rooms = []Room{{"live", "a"}, {"other", "a"}, {"live", "a"}} }, []string{"rooms[2]"}},
 		{"bad segments", func(s *Session) { s.Segments = []Segment{{ID: "a"}, {ID: "A"}, {ID: "a"}} }, []string{"segments[1].id", "segments[2].id"}},
+		{"staff", func(s *Session) { s.Staff = []string{"jo@x.test", "", "Jo Chill", "\t"} }, []string{"staff[1]", "staff[3]"}},
 		{"invited", func(s *Session) { s.Invited = -1 }, []string{"invited"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

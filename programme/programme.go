@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"jauge/internal/problem"
@@ -36,6 +37,7 @@ type Session struct {
 	Minors   bool      `yaml:"minors,omitempty" json:"minors,omitempty"`
 	Segments []Segment `yaml:"segments,omitempty" json:"segments,omitempty"`
 	Invited  int       `yaml:"invited,omitempty" json:"invited,omitempty"`
+	Staff    []string  `yaml:"staff,omitempty" json:"staff,omitempty"` // e-mails, platforms' ids and names of people who are not counted
 
 	Notice *Notice `yaml:"notice,omitempty" json:"notice,omitempty"` // nil: the pages say what holds everywhere
 
@@ -113,6 +115,17 @@ func (s Session) Validate() problem.Problems {
 	if s.Invited < 0 {
 		add("invited", "must not be negative")
 	}
+	ps = append(ps, ValidateStaff(s.Staff)...)
 	slices.SortStableFunc(ps, func(a, b problem.Problem) int { return cmp.Compare(a.Path, b.Path) })
+	return ps
+}
+
+// ValidateStaff lists every mistake of a list of people who are not counted.
+func ValidateStaff(staff []string) (ps problem.Problems) {
+	for i, who := range staff {
+		if strings.TrimSpace(who) == "" {
+			ps = append(ps, problem.Problem{Path: fmt.Sprintf("staff[%d]", i), Message: "must be an e-mail address, a platform's id or a name"})
+		}
+	}
 	return ps
 }

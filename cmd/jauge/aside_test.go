@@ -27,6 +27,19 @@ sources:
   - {name: open, platform: standard, secrets: ["whsec_ZXhhbXBsZS1zZWNyZXQtb2YtdGhlLXByb2dyYW1tZSE="], accept: [anything], path: a-path-that-nobody-guesses}
 `
 
+func TestGuestsByNameAreARiskThatIsSaid(t *testing.T) {
+	t.Parallel()
+	for guests, risk := range map[string]string{
+		"connection": "",
+		"name":       "warning: sources[0] (zoom-main) takes guests of one name for one person: two who share a name count once, and who changes it counts twice\n",
+	} {
+		code, _, err := call("check", "--config", writeConfig(t, strings.Replace(goodConfig, "tolerance: 10m", "guests: "+guests, 1)))
+		if code != exitOK || err != risk {
+			t.Errorf("%s: %d %q", guests, code, err)
+		}
+	}
+}
+
 func TestAcceptedRisksAreSaid(t *testing.T) {
 	t.Parallel()
 	const risk = "warning: sources[1] (open) accepts anything: whoever knows the address can invent people\n"

@@ -38,6 +38,7 @@ type Config struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	Log            Log      `yaml:"log" envPrefix:"LOG_"`
 	Privacy        Privacy  `yaml:"privacy"`
+	Staff          []string `yaml:"staff"` // e-mails, platforms' ids and names
 
 	Sources  []Source            `yaml:"sources"`
 	Series   []programme.Series  `yaml:"series"`
@@ -84,7 +85,14 @@ type Source struct {
 	CallbackURL string   `yaml:"callback_url"`
 	Path        string   `yaml:"path"`   // the secret end of the address, for senders that cannot sign
 	Accept      []string `yaml:"accept"` // what the dialect takes only by choice
+	Guests      string   `yaml:"guests"` // who is one person of those without an id; guestsAreConnections by default
 }
+
+// The values of Source.Guests.
+const (
+	guestsAreConnections = "connection" // whoever connects again is a new person
+	guestsAreNames       = "name"       // guests of one name are one person
+)
 
 // Patterns is one glob pattern or several.
 type Patterns []string
@@ -263,6 +271,7 @@ func (c *Config) validate(files fs.FS, dir string) (ps problem.Problems) {
 	if c.Privacy.RetentionDays < 1 {
 		add("privacy.retention_days", "must be at least 1")
 	}
+	ps = append(ps, programme.ValidateStaff(c.Staff)...)
 	ps = append(ps, c.validateSources(files, dir)...)
 	ps = append(ps, c.validateSurveys()...)
 	return append(ps, c.validateSessions()...)
@@ -289,6 +298,9 @@ func (c *Config) validateSources(files fs.FS, dir string) (ps problem.Problems) 
 		}
 		if d, err := time.ParseDuration(s.Tolerance); s.Tolerance != "" && (err != nil || d < 0) {
 			add(at+".tolerance", "must be a duration such as 90s or 5m")
+		}
+		if !slices.Contains([]string{"", guestsAreConnections, guestsAreNames}, s.Guests) {
+			add(at+".guests", "must be "+guestsAreConnections+" or "+guestsAreNames)
 		}
 		if err := platforms.Verifiable(s.source()); err != nil {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -327,6 +339,9 @@ func (c *Config) warnings() (lines []string) {
 			if risk := platforms.Dialects[s.Platform].Accepts[word]; risk != "" {
 				lines = append(lines, fmt.Sprintf("warning: sources[%d] (%s) accepts %s: %s", i, s.Name, word, risk))
 			}
+		}
+		if s.Guests == guestsAreNames {
+			lines = append(lines, fmt.Sprintf("warning: sources[%d] (%s) takes guests of one name for one person: two who share a name count once, and who changes it counts twice", i, s.Name))
 		}
 	}
 	return lines

@@ -104,6 +104,7 @@ func (s *stores) build(c *Config, prefix string, now func() time.Time) (err erro
 	s.programme = programme.New(s.rdb, programme.Options{Prefix: prefix, Journal: s.journal})
 	s.attendance = attendance.New(s.rdb, s.programme, attendance.Options{
 		Prefix: prefix, Key: s.key, Now: now, Capabilities: capabilities(c.Sources), Journal: s.journal,
+		Staff: c.Staff, GuestsByName: guestsByName(c.Sources),
 	})
 	s.feedback, err = feedback.New(s.rdb, feedback.Options{
 		Prefix: prefix, Secret: s.key, Now: now, Journal: s.journal, Names: s.attendance.NamesIn, Surveys: c.surveys(), MinimumGroup: c.Privacy.MinimumGroup,
@@ -210,6 +211,14 @@ func capabilities(sources []Source) map[string]attendance.Capability {
 	m := map[string]attendance.Capability{}
 	for _, source := range sources {
 		m[source.Name] = platforms.Dialects[source.Platform].Capability
+	}
+	return m
+}
+
+func guestsByName(sources []Source) map[string]bool {
+	m := map[string]bool{}
+	for _, source := range sources {
+		m[source.Name] = source.Guests == guestsAreNames
 	}
 	return m
 }
