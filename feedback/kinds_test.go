@@ -238,5 +238,23 @@ func TestVersions(t *testing.T) {
 		if _, err := open(s, "law", asked(), 0).Definition(t.Context(), "00000000"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("a version that never was: %v", err)
 		}
+		// A store that has lost a definition gets it again with the next answer; one that is there stays.
+		key := s.keys.versions("law")
+		for _, row := range []struct {
+			name string
+			do   func() error
+			want string
+		}{
+			{"there", func() error { return s.rdb.HSet(t.Context(), key, second.Version(), "kept").Err() }, "kept"},
+			{"lost", func() error { return s.rdb.Del(t.Context(), key).Err() }, string(second.Definition())},
+		} {
+			if err := row.do(); err != nil {
+				t.Fatal(err)
+			}
+			send(second, 1)
+			if got := s.rdb.HGet(t.Context(), key, second.Version()).Val(); got != row.want {
+				t.Errorf("%s: the definition is %s", row.name, got)
+			}
+		}
 	})
 }

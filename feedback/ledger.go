@@ -50,6 +50,7 @@ const (
 	duplicate  outcome = "duplicate"  // it was known already
 	superseded outcome = "superseded" // a revision as high or higher is there: an old entry again, or a change at the same moment
 	deleted    outcome = "deleted"    // the answer was deleted, and nothing brings it back
+	undefined  outcome = "undefined"  // nothing was written: the store does not have the definition of what is answered
 )
 
 //go:embed lua/apply.lua
@@ -57,7 +58,8 @@ var applySource string
 
 var applyScript = redis.NewScript(applySource)
 
-// apply writes an entry: the answer and every tally, in one script.
+// apply writes an entry: the answer and every tally, in one script. The definition, which is much longer than an answer, is sent
+// only where the store lacks it.
 func (l *ledger) apply(ctx context.Context, e entry) (outcome, error) {
 	if e.Add {
 		return l.add(ctx, e)
@@ -70,17 +72,20 @@ func (l *ledger) apply(ctx context.Context, e entry) (outcome, error) {
 		}
 		row = string(b)
 	}
-	definition, version, err := e.definition()
-	if err != nil {
-		return "", err
-	}
+	definition, version := e.definition()
 	level, k, minors := e.Promise.args()
-	did, err := applyScript.Run(ctx, l.rdb, l.keys.answer(e.Session),
-		e.ReceiptHash, e.Revision, row, e.Gone, level, k, minors, version, definition).Text()
-	if err != nil {
-		return "", fmt.Errorf("feedback: apply: %w", err)
+	did := undefined
+	for _, text := range [][]byte{nil, definition} {
+		said, err := applyScript.Run(ctx, l.rdb, l.keys.answer(e.Session),
+			e.ReceiptHash, e.Revision, row, e.Gone, level, k, minors, version, text).Text()
+		if did = outcome(said); err != nil {
+			return "", fmt.Errorf("feedback: apply: %w", err)
+		}
+		if did != undefined {
+			break
+		}
 	}
-	return outcome(did), nil
+	return did, nil
 }
 
 func (l *ledger) write(ctx context.Context, prepare func() (entry, error)) error {
@@ -126,9 +131,8 @@ func (l *ledger) marks(ctx context.Context, e entry) ([]journal.Mark, error) {
 	if e.Add { // it takes no other's place
 		marks[0].Key += " " + rand.Text()
 	}
-	definition, err := l.definitionMark(e)
-	if marks = append(marks, definition...); err != nil || e.Row != nil || !l.journal.Ahead() {
-		return marks, err
+	if marks = append(marks, l.definitionMark(e)...); e.Row != nil || !l.journal.Ahead() {
+		return marks, nil
 	}
 	row, err := l.rdb.HGet(ctx, l.keys.shown(e.Session), e.ReceiptHash).Result()
 	if errors.Is(err, redis.Nil) {

@@ -32,16 +32,12 @@ func (a *Asked) Definition(ctx context.Context, version string) (*survey.Survey,
 	return survey, nil
 }
 
-// definition is what an entry's row answers, as JSON; empty: not at hand.
-func (e entry) definition() (text, version string, err error) {
+// definition is what an entry's row answers, as JSON; nil: not at hand.
+func (e entry) definition() (text json.RawMessage, version string) {
 	if e.asked == nil || e.Row == nil {
-		return "", "", nil
+		return nil, ""
 	}
-	b, err := json.Marshal(e.asked)
-	if err != nil {
-		return "", "", fmt.Errorf("feedback: encode a definition: %w", err)
-	}
-	return string(b), e.Row.Version, nil
+	return e.asked.Definition(), e.Row.Version
 }
 
 // definitionEntry is what a journal keeps of a definition.
@@ -52,16 +48,16 @@ type definitionEntry struct {
 }
 
 // definitionMark is the definition for the journal, unless it is known to have it.
-func (l *ledger) definitionMark(e entry) ([]journal.Mark, error) {
-	text, version, err := e.definition()
-	if err != nil || text == "" {
-		return nil, err
+func (l *ledger) definitionMark(e entry) []journal.Mark {
+	text, version := e.definition()
+	if text == nil {
+		return nil
 	}
 	key := e.Session + " " + version
 	if _, known := l.defined.Load(key); known && l.journal.Ahead() {
-		return nil, nil
+		return nil
 	}
-	return []journal.Mark{{Kind: entryVersion, Key: key, Value: definitionEntry{e.Session, version, json.RawMessage(text)}}}, nil
+	return []journal.Mark{{Kind: entryVersion, Key: key, Value: definitionEntry{e.Session, version, text}}}
 }
 
 func (l *ledger) define(ctx context.Context, e definitionEntry) error {

@@ -14,13 +14,17 @@
 -- ARGV[6]  minimum group promised
 -- ARGV[7]  "1": the answers are of minors
 -- ARGV[8]  version of the survey that is answered
--- ARGV[9]  its definition; empty: it is not at hand
--- RETURNS  "recorded", "duplicate", "superseded" or "deleted"
+-- ARGV[9]  its definition; empty: it should be known
+-- RETURNS  "recorded", "duplicate", "superseded" or "deleted"; "undefined", with nothing written, if the definition is wanted
 -- Invariants: each field of KEYS[2] is the number of rows in KEYS[1] that list it in their cells. KEYS[3] holds those
 -- whose rows in KEYS[1] and KEYS[4] are not the same. What was promised is only ever tightened.
 -- Applied in any order and any number of times, entries end in the same state: the highest revision stays, and a
 -- tombstone, which has none above it. Only revision 0, of an entry prepared while the store was away, is late by
 -- definition: it takes the place of whatever is there when it is applied.
+
+if ARGV[8] ~= '' and ARGV[9] == '' and redis.call('HEXISTS', KEYS[7], ARGV[8]) == 0 then
+  return 'undefined'
+end
 
 local old_revision, old_row = 0, nil
 local field = redis.call('HGET', KEYS[1], ARGV[1])

@@ -41,6 +41,7 @@ func TestALaidOutSurveySaysTheSame(t *testing.T) {
 		}
 		again, err := json.Marshal(laid)
 		same("as JSON", string(text), string(again))
+		same("definition", string(text), string(laid.Definition()))
 		same("as JSON", nil, err)
 	}
 }

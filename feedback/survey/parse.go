@@ -69,6 +69,9 @@ func (s *Survey) lay(values map[string]any, errs FieldErrors) map[string]any {
 // names lists what items and matrices may be called: by their ids, and by these without the wave where one wave alone
 // asks them.
 func (s *Survey) names() (known, matrices map[string]string) {
+	if s.layout != nil {
+		return s.layout.known, s.layout.matrices
+	}
 	known, matrices = map[string]string{}, map[string]string{}
 	name := func(names map[string]string, id string) {
 		names[id] = id

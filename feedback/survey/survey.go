@@ -169,9 +169,13 @@ func (s *Survey) Question(id string) (Question, bool) {
 
 // Items returns the items of a section's questions, in order.
 func (p Section) Items() []Question {
-	var all []Question
+	all := make([]Question, 0, len(p.Questions))
 	for _, q := range p.Questions {
-		all = append(all, q.Items()...)
+		if !q.kind().traits().rows {
+			all = append(all, q)
+		} else {
+			all = append(all, q.Items()...)
+		}
 	}
 	return all
 }
@@ -245,6 +249,18 @@ func (s *Survey) Version() string {
 	}
 	h := sha256.Sum256(b)
 	return hex.EncodeToString(h[:4])
+}
+
+// Definition is the survey as JSON, which decodes to the same survey. Nobody may change it.
+func (s *Survey) Definition() json.RawMessage {
+	if s.layout != nil {
+		return s.layout.definition
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // plain structs, maps and strings always encode
+	}
+	return b
 }
 
 // Field is the name of the question's input in an HTML form ("q." and the id), apart from the form's own fields.
