@@ -41,6 +41,8 @@ const (
 	OutOfRange Reason = "time"       // it happened before 2000, or more than 24 hours after it arrived
 	Nobody     Reason = "nobody"     // it is of a person, and names neither an attendee nor a connection
 	Malformed  Reason = "malformed"  // the platform left something out, or wrote it in a way that nobody can read
+	TooMany    Reason = "too_many"   // the room or the person has more marks than a session of people has
+	Poison     Reason = "poison"     // the store takes too long for it
 )
 
 // dropped marks, within a batch, an event that is not even kept aside.
