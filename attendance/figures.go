@@ -35,6 +35,8 @@ type Figures struct {
 	Declared    *int
 	NoShowRate  *float64 // registered and never seen ÷ registered; known once somebody could have been seen
 
+	AttendanceRate *float64 // Unique ÷ invited, else ÷ registered; above 1 where more came. Known once somebody could have been seen
+
 	Watch      time.Duration // sum of all stays so far; open visits count until now
 	Provenance Provenance    // of Unique and Watch
 
@@ -69,10 +71,12 @@ type Status struct {
 
 // Summary is what needs every person's marks to be read. It costs more than Figures, so it is cached: see reader.Status.
 type Summary struct {
-	Attended  int           // stays of at least five minutes
-	Completed int           // of those who attended, stays of at least 85 % of the live time
-	Watch     time.Duration // missing leaves closed at the occurrence's end
-	WatchLow  time.Duration // missing leaves closed at the last evidence of that person
+	Attended   int           // stays of at least five minutes
+	Completed  int           // of those who attended, stays of at least 85 % of the live time
+	StayMean   time.Duration // of those who attended; 0 for nobody
+	StayMedian time.Duration // the same: half of them stayed at least so long
+	Watch      time.Duration // missing leaves closed at the occurrence's end
+	WatchLow   time.Duration // missing leaves closed at the last evidence of that person
 }
 
 // InferredShare is the share of watch time that rests on inferred leaves, 0 when there is none.

@@ -3,6 +3,7 @@ package attendance
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -115,6 +116,75 @@ func TestStates(t *testing.T) {
 			}
 			if f.State != row.state || ended != row.ended || f.StartedAt.IsZero() != (row.counts["occurrences"] == 0) || !f.AsOf.Equal(planned.Add(row.now)) {
 				t.Errorf("%s, ended %s; %+v", f.State, ended, f)
+			}
+		})
+	}
+}
+
+// The rate is of those who were expected, whatever is known of them; before anybody could come, it is not 0.
+func TestAttendanceRate(t *testing.T) {
+	t.Parallel()
+	s := New(nil, nil, Options{Capabilities: map[string]Capability{"totals": Totals, "declared": Declared}})
+	began := counts{"occurrences": 1, "live": 1, "started": planned.UnixMilli(), "last": planned.UnixMilli()}
+	with := func(more counts) counts { maps.Copy(more, began); return more }
+	for _, row := range []struct {
+		name    string
+		source  string
+		invited int
+		counts  counts
+		after   time.Duration // the planned start
+		want    float64       // -1: not known
+	}{
+		{"of the invited", "live", 10, with(counts{"unique": 6, "registered": 8}), time.Minute, 0.6},
+		{"of the registered", "live", 0, with(counts{"unique": 6, "registered": 8}), time.Minute, 0.75},
+		{"more than were invited", "live", 4, with(counts{"unique": 6}), time.Minute, 1.5},
+		{"nobody came", "live", 4, with(counts{}), time.Minute, 0},
+		{"neither invited nor registered", "live", 0, with(counts{"unique": 6}), time.Minute, -1},
+		{"before the start", "live", 10, counts{"registered": 8}, -time.Minute, -1},
+		{"totals are awaited", "totals", 10, with(counts{"registered": 8}), time.Hour, -1},
+		{"totals have come", "totals", 10, with(counts{"unique": 3, "reported": 3}), time.Hour, 0.3},
+		{"nobody is counted", "declared", 10, with(counts{}), time.Minute, -1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			session := hourLong("talk", in(row.source, "room"))
+			session.Invited = row.invited
+			got := -1.0
+			if f := s.figures(session, row.counts, nil, planned.Add(row.after)); f.AttendanceRate != nil {
+				got = *f.AttendanceRate
+			}
+			if got != row.want {
+				t.Errorf("%v, want %v", got, row.want)
+			}
+		})
+	}
+}
+
+// Mean and median are of those who attended, not of those who looked in.
+func TestSummaryOfStays(t *testing.T) {
+	t.Parallel()
+	const m = time.Minute
+	for _, row := range []struct {
+		name         string
+		stays        []time.Duration
+		attended     int
+		mean, median time.Duration
+	}{
+		{"nobody", nil, 0, 0, 0},
+		{"nobody for long", []time.Duration{m, 4 * m}, 0, 0, 0},
+		{"one", []time.Duration{7 * m, m}, 1, 7 * m, 7 * m},
+		{"an odd number", []time.Duration{60 * m, 6 * m, m, 9 * m}, 3, 25 * m, 9 * m},
+		{"an even number", []time.Duration{50 * m, 10 * m, 20 * m, 40 * m, 4*m + 59*time.Second}, 4, 30 * m, 30 * m},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			var rows []Row
+			for _, stay := range row.stays {
+				rows = append(rows, Row{Watch: stay, WatchLow: stay, Attended: stay >= attendedAfter})
+			}
+			sum := summarise(rows, false)
+			if sum.Attended != row.attended || sum.StayMean != row.mean || sum.StayMedian != row.median {
+				t.Errorf("%+v", *sum)
 			}
 		})
 	}

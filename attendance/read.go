@@ -1,6 +1,7 @@
 package attendance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,6 +140,10 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 			f.NoShowRate = &rate
 		}
 	}
+	if expected := cmp.Or(session.Invited, int(c["registered"])); expected > 0 && f.Unique != nil && f.State != Scheduled {
+		rate := float64(*f.Unique) / float64(expected)
+		f.AttendanceRate = &rate
+	}
 	return f
 }
 
@@ -192,23 +197,28 @@ const (
 )
 
 // Scrape reads the figures of the sessions that belong on /metrics now: from an hour before the planned start, or the
-// first event, until a day after the planned end or the last event, whichever is later.
-func (s *reader) Scrape(ctx context.Context) ([]Figures, error) {
+// first event, until a day after the planned end or the last event, whichever is later. A summary is with them where one has just
+// been computed for somebody else: reading everybody's marks is no price for a scrape.
+func (s *reader) Scrape(ctx context.Context) ([]Status, error) {
 	sessions, err := s.programme.Sessions(ctx)
 	if err != nil || len(sessions) == 0 {
 		return nil, err
 	}
-	figures, err := s.Figures(ctx, sessions...)
+	read, err := s.readFigures(ctx, sessions)
 	if err != nil {
 		return nil, err
 	}
 	now := s.now()
-	return slices.DeleteFunc(figures, func(f Figures) bool {
+	var shown []Status
+	for _, f := range read {
 		last := f.Session.EndsAt
 		if f.LastEventAt.After(last) {
 			last = f.LastEventAt
 		}
 		before := now.Before(f.Session.StartsAt.Add(-visibleBefore)) && f.LastEventAt.IsZero()
-		return before || now.After(last.Add(visibleAfter))
-	}), nil
+		if !before && !now.After(last.Add(visibleAfter)) {
+			shown = append(shown, s.cached(f))
+		}
+	}
+	return shown, nil
 }

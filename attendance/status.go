@@ -84,6 +84,20 @@ func (s *reader) Live(ctx context.Context, session programme.Session) (Status, e
 	return k.withCurrent(now), nil
 }
 
+// maxSummaryAge is how old a summary may be that is shown beside newer counts: see cached.
+const maxSummaryAge = time.Minute
+
+// cached gives the counts with the summary that was computed last for anybody, if it still says what is: no mark has come since and the
+// session is over, or it is of the last minute. It computes nothing.
+func (s *reader) cached(now versioned) Status {
+	st := Status{Figures: now.Figures}
+	k, kept := s.statuses.get(now.Session.ID)
+	if kept && k.State == now.State && (k.rev == now.rev && k.settled() || now.AsOf.Sub(k.AsOf) < maxSummaryAge) {
+		st.Summary = k.Summary
+	}
+	return st
+}
+
 // large says whether reading every person's marks costs too much to be done whenever a mark is recorded.
 func (now versioned) large() bool {
 	quiet := now.State != InSession || now.Present == nil || *now.Present == 0
@@ -171,15 +185,39 @@ func summarise(rows []Row, ofTotals bool) *Summary {
 		rows = slices.DeleteFunc(rows, func(r Row) bool { return !fromPlatform(r) })
 	}
 	sum := &Summary{}
+	var stays []time.Duration
 	for _, r := range rows {
 		sum.Watch += r.Watch
 		sum.WatchLow += r.WatchLow
 		if r.Attended {
-			sum.Attended++
+			stays = append(stays, r.Watch)
 		}
 		if r.Completed {
 			sum.Completed++
 		}
 	}
+	sum.Attended, sum.StayMean, sum.StayMedian = len(stays), mean(stays), median(stays)
 	return sum
+}
+
+// mean is 0 for none, to the millisecond.
+func mean(stays []time.Duration) time.Duration {
+	total := time.Duration(0)
+	for _, stay := range stays {
+		total += stay
+	}
+	return (total / time.Duration(max(len(stays), 1))).Round(time.Millisecond)
+}
+
+// median is 0 for none. It sorts them.
+func median(stays []time.Duration) time.Duration {
+	if len(stays) == 0 {
+		return 0
+	}
+	slices.Sort(stays)
+	middle := len(stays) / 2
+	if len(stays)%2 == 1 {
+		return stays[middle]
+	}
+	return (stays[middle-1] + stays[middle]) / 2
 }

@@ -70,6 +70,55 @@ func TestAStatusIsOfOneMoment(t *testing.T) {
 	})
 }
 
+// TestAScrapeTakesASummaryThatIsThere, and computes none.
+func TestAScrapeTakesASummaryThatIsThere(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
+		scraped := func() *Summary {
+			t.Helper()
+			all, err := s.Scrape(t.Context())
+			if err != nil || len(all) != 1 {
+				t.Fatalf("%d sessions, %v", len(all), err)
+			}
+			return all[0].Summary
+		}
+		record(t, s, "live", c.event(Joined, "ann", "c1", 0))
+		c.set(planned.Add(10 * time.Minute))
+		if got := scraped(); got != nil {
+			t.Fatalf("computed for a scrape: %+v", *got)
+		}
+		if status(t, s, "talk"); scraped() == nil || scraped().Attended != 1 {
+			t.Error("the summary of now is not shown")
+		}
+		record(t, s, "live", c.event(Joined, "bob", "c2", 10*time.Minute))
+		c.set(planned.Add(10*time.Minute + 59*time.Second))
+		if got := scraped(); got == nil || got.Attended != 1 {
+			t.Errorf("the summary of the last minute is not shown: %v", got)
+		}
+		c.set(planned.Add(11 * time.Minute))
+		if got := scraped(); got != nil {
+			t.Errorf("an old summary is shown: %+v", *got)
+		}
+		c.set(planned.Add(time.Hour))
+		status(t, s, "talk")
+		record(t, s, "live", c.event(Ended, "", "", time.Hour))
+		if got := scraped(); got != nil {
+			t.Errorf("the end changed what is known, and the summary before it is shown: %+v", *got)
+		}
+		c.set(planned.Add(2 * time.Hour))
+		status(t, s, "talk")
+		c.set(planned.Add(24 * time.Hour))
+		if got := scraped(); got == nil || got.Attended != 2 {
+			t.Errorf("a session that is over keeps its summary: %v", got)
+		}
+		record(t, s, "live", c.event(Joined, "late", "c3", 5*time.Minute))
+		if got := scraped(); got != nil {
+			t.Errorf("a mark has come since: %+v", *got)
+		}
+	})
+}
+
 // TestAStatusIsComputedOnce for all who ask at the same time, and not again once nothing moves any more.
 func TestAStatusIsComputedOnce(t *testing.T) {
 	t.Parallel()
@@ -168,8 +217,8 @@ func TestShortSessionsContradictNothing(t *testing.T) {
 	}{
 		"a rehearsal of a minute":      {time.Minute, time.Minute, Summary{}},
 		"under five minutes of 5:30":   {330 * time.Second, 290 * time.Second, Summary{}},
-		"nearly all of 5:30":           {330 * time.Second, 310 * time.Second, Summary{Attended: 1, Completed: 1}},
-		"attended, and left too early": {time.Hour, 10 * time.Minute, Summary{Attended: 1}},
+		"nearly all of 5:30":           {330 * time.Second, 310 * time.Second, Summary{Attended: 1, Completed: 1, StayMean: 310 * time.Second, StayMedian: 310 * time.Second}},
+		"attended, and left too early": {time.Hour, 10 * time.Minute, Summary{Attended: 1, StayMean: 10 * time.Minute, StayMedian: 10 * time.Minute}},
 		"opened and closed at once":    {0, 0, Summary{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +248,7 @@ func TestASettledStatusFollowsWhatIsNew(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 		record(t, s, "live", c.event(Left, "", "c2", 10*time.Minute))
-		if got, want := summary(t, s, "talk"), (Summary{Attended: 2, Completed: 1, Watch: 70 * time.Minute, WatchLow: 10 * time.Minute}); got != want {
+		if got, want := summary(t, s, "talk"), (Summary{Attended: 2, Completed: 1, StayMean: 35 * time.Minute, StayMedian: 35 * time.Minute, Watch: 70 * time.Minute, WatchLow: 10 * time.Minute}); got != want {
 			t.Errorf("after a late leave: %+v", got)
 		}
 		if err := s.Declare(t.Context(), "talk", 12); err != nil {
@@ -260,7 +309,7 @@ func TestTheSummaryOfTotals(t *testing.T) {
 			e.Total = stayed
 			record(t, s, "totals", e)
 		}
-		if got, want := summary(t, s, "talk"), (Summary{Attended: 1, Completed: 1, Watch: 32 * time.Minute, WatchLow: 32 * time.Minute}); got != want {
+		if got, want := summary(t, s, "talk"), (Summary{Attended: 1, Completed: 1, StayMean: 30 * time.Minute, StayMedian: 30 * time.Minute, Watch: 32 * time.Minute, WatchLow: 32 * time.Minute}); got != want {
 			t.Errorf("reported: %+v", got)
 		}
 	})

@@ -139,7 +139,7 @@ func TestSilentSessionClosesItself(t *testing.T) {
 			t.Errorf("present %d, connections %d, %s, ended %s", *f.Present, *f.Connections, f.State, f.EndedAt)
 		}
 		sum := summary(t, s, "talk")
-		want := Summary{Attended: 2, Completed: 1, Watch: 2 * time.Hour, WatchLow: 30 * time.Minute}
+		want := Summary{Attended: 2, Completed: 1, StayMean: time.Hour, StayMedian: time.Hour, Watch: 2 * time.Hour, WatchLow: 30 * time.Minute}
 		if diff := cmp.Diff(want, sum); diff != "" {
 			t.Error(diff)
 		}
@@ -278,7 +278,7 @@ func TestScrapeShowsASessionInItsWindow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return slices.ContainsFunc(all, func(f Figures) bool { return f.Session.ID == "talk" })
+			return slices.ContainsFunc(all, func(f Status) bool { return f.Session.ID == "talk" })
 		}
 		for _, row := range []struct {
 			after time.Duration

@@ -37,7 +37,7 @@ type Sources struct {
 type Attendance interface {
 	// Scrape returns the figures of the sessions that are to be seen now, read in one round trip: from an hour before
 	// their planned start, or their first event, until a day after their end or last event, whichever is later.
-	Scrape(ctx context.Context) ([]attendance.Figures, error)
+	Scrape(ctx context.Context) ([]attendance.Status, error)
 }
 
 // Feedback is what a scrape needs of the feedback domain.
@@ -81,6 +81,13 @@ var (
 		"Persons who watched the recording, where the platform tells; in no other figure.", "session")
 	sessionRegistered = desc("jauge_session_registered", "",
 		"Persons who registered on the platform.", "session")
+	sessionInvited = desc("jauge_session_invited", "",
+		"Persons who were expected, as the session's definition says.", "session")
+	sessionAttended = desc("jauge_session_attended", "",
+		"Persons whose stay is 5 minutes or more. Needs everybody's marks, so it is here only while a page or the API asks for it, "+
+			"and from then on once the session is over.", "session")
+	sessionInferred = desc("jauge_session_inferred_ratio", "",
+		"Share of watch time that is inferred, because leaves are missing; here when jauge_session_attended is.", "session")
 	sessionDeclared = desc("jauge_session_declared", "",
 		"Heads declared by the host, such as a class behind one screen; in no other figure.", "session")
 	sessionWatch = desc("jauge_session_watch_seconds", "seconds",
@@ -113,7 +120,7 @@ var (
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessionInfo, sessionLive, sessionAttendees, sessionConnections, sessionPeak, sessionUnique, sessionReported,
-		sessionReplay, sessionRegistered, sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, redisTrouble, collectSuccess, collectDuration,
+		sessionReplay, sessionRegistered, sessionInvited, sessionAttended, sessionInferred, sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, redisTrouble, collectSuccess, collectDuration,
 	} {
 		ch <- d
 	}
@@ -148,14 +155,15 @@ func (c collector) health(ch chan<- prometheus.Metric) {
 }
 
 func (c collector) read(ctx context.Context, ch chan<- prometheus.Metric) error {
-	figures, err := c.Attendance.Scrape(ctx)
+	statuses, err := c.Attendance.Scrape(ctx)
 	if err != nil {
 		return err
 	}
-	sessions := make([]programme.Session, len(figures))
-	for i, f := range figures {
-		sessions[i] = f.Session
-		emitFigures(ch, f)
+	sessions := make([]programme.Session, len(statuses))
+	for i, st := range statuses {
+		sessions[i] = st.Session
+		emitFigures(ch, st.Figures)
+		emitSummary(ch, st)
 	}
 	answers, feedbackErr := c.Feedback.Scrape(ctx, sessions)
 	for _, r := range answers {
@@ -199,6 +207,17 @@ func emitFigures(ch chan<- prometheus.Metric, f attendance.Figures) {
 	}
 	if !f.LastEventAt.IsZero() {
 		gauge(ch, sessionLastEvent, float64(f.LastEventAt.UnixMilli())/1000, s.ID)
+	}
+}
+
+// emitSummary leaves out what is not known just now.
+func emitSummary(ch chan<- prometheus.Metric, st attendance.Status) {
+	if st.Session.Invited > 0 {
+		gauge(ch, sessionInvited, float64(st.Session.Invited), st.Session.ID)
+	}
+	if st.Summary != nil {
+		gauge(ch, sessionAttended, float64(st.Summary.Attended), st.Session.ID)
+		gauge(ch, sessionInferred, st.Summary.InferredShare(), st.Session.ID)
 	}
 }
 

@@ -28,9 +28,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-type attendanceStub func(context.Context) ([]attendance.Figures, error)
+type attendanceStub func(context.Context) ([]attendance.Status, error)
 
-func (f attendanceStub) Scrape(ctx context.Context) ([]attendance.Figures, error) { return f(ctx) }
+func (f attendanceStub) Scrape(ctx context.Context) ([]attendance.Status, error) { return f(ctx) }
 
 type feedbackStub func(context.Context, []programme.Session) ([]figures.Results, error)
 
@@ -39,43 +39,44 @@ func (f feedbackStub) Scrape(ctx context.Context, s []programme.Session) ([]figu
 }
 
 // scraped is one session of each capability that matters.
-func scraped() []attendance.Figures {
+func scraped() []attendance.Status {
 	at := time.Date(2020, 4, 30, 18, 24, 0, 500e6, time.UTC)
-	return []attendance.Figures{
-		{
+	return []attendance.Status{
+		{Figures: attendance.Figures{
 			Session: programme.Session{
 				ID: "un-metier-d-exception", Series: "conversations-diplomatiques",
-				Title: text.Text{"fr": "Un métier d'exception !", "en": "An exceptional profession!"},
+				Title:   text.Text{"fr": "Un métier d'exception !", "en": "An exceptional profession!"},
+				Invited: 600,
 			},
 			State: attendance.InSession, Capability: attendance.Live, LastEventAt: at,
 			Present: new(412), Connections: new(420), Peak: new(431), Unique: new(502), Registered: new(640),
 			Watch: 90*time.Minute + 500*time.Millisecond,
-		},
-		{
+		}, Summary: &attendance.Summary{Attended: 390, Watch: 100 * time.Minute, WatchLow: 75 * time.Minute}},
+		{Figures: attendance.Figures{
 			Session: programme.Session{ID: "la-cordee", Title: text.Text{"en": "La Cordée"}},
 			State:   attendance.Over, Capability: attendance.Joins, LastEventAt: at,
 			Unique: new(0), Watch: time.Hour,
-		},
-		{
+		}},
+		{Figures: attendance.Figures{
 			Session: programme.Session{ID: "lycees", Title: text.Text{"fr": "Trois lycées"}},
 			State:   attendance.Scheduled, Capability: attendance.Declared, Declared: new(87),
-		},
-		{
+		}},
+		{Figures: attendance.Figures{
 			Session: programme.Session{ID: "evry", Title: text.Text{"fr": "Évry"}},
 			State:   attendance.Over, Capability: attendance.Totals, Unique: new(31), Watch: 20 * time.Hour,
 			Reported: &attendance.Total{Unique: 31, Watch: 20 * time.Hour}, Replayed: new(7),
-		},
-		{
+		}},
+		{Figures: attendance.Figures{
 			Session: programme.Session{ID: "livestorm", Title: text.Text{"fr": "Pas encore de totaux"}},
 			State:   attendance.Over, Capability: attendance.Totals, Registered: new(41),
-		},
+		}},
 	}
 }
 
 func sources() Sources {
 	clock := time.Date(2020, 4, 30, 18, 25, 0, 0, time.UTC)
 	return Sources{
-		Attendance: attendanceStub(func(context.Context) ([]attendance.Figures, error) { return scraped(), nil }),
+		Attendance: attendanceStub(func(context.Context) ([]attendance.Status, error) { return scraped(), nil }),
 		Feedback: feedbackStub(func(_ context.Context, sessions []programme.Session) ([]figures.Results, error) {
 			return []figures.Results{{Session: sessions[0].ID, Respondents: 28, Questions: []figures.QuestionResult{
 				{ID: "suite", Choices: []figures.ChoiceResult{{Value: "stage", Count: new(12)}, {Value: "rencontre", Count: new(0)}}},
@@ -217,7 +218,7 @@ func TestStoreAway(t *testing.T) {
 		served map[string]bool
 	}{
 		{"everything", func(s *Sources) {
-			s.Attendance = attendanceStub(func(context.Context) ([]attendance.Figures, error) { return nil, away })
+			s.Attendance = attendanceStub(func(context.Context) ([]attendance.Status, error) { return nil, away })
 		}, map[string]bool{"jauge_session_info": false, "jauge_feedback_respondents": false, "jauge_aside_events": false}},
 		{"feedback", func(s *Sources) {
 			s.Feedback = feedbackStub(func(context.Context, []programme.Session) ([]figures.Results, error) { return nil, away })
@@ -267,7 +268,7 @@ func TestScrapeIsBoundedByTheScraper(t *testing.T) {
 	t.Parallel()
 	s := sources()
 	var bounded bool
-	s.Attendance = attendanceStub(func(ctx context.Context) ([]attendance.Figures, error) {
+	s.Attendance = attendanceStub(func(ctx context.Context) ([]attendance.Status, error) {
 		_, bounded = ctx.Deadline()
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -288,7 +289,7 @@ func TestTooManyScrapes(t *testing.T) {
 	t.Parallel()
 	s := sources()
 	arrived, release := make(chan struct{}), make(chan struct{})
-	s.Attendance = attendanceStub(func(context.Context) ([]attendance.Figures, error) {
+	s.Attendance = attendanceStub(func(context.Context) ([]attendance.Status, error) {
 		arrived <- struct{}{}
 		<-release
 		return nil, nil
@@ -320,7 +321,7 @@ func TestTooManyScrapes(t *testing.T) {
 func TestBadLabelSparesTheRest(t *testing.T) {
 	t.Parallel()
 	s := sources()
-	s.Attendance = attendanceStub(func(context.Context) ([]attendance.Figures, error) {
+	s.Attendance = attendanceStub(func(context.Context) ([]attendance.Status, error) {
 		figures := scraped()
 		figures[0].Session.Title = text.Text{"fr": "\xff"}
 		return figures, nil

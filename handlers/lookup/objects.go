@@ -33,6 +33,9 @@ type AttendanceObject struct {
 	Unique          *int                  `json:"unique"`
 	Attended        *int                  `json:"attended"`
 	Completed       *int                  `json:"completed"`
+	StayMean        *float64              `json:"stay_mean_seconds"` // of those who attended
+	StayMedian      *float64              `json:"stay_median_seconds"`
+	AttendanceRate  *float64              `json:"attendance_rate"`
 	Registered      *int                  `json:"registered"`
 	Invited         *int                  `json:"invited"`
 	Declared        *int                  `json:"declared"`
@@ -89,7 +92,7 @@ func (st Status) Object(now time.Time) Object {
 func (st Status) attendance() AttendanceObject {
 	o := AttendanceObject{
 		Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
-		Registered: st.Registered, Declared: st.Declared, NoShowRate: st.NoShowRate,
+		Registered: st.Registered, Declared: st.Declared, NoShowRate: st.NoShowRate, AttendanceRate: st.AttendanceRate,
 		Measured: total(st.Measured), Reported: total(st.Reported), Replayed: st.Replayed,
 	}
 	if st.Unique != nil {
@@ -101,10 +104,12 @@ func (st Status) attendance() AttendanceObject {
 	if st.Session.Invited > 0 {
 		o.Invited = &st.Session.Invited
 	}
-	if st.Summary != nil {
-		watch, low, share := st.Summary.Watch.Seconds(), st.Summary.WatchLow.Seconds(), st.Summary.InferredShare()
-		o.Attended, o.Completed = &st.Summary.Attended, &st.Summary.Completed
-		o.WatchSeconds, o.WatchSecondsLow, o.InferredShare = &watch, &low, &share
+	if sum := st.Summary; sum != nil {
+		o.Attended, o.Completed = &sum.Attended, &sum.Completed
+		o.WatchSeconds, o.WatchSecondsLow, o.InferredShare = new(sum.Watch.Seconds()), new(sum.WatchLow.Seconds()), new(sum.InferredShare())
+		if sum.Attended > 0 {
+			o.StayMean, o.StayMedian = new(sum.StayMean.Seconds()), new(sum.StayMedian.Seconds())
+		}
 	}
 	return o
 }

@@ -37,6 +37,7 @@ func (h *Handlers) snapshot(ctx context.Context, id string) (snapshot, error) {
 	}
 	object.Attendance.AsOf = nil
 	object.Attendance.WatchSeconds, object.Attendance.WatchSecondsLow, object.Attendance.InferredShare = nil, nil, nil
+	object.Attendance.StayMean, object.Attendance.StayMedian = nil, nil
 	if object.Attendance.Measured != nil {
 		object.Attendance.Measured.WatchSeconds = 0
 	}
