@@ -4,7 +4,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # nomsgpack leaves out a codec that Gin would link in; half of the binary's size.
 TAGS := nomsgpack
 # Which mutants are tried (a text in the name or file; all), how long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, how many runs a benchmark gets, and
-# how many busy loops the tests run beside.
+# how many busy loops the tests run beside. For bench: SHORT=1 is fewer rounds, BASE the revision that is "before", ONLY some chapters
+# (webhooks,record,embedded,memory,survey,poison,replicas,growth), HISTORY a file that gets a line of JSON.
 MUTANTS ?=
 FUZZTIME ?= 10m
 HISTORIES ?= 100000
@@ -12,9 +13,13 @@ CHECKS ?= 2000
 SUBMISSIONS ?= 10000
 COUNT ?= 1
 LOAD ?= 8
+SHORT ?=
+BASE ?=
+ONLY ?=
+HISTORY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build deps test test-loaded lint mutants soak load fuzz bench dashboards
+.PHONY: help run build deps test test-loaded lint mutants soak load fuzz bench microbench dashboards
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
@@ -28,12 +33,13 @@ build: ## build bin/jauge, one static binary
 deps: ## install what the tests run (redis-server, promtool, chromium), or name the packages
 	@./tools/deps.sh
 
-# Both modules are tested, side by side: browsers wait more than they compute. Only then is either failure one. The time-outs are for a
+# Three modules are tested; that of the browsers beside the others: browsers wait more than they compute. Only at the end is a failure one. The time-outs are for a
 # machine that has much else to do: a test that hangs is still found, and named, by them.
 test: deps ## run every test, with the race detector; under five minutes on two cores
 	@failed=; browsers=$$(mktemp); trap 'rm -f $$browsers' EXIT; trap 'kill $$!; exit 1' INT TERM; \
 	(cd e2e && go test -tags $(TAGS) -timeout 45m ./...) >$$browsers 2>&1 & \
 	echo "go test -race -tags $(TAGS) -timeout 45m ./..."; go test -race -tags $(TAGS) -timeout 45m ./... || failed="$$failed unit"; \
+	echo "cd bench && go test -tags $(TAGS) ./..."; (cd bench && go test -tags $(TAGS) ./...) || failed="$$failed bench"; \
 	echo "cd e2e && go test -tags $(TAGS) -timeout 45m ./..."; wait $$! || failed="$$failed e2e"; cat $$browsers; \
 	if [ -n "$$failed" ]; then echo "Tests failed:$$failed" >&2; exit 1; fi
 
@@ -46,6 +52,7 @@ lint: ## check the format, vet, and run the pinned golangci-lint (its first buil
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 	go vet -tags $(TAGS) ./...
 	cd e2e && go vet -tags $(TAGS) ./...
+	cd bench && go vet -tags $(TAGS) ./...
 	go tool -modfile=tools/lint/go.mod golangci-lint run --build-tags $(TAGS)
 
 mutants: deps ## try changes of the heart that some test has to notice, MUTANTS alone (all); an hour at most
@@ -66,7 +73,10 @@ fuzz: ## run each fuzz target for FUZZTIME (10m)
 		go test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package"; \
 	done
 
-bench: deps ## run the benchmarks, COUNT times each (1)
+bench: ## measure jauge side by side with others in one run, SHORT=1 in under two minutes (15 at most)
+	@cd bench && go run -tags $(TAGS) . $(if $(SHORT),-short) $(if $(BASE),-base $(BASE)) $(if $(ONLY),-only $(ONLY)) $(if $(HISTORY),-history $(abspath $(HISTORY)))
+
+microbench: deps ## run the benchmarks of single functions, COUNT times each (1)
 	go test -tags $(TAGS) -timeout 1h -run '^$$' -bench . -benchmem -count $(COUNT) ./...
 
 dashboards: ## write the JSON of the Grafana dashboards anew
