@@ -40,7 +40,8 @@ var rooms = map[string][]string{
 	"metrics":           {"attendance", "feedback", "internal", "programme"},
 	"simulator":         {"attendance", "feedback/survey", "internal", "platforms", "programme"},
 	"inbox":             {"attendance", "feedback", "internal", "platforms", "programme"},
-	"platforms":         {"attendance", "internal"},
+	"platforms":         {"attendance", "internal", "platforms/scan"},
+	"platforms/scan":    nil,
 	"feedback":          {"feedback", "internal", "programme"}, // not attendance: an answer knows nobody's presence
 	"feedback/figures":  {"feedback/survey", "internal"},
 	"feedback/receipt":  nil,
@@ -53,7 +54,7 @@ var rooms = map[string][]string{
 }
 
 // pure are the folders whose functions depend on what they are given alone: they know no store and no clock.
-var pure = []string{"feedback/figures", "feedback/survey"}
+var pure = []string{"feedback/figures", "feedback/survey", "platforms/scan"}
 
 // impure matches what a pure file has no use for.
 var impure = regexp.MustCompile(`time[.]Now\b|go-redis`)

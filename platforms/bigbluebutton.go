@@ -58,10 +58,11 @@ const (
 	bbbModerator = "moderators-are-staff"
 )
 
-// bbbMapped is what is read of an event in the platform's public form; everything else (passwords, session
-// tokens, addresses) is never decoded.
-type bbbMapped struct {
+// bbbBody is what is read of an event, in the platform's public form (Data) or, of a hook registered with getRaw=true, of an internal
+// message; everything else (passwords, session tokens, addresses) is never decoded.
+type bbbBody struct {
 	Data struct {
+		ID         id `json:"id"`
 		Attributes struct {
 			Meeting struct {
 				Internal   id      `json:"internal-meeting-id"` // of this opening of the room
@@ -80,10 +81,6 @@ type bbbMapped struct {
 			TS integer `json:"ts"` // ms, by the clock of the webhook process
 		} `json:"event"`
 	} `json:"data"`
-}
-
-// bbbRaw is what is read of an internal message, which a hook registered with getRaw=true gets instead.
-type bbbRaw struct {
 	Envelope struct {
 		Name    id `json:"name"`
 		Routing struct {
@@ -229,26 +226,19 @@ func bbbRead(c *check, s Source, r Request) Delivery {
 // bbbEvent reads one event, and says what it calls itself; false if it is unsupported, in which case nothing more of it is looked
 // into.
 func bbbEvent(c *check, item json.RawMessage, sent time.Time, moderatorsAreStaff bool) (e attendance.Event, what id, ok bool) {
-	var head struct {
-		Data struct {
-			ID id `json:"id"`
-		} `json:"data"`
-		Envelope struct {
-			Name id `json:"name"`
-		} `json:"envelope"`
-	}
-	c.read(item, &head)
-	what = cmp.Or(head.Envelope.Name, head.Data.ID)
+	var body bbbBody
+	c.read(item, &body)
+	what = cmp.Or(body.Envelope.Name, body.Data.ID)
 	kind := bbbKind(what)
 	var role id
 	switch {
 	case kind == "":
 		return attendance.Event{}, what, false
-	case head.Envelope.Name != "":
-		e, role = bbbFromRaw(c, item, kind, sent)
+	case body.Envelope.Name != "":
+		e, role = bbbFromRaw(c, body, kind, sent)
 	default:
 		var breakout bool
-		if e, role, breakout = bbbFromMapped(c, item, kind, sent); breakout {
+		if e, role, breakout = bbbFromMapped(c, body, kind, sent); breakout {
 			return attendance.Event{}, what, false
 		}
 	}
@@ -293,10 +283,8 @@ func bbbKind(event id) attendance.Kind {
 	return ""
 }
 
-func bbbFromMapped(c *check, item json.RawMessage, kind attendance.Kind, sent time.Time) (e attendance.Event, role id, breakout bool) {
+func bbbFromMapped(c *check, body bbbBody, kind attendance.Kind, sent time.Time) (e attendance.Event, role id, breakout bool) {
 	const meeting, user = "data.attributes.meeting.", "data.attributes.user."
-	var body bbbMapped
-	c.read(item, &body)
 	m, u, stamp := body.Data.Attributes.Meeting, body.Data.Attributes.User, body.Data.Event.TS.millis()
 	e = attendance.Event{
 		Kind: kind, Room: bbbRoom(c, meeting+"external-meeting-id", m.External, m.Internal), Occurrence: c.need(meeting+"internal-meeting-id", m.Internal),
@@ -317,9 +305,7 @@ func bbbFromMapped(c *check, item json.RawMessage, kind attendance.Kind, sent ti
 }
 
 // bbbFromRaw: internal messages do not carry the integrator's id of the room.
-func bbbFromRaw(c *check, item json.RawMessage, kind attendance.Kind, sent time.Time) (e attendance.Event, role id) {
-	var body bbbRaw
-	c.read(item, &body)
+func bbbFromRaw(c *check, body bbbBody, kind attendance.Kind, sent time.Time) (e attendance.Event, role id) {
 	routing, header, core := body.Envelope.Routing, body.Core.Header, body.Core.Body
 	e = attendance.Event{
 		Kind:       kind,

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"jauge/attendance"
+	"jauge/platforms/scan"
 )
 
 // What every dialect asks of a body. A message names the field, as the platform spells it, and never quotes the value:
@@ -48,18 +49,24 @@ func withoutValues(err error) string {
 type id string
 
 func (i *id) UnmarshalJSON(b []byte) error {
-	if _, err := strconv.ParseInt(string(b), 10, 64); err == nil {
+	if b[0] == '"' {
+		*i = id(quoted(b))
+	} else if _, err := strconv.ParseInt(string(b), 10, 64); err == nil {
 		*i = id(b)
 	} else if f, err := strconv.ParseFloat(string(b), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 { // 170.0
 		*i = id(strconv.FormatInt(int64(f), 10))
 	} else {
-		*i = id(quoted(b))
+		*i = ""
 	}
 	return nil
 }
 
 // quoted is a JSON string; "" for anything else.
-func quoted(b []byte) (t string) {
+func quoted(b []byte) string {
+	if b[0] == '"' && bytes.IndexByte(b, '\\') < 0 {
+		return string(b[1 : len(b)-1])
+	}
+	var t string
 	_ = json.Unmarshal(b, &t)
 	return t
 }
@@ -238,18 +245,25 @@ func element(i int) string { return fmt.Sprintf("element %d: ", i) }
 // byteOrderMark begins what some editors and gateways write.
 var byteOrderMark = []byte("\ufeff")
 
-// read decodes one JSON value, and nothing after it, into v. A value of another type than its field's is left out.
+// read decodes one JSON value, and nothing after it, into v, which is zero. A value of another type than its field's is left out.
 func (c *check) read(body []byte, v any) {
 	if c.err != nil {
 		return
 	}
 	body = bytes.TrimPrefix(body, byteOrderMark)
+	if !utf8.Valid(body) {
+		c.refuse(c.prefix + "not UTF-8")
+	} else if !scan.Read(body, v) {
+		c.readUnusual(body, v)
+	}
+}
+
+// readUnusual reads what is beyond scan, and says what is wrong with it.
+func (c *check) readUnusual(body []byte, v any) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var mistyped *json.UnmarshalTypeError
-	if !utf8.Valid(body) {
-		c.refuse(c.prefix + "not UTF-8")
-	} else if err := d.Decode(v); err != nil && !errors.As(err, &mistyped) {
+	if err := d.Decode(v); err != nil && !errors.As(err, &mistyped) {
 		c.refuse(c.prefix + withoutValues(err))
 	} else if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		c.refuse(c.prefix + "bytes after the JSON value")
@@ -297,6 +311,11 @@ func (c *check) time(field string, v stamp) time.Time {
 	if text == "" || text == "NULL" {
 		return time.Time{}
 	}
+	if len(text) > 10 && text[10] == 'T' { // no number
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			return saidTime(t)
+		}
+	}
 	if f, err := strconv.ParseFloat(text, 64); err == nil {
 		return unixTime(f)
 	}
@@ -306,14 +325,19 @@ func (c *check) time(field string, v stamp) time.Time {
 	text = strings.TrimSuffix(strings.ReplaceAll(strings.ReplaceAll(text, ",", "."), " ", ""), "UTC")
 	for _, spelling := range spellings {
 		if t, err := time.Parse(spelling, text); err == nil {
-			if t.IsZero() || t.Unix() == 0 {
-				return time.Time{}
-			}
-			return t
+			return saidTime(t)
 		}
 	}
 	c.note(field, "not a time") // another field may say it
 	return time.Time{}
+}
+
+// saidTime is a moment as it was said, unless that means "not yet".
+func saidTime(t time.Time) time.Time {
+	if t.IsZero() || t.Unix() == 0 {
+		return time.Time{}
+	}
+	return t
 }
 
 // unixTime is the moment of a Unix time of whatever unit: nobody means a year after 5000.

@@ -37,6 +37,7 @@ const (
 // dailyBody is what is read of a body; everything else (permissions) is never decoded. Times are Unix seconds
 // with a fraction.
 type dailyBody struct {
+	Type    id      `json:"type"`
 	EventTS decimal `json:"event_ts"` // when it was sent
 	Payload struct {
 		Room      id       `json:"room"`
@@ -83,16 +84,12 @@ func dailyCredentials(_ Source, r Request) (Credentials, error) {
 
 // dailyRead emits every mark that a request proves: a leave has the join in it, an end the start.
 func dailyRead(c *check, _ Source, r Request) Delivery {
-	var head struct {
-		Type id `json:"type"`
-	}
-	c.read(r.Body, &head)
-	decode := dailyDecoder(c.kind("type", head.Type))
+	var body dailyBody
+	c.read(r.Body, &body)
+	decode := dailyDecoder(c.kind("type", body.Type))
 	if decode == nil {
 		return unsupported
 	}
-	var body dailyBody
-	c.read(r.Body, &body)
 	return Delivery{Events: decode(c, body)}
 }
 

@@ -22,7 +22,8 @@ var formbricks = Dialect{
 
 // formbricksBody is what is read of a body; the contact, its attributes, the browser and the country are never decoded.
 type formbricksBody struct {
-	Data struct {
+	Event id `json:"event"`
+	Data  struct {
 		ID        id             `json:"id"` // of the response
 		SurveyID  id             `json:"surveyId"`
 		CreatedAt stamp          `json:"createdAt"` // RFC 3339
@@ -34,17 +35,13 @@ type formbricksBody struct {
 }
 
 func formbricksRead(c *check, _ Source, r Request) Delivery {
-	var head struct {
-		Event id `json:"event"`
-	}
-	c.read(r.Body, &head)
-	switch c.kind("event", head.Event) {
+	var body formbricksBody
+	c.read(r.Body, &body)
+	switch c.kind("event", body.Event) {
 	default:
 		return unsupported
 	case "responseCreated", "responseUpdated", "responseFinished":
 	}
-	var body formbricksBody
-	c.read(r.Body, &body)
 	response := body.Data
 	a := Answers{
 		Room:    c.need("data.surveyId", response.SurveyID),

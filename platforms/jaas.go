@@ -31,6 +31,7 @@ const jaasSignature = "X-Jaas-Signature" // t=<Unix time>,v1=<base64>,v1=<base64
 
 // jaasBody is what is read of a body; everything else (avatars, addresses in the conference) is never decoded.
 type jaasBody struct {
+	EventType id      `json:"eventType"`
 	SessionID id      `json:"sessionId"` // of this opening of the room
 	FQN       id      `json:"fqn"`       // <AppID>/<room name>
 	Timestamp integer `json:"timestamp"` // ms
@@ -65,16 +66,12 @@ func jaasCredentials(_ Source, r Request) (Credentials, error) {
 }
 
 func jaasRead(c *check, _ Source, r Request) Delivery {
-	var head struct {
-		EventType id `json:"eventType"`
-	}
-	c.read(r.Body, &head)
-	kind := jaasKind(c.kind("eventType", head.EventType))
+	var body jaasBody
+	c.read(r.Body, &body)
+	kind := jaasKind(c.kind("eventType", body.EventType))
 	if kind == "" {
 		return unsupported
 	}
-	var body jaasBody
-	c.read(r.Body, &body)
 	if moved := body.Data.DisconnectReason == "switch_room"; kind == attendance.Left && moved || kind != attendance.Left && bool(body.Data.Breakout) {
 		return unsupported
 	}

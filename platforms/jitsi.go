@@ -69,15 +69,11 @@ func jitsiCredentials(_ Source, r Request) (Credentials, error) {
 
 // jitsiRead goes by the event's name, which says the same as the path.
 func jitsiRead(c *check, _ Source, r Request) Delivery {
-	var head struct {
-		EventName id `json:"event_name"`
-	}
-	c.read(r.Body, &head)
-	if jitsiPaths[c.kind("event_name", head.EventName)] == "" {
-		return unsupported
-	}
 	var body jitsiBody
 	c.read(r.Body, &body)
+	if jitsiPaths[c.kind("event_name", body.EventName)] == "" {
+		return unsupported
+	}
 	events := jitsiEvents(c, body)
 	if len(events) == 0 { // a breakout room that opens, or closes without anybody having been in
 		return unsupported

@@ -181,15 +181,11 @@ func tokenPeriod(c jwt.RegisteredClaims) *Period {
 // lost join or a lost room_started costs nothing. The opening comes first: a room that was killed without a word is
 // closed by the next one's true start.
 func livekitRead(c *check, _ Source, r Request) Delivery {
-	var head struct {
-		Event id `json:"event"`
-	}
-	c.read(r.Body, &head)
-	if !livekitSupports(c.kind("event", head.Event)) {
-		return unsupported
-	}
 	var body livekitBody
 	c.read(r.Body, &body)
+	if !livekitSupports(c.kind("event", body.Event)) {
+		return unsupported
+	}
 	events := livekitEvents(c, body)
 	if len(events) == 0 { // somebody who was never there
 		return unsupported

@@ -40,6 +40,11 @@ type livestormBody struct {
 	Data struct {
 		ID         id                  `json:"id"` // of the session or the person
 		Attributes livestormAttributes `json:"attributes"`
+		Meta       struct {
+			Webhook struct {
+				Event id `json:"event"`
+			} `json:"webhook"`
+		} `json:"meta"`
 	} `json:"data"`
 }
 
@@ -90,23 +95,13 @@ func livestormSum(stamp, secret string, body []byte) string {
 // livestormRead takes what it does not know for unsupported: Livestorm disables a subscription whose requests are
 // refused too often.
 func livestormRead(c *check, _ Source, r Request) Delivery {
-	var head struct {
-		Data struct {
-			Meta struct {
-				Webhook struct {
-					Event id `json:"event"`
-				} `json:"webhook"`
-			} `json:"meta"`
-		} `json:"data"`
-	}
-	c.read(r.Body, &head)
-	event := c.kind("data.meta.webhook.event", head.Data.Meta.Webhook.Event)
+	var body livestormBody
+	c.read(r.Body, &body)
+	event := c.kind("data.meta.webhook.event", body.Data.Meta.Webhook.Event)
 	decode := livestormDecoder(event)
 	if decode == nil {
 		return unsupported
 	}
-	var body livestormBody
-	c.read(r.Body, &body)
 	events := decode(c, event, body)
 	if len(events) == 0 {
 		return unsupported

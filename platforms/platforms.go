@@ -1,7 +1,7 @@
 // Package platforms turns the signed webhooks of livestream platforms into attendance events: one file per dialect.
 //
 // The story in files: platforms.go (what a dialect is), verify.go (who may come in: the one place where signatures and times
-// are judged), body.go (reading JSON that others wrote, without ever quoting it), answers.go (what survey tools share). Then
+// are judged), body.go (reading JSON that others wrote, without ever quoting it, by way of the package scan), answers.go (what survey tools share). Then
 // a file a platform, each with its payload, its Scheme, Decode, Sign and Encode: zoom.go, livekit.go, bigbluebutton.go with
 // bigbluebutton_record.go, jaas.go, jitsi.go, daily.go, livestorm.go; typeform.go, tally.go, formbricks.go; and standard.go for
 // senders of one's own.

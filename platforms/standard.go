@@ -147,21 +147,17 @@ func standardRead(c *check, _ Source, r Request) Delivery {
 // none of this dialect.
 func standardInto(d *Delivery, c *check, batch bool, raw json.RawMessage, key string) {
 	var item standardItem
-	var head struct {
-		Type id `json:"type"`
-	}
-	c.read(raw, &head)
-	what := string(head.Type)
+	c.read(raw, &item)
+	what := string(item.Type)
 	family, kind, _ := strings.Cut(what, ".")
 	switch {
 	case what == "" && !batch:
-		c.kind("type", head.Type)
+		c.kind("type", item.Type)
 	case what == "":
 		c.fail("type", "missing")
 		c.bad = false
 		d.Unsupported++
 	case what == answersSubmitted:
-		c.read(raw, &item)
 		a := standardAnswers(c, item, key)
 		if c.bad {
 			d.Unsupported++
@@ -170,7 +166,6 @@ func standardInto(d *Delivery, c *check, batch bool, raw json.RawMessage, key st
 		}
 		c.bad = false
 	case family != "" && family == standardFamily(attendance.Kind(kind)):
-		c.read(raw, &item)
 		d.Events = append(d.Events, c.settle(standardEvent(c, item, attendance.Kind(kind))))
 	default:
 		d.Unsupported++

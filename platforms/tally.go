@@ -28,6 +28,7 @@ const (
 
 // tallyBody is what is read of a body; the form's name and the respondent's id are never decoded.
 type tallyBody struct {
+	EventType id    `json:"eventType"`
 	CreatedAt stamp `json:"createdAt"` // RFC 3339
 	Data      struct {
 		ResponseID   id           `json:"responseId"`
@@ -61,15 +62,11 @@ func tallyCredentials(_ Source, r Request) (Credentials, error) {
 }
 
 func tallyRead(c *check, _ Source, r Request) Delivery {
-	var head struct {
-		EventType id `json:"eventType"`
-	}
-	c.read(r.Body, &head)
-	if c.kind("eventType", head.EventType) != tallyEvent {
-		return unsupported
-	}
 	var body tallyBody
 	c.read(r.Body, &body)
+	if c.kind("eventType", body.EventType) != tallyEvent {
+		return unsupported
+	}
 	a := Answers{
 		Room:    c.need("data.formId", body.Data.FormID),
 		Key:     c.need("data.responseId", cmp.Or(body.Data.ResponseID, body.Data.SubmissionID)),

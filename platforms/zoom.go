@@ -87,20 +87,16 @@ func zoomSum(key []byte, stamp string, body []byte) string {
 }
 
 func zoomRead(c *check, s Source, r Request) Delivery {
-	var head struct {
-		Event id `json:"event"`
-	}
-	c.read(r.Body, &head)
-	about, what, _ := strings.Cut(c.kind("event", head.Event), ".")
+	var body zoomBody
+	c.read(r.Body, &body)
+	about, what, _ := strings.Cut(c.kind("event", body.Event), ".")
 	decode := zoomDecoder(what)
 	switch {
-	case head.Event == "endpoint.url_validation":
-		return zoomValidate(c, s, r)
+	case body.Event == "endpoint.url_validation":
+		return zoomValidate(c, s, r, body)
 	case about != "webinar" && about != "meeting", decode == nil:
 		return unsupported
 	}
-	var body zoomBody
-	c.read(r.Body, &body)
 	if body.Payload.Object.Practice { // the speakers' rehearsal: neither the start nor the end of the webinar
 		return unsupported
 	}
@@ -201,9 +197,7 @@ func zoomRegistration(c *check, b zoomBody) attendance.Event {
 }
 
 // zoomValidate answers the URL validation with the secret that signed the question.
-func zoomValidate(c *check, s Source, r Request) Delivery {
-	var body zoomBody
-	c.read(r.Body, &body)
+func zoomValidate(c *check, s Source, r Request, body zoomBody) Delivery {
 	token := c.kind("payload.plainToken", body.Payload.PlainToken)
 	shown, _ := zoomCredentials(s, r)
 	key := zoomScheme.match(s, shown)
