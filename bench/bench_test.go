@@ -87,7 +87,7 @@ func TestRequestsAreZooms(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	c := newCrowd("90000000000", now)
-	v := newSigner(now).volley(c, overtaking, 0, 4)
+	v := newSigner(now).volley([]*crowd{c}, overtaking, 0, 4)
 	source := platforms.Source{Name: "zoom", Platform: "zoom", Secrets: []string{zoomSecret}}
 	seen := map[string][]attendance.Kind{}
 	for i := range v.len() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,12 +132,13 @@ func (b *bench) contend(ctx context.Context, redis *redisServer, callers int, w 
 	}
 	rates, cost := map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds + 1 {
-		events, err := w.next(int(b.lasting.Seconds() * 50_000))
+		events, err := w.next(int(b.lasting.Seconds() * 30_000))
 		if err != nil {
 			return nil, nil, err
 		}
 		p.next(events)
 		n := len(events)
+		runtime.GC() // now, and not while one of them is measured
 		contenders := []operation{
 			{"jauge", n, func(i int) error { return w.take(ctx, events[i:i+1]) }},
 			{"presence", n, func(i int) error { return p.same(ctx, i) }},

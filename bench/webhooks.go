@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -12,7 +13,8 @@ type setting struct {
 	connections int
 	in          order
 	target      *Target
-	crowd       *crowd
+	webinars    int // that run at once; 0 is 1
+	crowds      []*crowd
 	sent        int // events
 	pairs
 }
@@ -31,6 +33,7 @@ func (b *bench) webhooks(ctx context.Context) ([]Row, error) {
 		{name: "webhooks, 64 connections, live order", connections: 64, in: live, target: atLeast(0.45)},
 		{name: "webhooks, 64 connections, leaves overtake joins", connections: 64, in: overtaking, target: atLeast(0.45)},
 		{name: "webhooks, 256 connections", connections: 256, in: live, target: atLeast(0.50)},
+		{name: "webhooks, 64 connections, 16 webinars at once", connections: 64, in: live, webinars: 16},
 		{name: "webhooks, one connection", connections: 1, in: live},
 	}
 	always := []*setting{{name: "webhooks, 64 connections, appendfsync always", connections: 64, in: live, target: atLeast(0.30)}}
@@ -81,9 +84,12 @@ func (b *bench) posted(ctx context.Context, settings []*setting, policy string) 
 	}
 	defer redis.stop()
 	var rooms []string
-	for i, s := range settings {
-		rooms = append(rooms, fmt.Sprintf("9%010d", i))
-		s.crowd = newCrowd(rooms[i], b.now)
+	for _, s := range settings {
+		for range max(1, s.webinars) {
+			room := fmt.Sprintf("9%010d", len(rooms))
+			rooms = append(rooms, room)
+			s.crowds = append(s.crowds, newCrowd(room, b.now))
+		}
 	}
 	jauge, err := b.jauge(ctx, b.binary, redis.url(), rooms...)
 	if err != nil {
@@ -119,10 +125,11 @@ func (b *bench) pair(ctx context.Context, s *setting, round int, jauge, empty *s
 	if s.connections == 1 {
 		n /= 5
 	}
-	n -= n % (2 * wave)
-	n = max(n, 2*wave)
-	requests := newSigner(time.Now()).volley(s.crowd, s.in, s.sent, s.sent+n)
+	all := 2 * wave * len(s.crowds) // whole waves, so that nobody is sent twice
+	n = max(all, n-n%all)
+	requests := newSigner(time.Now()).volley(s.crowds, s.in, s.sent, s.sent+n)
 	s.sent += n
+	runtime.GC() // now, and not while others are measured
 	var service, nothing hits
 	var cpuService, cpuRedis, cpuEmpty time.Duration
 	var err error
@@ -191,7 +198,7 @@ func (b *bench) replicas(ctx context.Context) ([]Row, error) {
 	}
 	defer redis.stop()
 	const room = "90000000000"
-	crowd, sent := newCrowd(room, b.now), 0
+	c, sent := newCrowd(room, b.now), 0
 	var both []*server
 	for range 2 {
 		jauge, err := b.jauge(ctx, b.binary, redis.url(), room)
@@ -207,7 +214,7 @@ func (b *bench) replicas(ctx context.Context) ([]Row, error) {
 	for round := range b.rounds + 1 {
 		for _, n := range []int{1, 2} {
 			count := max(2*wave, int(b.lasting.Seconds()*60_000))
-			requests := newSigner(time.Now()).volley(crowd, live, sent, sent+count)
+			requests := newSigner(time.Now()).volley([]*crowd{c}, live, sent, sent+count)
 			sent += count
 			before := both[0].cpu() + both[1].cpu() + redis.cpu()
 			h, err := fire(ctx, requests, aim{addresses: addresses[:n], connections: 64, lasting: b.lasting})

@@ -138,12 +138,12 @@ func newSigner(now time.Time) *signer {
 	return &signer{mac: hmac.New(sha256.New, []byte(zoomSecret)), stamp: strconv.FormatInt(now.Unix(), 10)}
 }
 
-// volley writes the requests from one number up to another, in an order.
-func (s *signer) volley(c *crowd, in order, from, to int) *volley {
+// volley writes the requests from one number up to another, in an order; of several webinars that run at once, one of each in turn.
+func (s *signer) volley(crowds []*crowd, in order, from, to int) *volley {
 	v := &volley{bytes: make([]byte, 0, (to-from)*1100), ends: make([]int, 0, to-from)}
 	for i := from; i < to; i++ {
-		person, left := in(i)
-		s.body = c.body(s.body[:0], person, left)
+		person, left := in(i / len(crowds))
+		s.body = crowds[i%len(crowds)].body(s.body[:0], person, left)
 		s.mac.Reset()
 		s.mac.Write([]byte("v0:" + s.stamp + ":"))
 		s.mac.Write(s.body)
