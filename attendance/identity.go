@@ -1,10 +1,11 @@
 package attendance
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"strings"
+	"sync"
+
+	"jauge/internal/mac"
 )
 
 // People become pseudonyms in two steps. Seal, at the door, replaces every id by a keyed hash scoped to its source: that
@@ -35,7 +36,47 @@ type sealed struct {
 }
 
 // sealer hashes ids with the service's secret key.
-type sealer struct{ key []byte }
+type sealer struct {
+	key      *mac.Key
+	openings *openings
+}
+
+func newSealer(key []byte) sealer {
+	return sealer{mac.New(key), &openings{tokens: map[opening]string{}}}
+}
+
+// openings remembers the tokens of rooms and occurrences, which come with every event and are few. No person is among them.
+type openings struct {
+	mu     sync.RWMutex
+	tokens map[opening]string
+}
+
+// opening is what a token of a room or an occurrence is made of.
+type opening struct {
+	n     int
+	parts [4]string
+}
+
+// mostOpenings bounds the memory that they take; beyond, all are worked out anew.
+const mostOpenings = 1000
+
+// token gives a token, and works it out if it is not there.
+func (o *openings) token(of opening, workOut func() string) string {
+	o.mu.RLock()
+	token, known := o.tokens[of]
+	o.mu.RUnlock()
+	if known {
+		return token
+	}
+	token = workOut()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.tokens) >= mostOpenings {
+		clear(o.tokens)
+	}
+	o.tokens[of] = token
+	return token
+}
 
 // The lengths of hashes in bytes. Names are told apart within a session only.
 const (
@@ -43,16 +84,25 @@ const (
 	nameBytes  = 8  // 11 characters
 )
 
-func (s sealer) token(parts ...string) string { return s.hash(tokenBytes, parts...) }
+func (s sealer) token(parts ...string) string {
+	if kind := parts[0]; kind != "room" && kind != "occurrence" {
+		return s.hash(tokenBytes, parts...)
+	}
+	of := opening{n: len(parts)}
+	copy(of.parts[:], parts)
+	return s.openings.token(of, func() string { return s.hash(tokenBytes, parts...) })
+}
 
 // hash is the keyed hash of its parts, cut to n bytes, in base64url.
 func (s sealer) hash(n int, parts ...string) string {
-	mac := hmac.New(sha256.New, s.key)
-	for _, p := range parts {
-		mac.Write([]byte(p))
-		mac.Write([]byte{0})
-	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:n])
+	sum := s.key.Sum(func(b []byte) []byte {
+		for _, p := range parts {
+			b = append(append(b, p...), 0)
+		}
+		return b
+	}, nil)
+	var text [2 * len(sum)]byte
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], sum[:n]))
 }
 
 func (s sealer) optional(kind, source, id string) string {

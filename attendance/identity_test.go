@@ -1,6 +1,10 @@
 package attendance
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +15,7 @@ import (
 // What leaves the door names nobody, and tells people, connections and occurrences apart as far as their source does.
 func TestSeal(t *testing.T) {
 	t.Parallel()
-	s := sealer{make([]byte, 32)}
+	s := newSealer(make([]byte, 32))
 	e := Event{
 		Kind: Joined, Room: "room", Alias: "series", Occurrence: "o1", Attendee: "ann@example.org", Connection: "c1", Peer: "c2", Name: "Ann Lee",
 		At: planned, Total: 90 * time.Second,
@@ -54,7 +58,7 @@ func TestSeal(t *testing.T) {
 	if empty := s.seal("live", Event{Room: "room"}); empty.Person != "" || empty.Connection != "" || empty.Peer != "" || empty.Occurrence == "" {
 		t.Errorf("nobody is %+v", empty)
 	}
-	if other := (sealer{[]byte(strings.Repeat("x", 32))}).seal("live", e); other.Person == sealed.Person || other.Room == sealed.Room {
+	if other := newSealer([]byte(strings.Repeat("x", 32))).seal("live", e); other.Person == sealed.Person || other.Room == sealed.Room {
 		t.Error("another key hashes alike")
 	}
 }
@@ -62,7 +66,7 @@ func TestSeal(t *testing.T) {
 // Two sessions have no pseudonym in common, whoever was in both; within one, a person is the same.
 func TestWithin(t *testing.T) {
 	t.Parallel()
-	s := sealer{make([]byte, 32)}
+	s := newSealer(make([]byte, 32))
 	ann := s.seal("live", Event{Kind: Joined, Room: "room", Attendee: "ann", Connection: "c1", Name: "Ann Lee"})
 	a, b := s.within("talk", ann), s.within("other", ann)
 	if a.Person == b.Person || a.Person == ann.Person || a.Names[0] == b.Names[0] || a.Names[0] == ann.Names[0] {
@@ -82,7 +86,7 @@ func TestWithin(t *testing.T) {
 // Parts that are hashed together cannot be shifted against each other.
 func TestHashesKeepPartsApart(t *testing.T) {
 	t.Parallel()
-	s := sealer{make([]byte, 32)}
+	s := newSealer(make([]byte, 32))
 	seen := map[string]bool{}
 	for _, parts := range [][]string{{"ab", "c"}, {"a", "bc"}, {"abc"}, {"abc", ""}, {"", "abc"}} {
 		if token := s.token(parts...); seen[token] {
@@ -90,5 +94,46 @@ func TestHashesKeepPartsApart(t *testing.T) {
 		} else {
 			seen[token] = true
 		}
+	}
+}
+
+// Tokens are stored: the same parts have the same token for ever, also while tokens of rooms are remembered, and when they are too many
+// to be.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	s := newSealer([]byte(strings.Repeat("k", 32)))
+	reference := func(n int, parts ...string) string {
+		h := hmac.New(sha256.New, []byte(strings.Repeat("k", 32)))
+		for _, p := range parts {
+			h.Write([]byte(p + "\x00"))
+		}
+		return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:n])
+	}
+	for i := range 3 * mostOpenings {
+		for _, parts := range [][]string{
+			{"room", "live", fmt.Sprint(i / 2)}, {"occurrence", "live", "r", fmt.Sprint(i / 2)}, {"occurrence", "live", fmt.Sprint(i)},
+			{"occurrence", "live", fmt.Sprint(i), ""}, {"person", "live", fmt.Sprint(i)},
+		} {
+			if got, want := s.token(parts...), reference(tokenBytes, parts...); got != want {
+				t.Fatalf("%q: %s, want %s", parts, got, want)
+			}
+		}
+	}
+	if n := len(s.openings.tokens); n > mostOpenings {
+		t.Errorf("%d tokens are remembered", n)
+	}
+	if got, want := s.hashName("ann"), reference(nameBytes, "name", "ann"); got != want {
+		t.Errorf("a name: %s, want %s", got, want)
+	}
+}
+
+func BenchmarkSeal(b *testing.B) {
+	s := newSealer(make([]byte, 32))
+	e := Event{
+		Kind: Joined, Room: "95123456789", Occurrence: "4444AAAiAAAAAiAiAiiAii==", Attendee: "ann@example.org", Connection: "16778240", Name: "Ann Lee", At: planned,
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.within("talk", s.seal("live", e))
 	}
 }

@@ -175,7 +175,7 @@ func TestRules(t *testing.T) {
 				}
 			})
 			set := newMarks()
-			seal := sealer{[]byte(strings.Repeat("k", 32))}
+			seal := newSealer([]byte(strings.Repeat("k", 32)))
 			for _, e := range rule.events {
 				set.add(seal.within("talk", seal.seal("live", e)))
 			}

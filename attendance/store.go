@@ -58,7 +58,7 @@ func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *S
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	b := &base{rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: sealer{o.Key}, now: o.Now, capabilities: o.Capabilities}
+	b := &base{rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: newSealer(o.Key), now: o.Now, capabilities: o.Capabilities}
 	s := &Store{
 		base: b, names: &names{b}, journal: o.Journal, observe: func(string, string, string) {},
 		reader: &reader{base: b, statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second)},

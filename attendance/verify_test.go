@@ -296,7 +296,7 @@ func disturbed(t *testing.T, shared redis.UniversalClient, prefix, command, key 
 			record(t, quiet, "live", e)
 		},
 	})
-	return opened(rdb, Options{Prefix: prefix, Key: quiet.seal.key, Now: c.now})
+	return opened(rdb, Options{Prefix: prefix, Key: []byte(strings.Repeat("k", 32)), Now: c.now})
 }
 
 // What is recorded while a session is verified or repaired is no drift, and is not lost; one that never rests is not judged.

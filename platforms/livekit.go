@@ -157,7 +157,8 @@ func livekitCredentials(_ Source, r Request) (Credentials, error) {
 			if name != claims.Issuer {
 				return nil
 			}
-			return []string{string(mac([]byte(value), parts[0]+"."+parts[1], nil)) + digest}
+			sum := sha256MAC([]byte(value), parts[0]+"."+parts[1], nil)
+			return []string{string(sum[:]) + digest}
 		},
 		Valid: tokenPeriod(claims.RegisteredClaims),
 	}, nil

@@ -32,7 +32,8 @@ type Source struct {
 	Accept      []string      // what the dialect takes only by choice, each a word of its Accepts
 }
 
-// Request is one delivery, its body read once and whole. Now is the receiver's clock.
+// Request is one delivery, its body read once and whole. Now is the receiver's clock. What is read of a request may keep no part of
+// Body, only copies: its bytes are those of another request afterwards.
 type Request struct {
 	Method string
 	Header http.Header

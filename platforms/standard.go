@@ -89,8 +89,8 @@ func standardHeader(h http.Header) http.Header {
 	return out
 }
 
-// standardScheme is that of Standard Webhooks. The official library signs; the rest is Verify's, as the library's clock is the
-// machine's and its tolerance is fixed.
+// standardScheme is that of Standard Webhooks. The official library signs what is sent; what comes is for Verify, as the library's
+// clock is the machine's and its tolerance is fixed.
 var standardScheme = Scheme{Key: standardKey, Read: standardCredentials}
 
 func standardCredentials(_ Source, r Request) (Credentials, error) {
@@ -105,9 +105,11 @@ func standardCredentials(_ Source, r Request) (Credentials, error) {
 		signatures = append(signatures, strings.Join(parts[:min(len(parts), 2)], ","))
 	}
 	return Credentials{
-		Given:    signatures,
-		Expected: signing(func(key []byte) string { return standardSum(key, message, time.Unix(valid.From, 0), r.Body) }),
-		Valid:    valid,
+		Given: signatures,
+		Expected: signing(func(key []byte) string {
+			return "v1," + base64MAC(key, message+"."+strconv.FormatInt(valid.From, 10)+".", r.Body)
+		}),
+		Valid: valid,
 	}, nil
 }
 

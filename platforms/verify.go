@@ -2,7 +2,6 @@ package platforms
 
 import (
 	"cmp"
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -11,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"jauge/internal/mac"
 )
 
 // Every request is verified here and nowhere else. A dialect says what a request shows of itself and what a sender with a
@@ -160,19 +161,23 @@ func signing(sign func(key []byte) string) func(key []byte) []string {
 
 // hexMAC is the HMAC-SHA256 of a message in lower-case hex: of what comes before the body, and the body.
 func hexMAC(key []byte, before string, body []byte) string {
-	return hex.EncodeToString(mac(key, before, body))
+	sum := sha256MAC(key, before, body)
+	var text [2 * len(sum)]byte
+	return string(hex.AppendEncode(text[:0], sum[:]))
 }
 
 // base64MAC is the same in standard base64.
 func base64MAC(key []byte, before string, body []byte) string {
-	return base64.StdEncoding.EncodeToString(mac(key, before, body))
+	sum := sha256MAC(key, before, body)
+	var text [2 * len(sum)]byte
+	return string(base64.StdEncoding.AppendEncode(text[:0], sum[:]))
 }
 
-func mac(key []byte, before string, body []byte) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(before))
-	h.Write(body)
-	return h.Sum(nil)
+// keys are the secrets of the sources.
+var keys mac.Keys
+
+func sha256MAC(key []byte, before string, body []byte) [sha256.Size]byte {
+	return keys.Of(key).Sum(func(b []byte) []byte { return append(b, before...) }, body)
 }
 
 // The refusals. Reason gives their labels.
