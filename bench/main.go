@@ -3,7 +3,7 @@
 //
 // The story in files: main.go (what is measured, in which order), report.go (rows, targets and verdicts), processes.go (the services that
 // are started for it), load.go (requests out, from one thread), zoom.go (what Zoom sends), then a file for what is measured: webhooks.go,
-// record.go and presence.go (the store alone), memory.go (how it grows), survey.go (against an earlier version), poison.go (one bad sender beside good ones).
+// record.go and presence.go (the store alone), memory.go and sessions.go (how it grows), survey.go (against an earlier version), poison.go (one bad sender beside good ones).
 package main
 
 import (
@@ -55,7 +55,7 @@ type chapter struct {
 func (b *bench) chapters() []chapter {
 	return []chapter{
 		{"webhooks", b.webhooks}, {"survey", b.survey}, {"poison", b.poison}, {"record", b.record},
-		{"replicas", b.replicas}, {"embedded", b.embedded}, {"memory", b.memory}, {"growth", b.growth},
+		{"replicas", b.replicas}, {"embedded", b.embedded}, {"memory", b.memory}, {"sessions", b.sessions}, {"growth", b.growth},
 	}
 }
 
@@ -82,7 +82,7 @@ func main() {
 	flags.BoolVar(&b.short, "short", false, "fewer and shorter rounds, and no million people: under two minutes")
 	flags.StringVar(&b.root, "root", "..", "the `directory` of jauge's source")
 	flags.StringVar(&b.base, "base", "8657331", "the `revision` that the survey is measured against")
-	flags.StringVar(&b.only, "only", "", "these `chapters` alone, separated by commas: webhooks,survey,poison,record,replicas,embedded,memory,growth")
+	flags.StringVar(&b.only, "only", "", "these `chapters` alone, separated by commas: webhooks,survey,poison,record,replicas,embedded,memory,sessions,growth")
 	history := flags.String("history", "", "add the run as a line of JSON to this `file`")
 	limit := flags.Duration("limit", 0, "what is not measured by then is left out (default 15m, or 110s with -short)")
 	_ = flags.Parse(os.Args[1:])

@@ -132,7 +132,10 @@ func (r *Report) table(w io.Writer) {
 			fmt.Fprintln(w, "|")
 		}
 	}
-	fmt.Fprintf(w, "\nBy itself the empty handler went ±%.0f %% around its median. ", 100*r.Noise)
+	fmt.Fprintln(w)
+	if r.Noise > 0 {
+		fmt.Fprintf(w, "By itself the empty handler went ±%.0f %% around its median. ", 100*r.Noise)
+	}
 	fmt.Fprintf(w, "%s, %d cores, %s, redis-server %s, commit %s, load %s before, took %s.\n\n", r.Model, r.Cores, r.Go, r.Redis, r.Commit, r.Load, r.Took)
 	for _, row := range r.Rows {
 		if len(row.Absolute) > 0 {
