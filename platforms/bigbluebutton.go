@@ -34,6 +34,7 @@ import (
 // Source: https://docs.bigbluebutton.org/development/webhooks/ and github.com/bigbluebutton/bbb-webhooks
 var bigbluebutton = Dialect{
 	Capability: attendance.Live,
+	Guests:     true,
 	Accepts: map[string]string{ //nolint:gosec // speaks of secrets, holds none
 		bbbChecksum2: "the checksum of bbb-webhooks 2.x, over the fields instead of the body: as safe as the current one",
 		bbbChecksum3: "the checksum of bbb-webhooks 3.0 to 3.3.1, which does not cover the body: whoever has seen one address of the hook can invent events for ever",

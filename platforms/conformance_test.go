@@ -37,8 +37,6 @@ type subject struct {
 	form     func(json string) string // puts good and unknown into what is sent, where that is more than JSON
 	shown    bool                     // the sender shows the secret itself: neither the body nor a time is signed, stale and future are 0
 
-	guests bool // the platform may give a person no id that lasts
-
 	said func(attendance.Event) []attendance.Event // see said; nil for the dialects that are named there
 }
 
@@ -65,7 +63,6 @@ var subjects = map[string]subject{
 		unknown: `{"event":"meeting.participant_joined_waiting_room","event_ts":"whenever","payload":{"object":["Jill Chill"]}}`,
 		stale:   2*time.Hour + time.Second,
 		future:  2*time.Hour + time.Second,
-		guests:  true,
 	},
 	"livekit": {
 		secrets: [2]string{"keyNew:livekit-secret-new", "keyOld:livekit-secret-old"},
@@ -101,7 +98,6 @@ var subjects = map[string]subject{
 		foreign:  "bbb-secret-of-another",
 		callback: "https://jauge.example.test/webhooks/bbb?tenant=1",
 		form:     bbbFormOf,
-		guests:   true,
 		good: `[{"data":{"type":"event","id":"user-joined","attributes":{
 			"meeting":{"internal-meeting-id":"8043c845-1795427000123","external-meeting-id":"demo","name":"Secret topic","moderator-pass":"Pa55word"},
 			"user":{"internal-user-id":"w_1","external-user-id":"crm-42","name":"Jill Chill","role":"MODERATOR","guest":false,

@@ -20,6 +20,7 @@ import (
 // Source: https://docs.daily.co/reference/rest-api/webhooks
 var daily = Dialect{
 	Capability: attendance.Live,
+	Guests:     true,
 	Hello:      dailyHello,
 	Scheme:     dailyScheme,
 	Decode:     readingSigned(dailyScheme, dailyRead),

@@ -26,7 +26,6 @@ var dailySubject = subject{
 	unknown: `{"type":"waiting-participant.joined","event_ts":"whenever","payload":["Jill Chill"]}`,
 	stale:   5*time.Minute + time.Second,
 	future:  5*time.Minute + time.Second,
-	guests:  true,
 	said: func(e attendance.Event) []attendance.Event {
 		e.Occurrence, e.Email = "", ""
 		joined := e

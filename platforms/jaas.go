@@ -19,6 +19,7 @@ import (
 // Source: https://developer.8x8.com/jaas/docs/webhooks-payload and …/docs/webhooks-signatures
 var jaas = Dialect{
 	Capability: attendance.Live,
+	Guests:     true,
 	Scheme:     jaasScheme,
 	Decode:     readingSigned(jaasScheme, jaasRead),
 	Sign:       jaasSign,

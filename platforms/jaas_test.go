@@ -22,7 +22,6 @@ var jaasSubject = subject{
 	unknown: `{"eventType":"USAGE","timestamp":"whenever","data":[{"name":"Jill Chill"}]}`,
 	stale:   5*time.Minute + time.Second,
 	future:  5*time.Minute + time.Second,
-	guests:  true,
 	said: func(e attendance.Event) []attendance.Event {
 		e.Total = 0
 		switch e.Kind {

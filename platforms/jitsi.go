@@ -17,6 +17,7 @@ import (
 // Source: https://github.com/jitsi-contrib/prosody-plugins/tree/main/event_sync
 var jitsi = Dialect{
 	Capability: attendance.Live,
+	Guests:     true,
 	Large:      16 << 20, // who was in a room when it closes: 5,000 stays are more than a megabyte
 	Scheme:     Scheme{Key: plainKey, Read: jitsiCredentials, Untimed: true},
 	Decode:     reading(jitsiRead),

@@ -29,7 +29,6 @@ var jitsiSubject = subject{
 		},
 	},
 	unknown: `{"event_name":"muc-something-else","room_jid":["Jill Chill"]}`,
-	guests:  true,
 	said: func(e attendance.Event) []attendance.Event {
 		if e.Guest {
 			e.Attendee = e.Connection

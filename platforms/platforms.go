@@ -103,6 +103,7 @@ type Dialect struct {
 	Large      int64
 	Mentions   func(room, configured string) bool
 	Needs      func(Source) error // what else is wrong with a source, starting with the field; nil: nothing can be
+	Guests     bool               // it gives some people no id that outlasts a connection
 	Decode     func(Source, Request) (Delivery, error)
 	Sign       func(Source, *Request)
 	Encode     func(attendance.Event) (contentType string, body []byte)

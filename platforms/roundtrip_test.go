@@ -55,6 +55,9 @@ func said(platform string, e attendance.Event) []attendance.Event {
 		case attendance.Joined, attendance.Left, attendance.Ended:
 			e.At = second
 		}
+		if e.Guest {
+			e.Attendee = zoomUUID(e.Connection)
+		}
 	case e.Kind == attendance.Bound, platform == "livekit" && (e.Kind == attendance.Registered || e.Kind == attendance.Attended):
 		return nil
 	case platform == "livekit":
@@ -110,7 +113,7 @@ func TestRoundTrip(t *testing.T) {
 			source := subjects[platform].source(platform)
 			for range 5000 {
 				e := anyEvent(r)
-				if subjects[platform].guests && (e.Kind == attendance.Joined || e.Kind == attendance.Left) && r.IntN(4) == 0 {
+				if dialect.Guests && (e.Kind == attendance.Joined || e.Kind == attendance.Left) && r.IntN(4) == 0 {
 					e.Guest, e.Staff, e.Attendee, e.Email = true, false, "", ""
 				}
 				contentType, body := dialect.Encode(e)

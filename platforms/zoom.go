@@ -17,6 +17,7 @@ import (
 // Source: https://developers.zoom.us/docs/api/webhooks/
 var zoom = Dialect{
 	Capability: attendance.Live,
+	Guests:     true,
 	Scheme:     zoomScheme,
 	Decode:     readingSigned(zoomScheme, zoomRead),
 	Sign:       zoomSign,
@@ -262,14 +263,15 @@ func zoomEncode(e attendance.Event) (string, []byte) {
 	})
 }
 
-// zoomEncodePerson writes a person with an id as one who registered. A guest has what Zoom gives to everybody.
+// zoomEncodePerson writes a person with an id as one who registered. A guest has what Zoom gives to everybody, and another one in each
+// connection.
 func zoomEncodePerson(e attendance.Event) map[string]any {
 	person := map[string]any{
 		"id": "", "participant_user_id": "", "registrant_id": e.Attendee, "email": e.Email, "user_name": e.Name,
 		"user_id": e.Connection, "participant_uuid": zoomUUID(e.Connection),
 	}
 	if e.Guest {
-		person["registrant_id"], person["participant_uuid"] = "", e.Attendee
+		person["registrant_id"] = ""
 	}
 	if e.Staff {
 		person["id"] = zoomHost

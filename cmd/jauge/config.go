@@ -302,6 +302,9 @@ func (c *Config) validateSources(files fs.FS, dir string) (ps problem.Problems) 
 		if !slices.Contains([]string{"", guestsAreConnections, guestsAreNames}, s.Guests) {
 			add(at+".guests", "must be "+guestsAreConnections+" or "+guestsAreNames)
 		}
+		if dialect, known := platforms.Dialects[s.Platform]; known && !dialect.Guests && s.Guests == guestsAreNames {
+			add(at+".guests", "must be left out, as "+s.Platform+" gives everybody an id")
+		}
 		if err := platforms.Verifiable(s.source()); err != nil {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
 				ps = append(ps, problem.Problem{Message: at + "." + line})

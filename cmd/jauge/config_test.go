@@ -75,6 +75,7 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		{"a mapping of no question", "survey: short", "survey: short\n    questions: {ref-1: q, ref-2: p, ref-3: ''}", `sessions[0].questions["ref-2"]: the session's survey has no question "p"`},
 		{"a mapping without survey", "survey: short", "questions: {ref-1: q}", `sessions[0].questions["ref-1"]: the session has no survey`},
 		{"guests", "tolerance: 10m", "guests: nobody", "sources[0].guests: must be connection or name"},
+		{"guests where there are none", "platform: zoom, secrets: [topsecret], tolerance: 10m", "platform: typeform, secrets: [topsecret], guests: name", "sources[0].guests: must be left out, as typeform gives everybody an id"},
 		{"staff", "sources:", "staff: [jo@x.test, ' ']\nsources:", "staff[1]: must be an e-mail address, a platform's id or a name"},
 		{"staff of a session", "survey: short", "survey: short\n    staff: ['']", "sessions[0].staff[0]: must be an e-mail address, a platform's id or a name"},
 		{"secrets file", "secrets: [topsecret]", "secrets_file: none", "sources[0].secrets_file: cannot be read: no such file or directory"},
