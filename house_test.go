@@ -163,7 +163,10 @@ func (s *size) add(name string, content []byte) error {
 		if pointer, ok := of.(*ast.StarExpr); ok {
 			of = pointer.X
 		}
-		if generic, ok := of.(*ast.IndexExpr); ok {
+		switch generic := of.(type) {
+		case *ast.IndexExpr:
+			of = generic.X
+		case *ast.IndexListExpr:
 			of = generic.X
 		}
 		s.methods[of.(*ast.Ident).Name]++

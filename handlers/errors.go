@@ -81,6 +81,7 @@ func (s *server) fail(c *gin.Context, err error) {
 		c.Status(statusHungUp)
 		return
 	}
+	s.introduce(c)
 	f := s.asFailure(err)
 	if f.Cause != nil {
 		s.Log.ErrorContext(c.Request.Context(), "request failed", "request", door.RequestID(c), "route", c.FullPath(), "cause", f.Cause)

@@ -107,9 +107,9 @@ func (d Deps) validate() error {
 // server holds the audiences' handlers, and what the middleware needs of the dependencies.
 type server struct {
 	Deps
-	readers map[string]door.Reader // by the first segment of an address
-	keeper  *door.Keeper
-	pages   *page.Pages
+	areas  map[string]areaOf // by the first segment of an address
+	keeper *door.Keeper
+	pages  *page.Pages
 
 	surveys  *attend.Surveys
 	presence *attend.Presence
@@ -130,13 +130,19 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Deps: d, readers: map[string]door.Reader{}, pages: pages}
+	s := &server{Deps: d, areas: map[string]areaOf{}, pages: pages}
 	s.furnish()
 	engine, err := s.engine()
 	if err != nil {
 		return nil, err
 	}
-	return outer(engine)
+	return s.outer(engine)
+}
+
+// areaOf is what all routes with one first segment have in common.
+type areaOf struct {
+	reader door.Reader
+	signed bool
 }
 
 // furnish gives each audience what it needs.

@@ -24,8 +24,11 @@ import (
 //  3. recoverPanic;
 //  4. secure headers: also on errors;
 //  5. the body's size and form: before a body is read or parsed;
-//  6. same origin: before any handler can change something; signed routes are exempt, a signature proves more;
+//  6. same origin: before any handler can change something;
 //  7. access: the last thing before the handler.
+//
+// Signed routes have 2, 3 and 5 alone: a platform shows no page, and a signature proves more than an origin. The id and the headers
+// are made up for once something is wrong (fail).
 func (s *server) engine() (*gin.Engine, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
@@ -37,22 +40,25 @@ func (s *server) engine() (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.Use(s.announce, s.observe, s.recoverPanic, s.secureHeaders)
+	pages := func(handlers ...gin.HandlerFunc) []gin.HandlerFunc {
+		return append([]gin.HandlerFunc{s.announce, s.observe, s.recoverPanic, s.secureHeaders}, handlers...)
+	}
 	for _, r := range s.routes() {
-		first := firstSegment(r.path)
-		if to, known := s.readers[first]; known && to != r.reader {
-			return nil, fmt.Errorf("handlers: /%s is for two kinds of readers", first)
+		area := firstSegment(r.path)
+		known, before := s.areas[area]
+		s.areas[area] = areaOf{r.reader, r.who == signed}
+		if before && known != s.areas[area] {
+			return nil, fmt.Errorf("handlers: /%s is for two kinds of readers", area)
 		}
-		s.readers[first] = r.reader
-		chain := gin.HandlersChain{s.checkBody(r)}
-		if r.who != signed {
-			chain = append(chain, sameOrigin)
+		handlers := pages(s.checkBody(r), sameOrigin, s.require(r.who), s.adapt(r.handle))
+		if r.who == signed {
+			handlers = []gin.HandlerFunc{s.observe, s.recoverPanic, s.checkBody(r), s.adapt(r.handle)}
 		}
-		engine.Handle(r.method, r.path, append(chain, s.require(r.who), s.adapt(r.handle))...)
+		engine.Handle(r.method, r.path, handlers...)
 		s.Metrics.Route(r.path, r.method)
 	}
-	engine.NoRoute(s.checkBody(route{}), s.adapt(func(*gin.Context) error { return door.NotFound("There is nothing at this address.") }))
-	engine.NoMethod(s.checkBody(route{}), s.adapt(func(*gin.Context) error { return door.ErrMethod }))
+	engine.NoRoute(pages(s.checkBody(route{}), s.adapt(func(*gin.Context) error { return door.NotFound("There is nothing at this address.") }))...)
+	engine.NoMethod(pages(s.checkBody(route{}), s.adapt(func(*gin.Context) error { return door.ErrMethod }))...)
 	return engine, nil
 }
 
@@ -65,9 +71,9 @@ func (s *server) adapt(h door.Handle) gin.HandlerFunc {
 }
 
 // outer wraps the router: compression (not of the event stream, whose events must not wait for a block to fill; with jitter against
-// BREACH, because pages carry a token beside what a visitor typed), and HEAD answered as GET without its body, but for webhooks,
-// which some platforms check by HEAD.
-func outer(h http.Handler) (http.Handler, error) {
+// BREACH, because pages carry a token beside what a visitor typed), and HEAD answered as GET without its body. Signed routes have
+// neither: what platforms are answered is short, and some check by HEAD.
+func (s *server) outer(h http.Handler) (http.Handler, error) {
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.RandomJitter(32, 0, false),
 		gzhttp.ExceptContentTypes([]string{"text/event-stream", "image/png", api.XLSX}))
 	if err != nil {
@@ -75,7 +81,11 @@ func outer(h http.Handler) (http.Handler, error) {
 	}
 	compressed := compress(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/stream") && !strings.HasPrefix(r.URL.Path, "/webhooks/") {
+		if s.isSigned(r.URL.Path) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/stream") {
 			get := *r
 			get.Method = http.MethodGet
 			r = &get
@@ -87,15 +97,19 @@ func outer(h http.Handler) (http.Handler, error) {
 // announce notes the reader of an address. All addresses with one first segment have the same: so a mistyped address, or another
 // method, is answered in the same way.
 func (s *server) announce(c *gin.Context) {
-	door.Announce(c, s.readers[firstSegment(c.Request.URL.Path)])
+	door.Announce(c, s.areas[firstSegment(c.Request.URL.Path)].reader)
 }
+
+// isSigned says whether a path is one of the signed routes.
+func (s *server) isSigned(path string) bool { return s.areas[firstSegment(path)].signed }
 
 func firstSegment(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return first
 }
 
-// observe logs and counts every request by its route's template, never by its path (receipts), query (tokens) or IP address.
+// observe logs and counts every request by its route's template, never by its path (receipts), query (tokens) or IP address. What is
+// asked all the time, and counted, is logged at debug: probes, and webhooks that are accepted.
 func (s *server) observe(c *gin.Context) {
 	start := time.Now()
 	defer func() {
@@ -103,15 +117,26 @@ func (s *server) observe(c *gin.Context) {
 		s.Metrics.Request(route, c.Request.Method, status)
 		level := slog.LevelInfo
 		switch {
-		case route == "/healthz", route == "/readyz", route == "/metrics": // asked all the time, and counted
+		case route == "/healthz", route == "/readyz", route == "/metrics", status < http.StatusBadRequest && s.isSigned(route):
 			level = slog.LevelDebug
 		case status >= http.StatusInternalServerError:
 			level = slog.LevelError
+		}
+		if !s.Log.Enabled(c.Request.Context(), level) {
+			return
 		}
 		s.Log.Log(c.Request.Context(), level, "request", "request", door.RequestID(c), "method", c.Request.Method, "route", route,
 			"status", status, "bytes", max(c.Writer.Size(), 0), "took", time.Since(start))
 	}()
 	c.Next()
+}
+
+// introduce makes up for what a signed route left out, before something is said of a request or to its sender.
+func (s *server) introduce(c *gin.Context) {
+	if door.RequestID(c) == "" {
+		s.announce(c)
+		s.secureHeaders(c)
+	}
 }
 
 // recoverPanic turns a panic into a 500. Its text may quote what was sent, so only those of the runtime are logged.
@@ -130,6 +155,7 @@ func (s *server) recoverPanic(c *gin.Context) {
 		if errors.As(err, &ours) {
 			what = ours.Error()
 		}
+		s.introduce(c)
 		s.Log.ErrorContext(c.Request.Context(), "panic", "request", door.RequestID(c), "route", c.FullPath(), "what", what, "stack", string(debug.Stack()))
 		c.Abort()
 		if !c.Writer.Written() {

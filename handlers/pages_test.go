@@ -28,7 +28,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`resume=[A-Z2-7]{26}`), `resume=RESUME`},
 	{regexp.MustCompile(`name="id" value="[A-Z2-7]{26}"`), `name="id" value="ID"`},
 	{regexp.MustCompile(`([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}`), "RECE-IPTR-ECEI-PT00"},
-	{regexp.MustCompile(`[a-z2-7]{16}</p>`), "request</p>"},
+	{regexp.MustCompile(`[0-9a-f]{16}</p>`), "request</p>"},
 	{regexp.MustCompile(`\?v=[0-9a-f]{12}`), "?v=version"},
 	{regexp.MustCompile(`[0-9a-f]{32}`), "TEXT"},
 	{regexp.MustCompile(`&lt;mot&gt; \d`), "&lt;mot&gt; N"},

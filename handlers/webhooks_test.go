@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -234,6 +235,48 @@ func TestStoreAway(t *testing.T) {
 	}
 	if w := s.do(call{path: "/healthz"}); w.Code != http.StatusOK {
 		t.Errorf("healthz: %d", w.Code)
+	}
+}
+
+// TestAcceptedWebhooksAreQuiet: what platforms send all the time is counted; only what is wrong has an id, the headers of pages, and a
+// line in the log.
+func TestAcceptedWebhooksAreQuiet(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name            string
+		level           slog.Level
+		spoil           func(http.Header)
+		code            int
+		logged, dressed bool
+	}{
+		{"accepted", slog.LevelInfo, func(http.Header) {}, http.StatusOK, false, false},
+		{"accepted, at debug", slog.LevelDebug, func(http.Header) {}, http.StatusOK, true, false},
+		{"refused", slog.LevelInfo, func(h http.Header) { h.Del("X-Zm-Signature") }, http.StatusUnauthorized, true, true},
+	} {
+		log := &buffer{}
+		s := one(t, func(d *setup) { d.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: row.level})) })
+		call := s.webhook("zoom", "application/json", zoomBody(joined("951", start)))
+		header := http.Header{"Accept-Encoding": {"gzip"}}
+		for name, value := range call.header {
+			header.Set(name, value)
+		}
+		row.spoil(header)
+		call.header = map[string]string{}
+		for name := range header {
+			call.header[name] = header.Get(name)
+		}
+		w := s.do(call)
+		dressed := w.Header().Get("X-Request-Id") != "" && w.Header().Get("X-Content-Type-Options") == "nosniff" && w.Header().Get("Content-Security-Policy") != ""
+		bare := w.Header().Get("X-Request-Id")+w.Header().Get("X-Content-Type-Options")+w.Header().Get("Content-Security-Policy")+w.Header().Get("Vary") == ""
+		if w.Code != row.code || dressed != row.dressed || bare == row.dressed {
+			t.Errorf("%s: %d %v", row.name, w.Code, w.Header())
+		}
+		if logged := strings.Contains(log.String(), `"msg":"request"`); logged != row.logged {
+			t.Errorf("%s: logged %v: %s", row.name, logged, log)
+		}
+		if s.metrics.get(fmt.Sprint("request /webhooks/:source POST ", row.code)) != 1 {
+			t.Errorf("%s: counted %v", row.name, s.metrics.counts)
+		}
 	}
 }
 

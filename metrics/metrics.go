@@ -1,6 +1,6 @@
 // Package metrics declares every Prometheus metric of jauge. What is counted in this process has a method here, so that no other
 // package needs the Prometheus client; the figures of sessions are read once per scrape (collector.go), so that several replicas on
-// one Redis show the same. pool.go shows the connections to Redis, journal.go what waits on disk.
+// one Redis show the same. children.go finds the counters of a request, pool.go shows the connections to Redis, journal.go what waits on disk.
 //
 // No label ever carries an attendee, an occurrence or the text of an error.
 package metrics
@@ -23,48 +23,57 @@ type Metrics struct {
 	registry *prometheus.Registry
 	sources  Sources
 
-	events      *prometheus.CounterVec
-	refused     *prometheus.CounterVec
-	dropped     *prometheus.CounterVec
-	webhooks    *prometheus.HistogramVec
-	submissions *prometheus.CounterVec
-	requests    *prometheus.CounterVec
-	logins      *prometheus.CounterVec
+	events      *children[event, prometheus.Counter]
+	refused     *children[refusal, prometheus.Counter]
+	dropped     *children[string, prometheus.Counter]
+	webhooks    *children[string, prometheus.Observer]
+	submissions *children[string, prometheus.Counter]
+	requests    *children[request, prometheus.Counter]
+	logins      *children[string, prometheus.Counter]
 }
 
 // New registers the metrics counted in this process, and those of Go and of the process itself, in registry. It panics
 // when one of their names is taken there, which is a mistake in the program.
 func New(registry *prometheus.Registry, s Sources) *Metrics {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	counter := func(name, help string, labels ...string) func(...string) prometheus.Counter {
+		vector := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		registry.MustRegister(vector)
+		return vector.WithLabelValues
 	}
+	alone := func(child func(...string) prometheus.Counter) *children[string, prometheus.Counter] {
+		return childrenOf(func(label string) prometheus.Counter { return child(label) })
+	}
+	events := counter("jauge_events_total",
+		"Authentic events of platforms, by what became of them: recorded, duplicate, staff, aside or unsupported.",
+		"source", "kind", "result")
+	refused := counter("jauge_webhook_refused_total",
+		"Webhook requests that were not accepted, by reason.", "source", "reason")
+	requests := counter("jauge_http_requests_total",
+		"HTTP requests answered, by route template, method and status code.", "route", "method", "code")
+	webhooks := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "jauge_webhook_duration_seconds",
+		Help:    "Time from a webhook request's arrival to its answer, accepted or refused.",
+		Unit:    "seconds",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"source"})
 	m := &Metrics{
 		registry: registry,
 		sources:  s,
-		events: counter("jauge_events_total",
-			"Authentic events of platforms, by what became of them: recorded, duplicate, staff, aside or unsupported.",
-			"source", "kind", "result"),
-		refused: counter("jauge_webhook_refused_total",
-			"Webhook requests that were not accepted, by reason.", "source", "reason"),
-		dropped: counter("jauge_aside_dropped_total",
-			"Authentic events and answers that count nowhere and were not kept aside either, because too much of their source is.", "source"),
-		webhooks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "jauge_webhook_duration_seconds",
-			Help:    "Time from a webhook request's arrival to its answer, accepted or refused.",
-			Unit:    "seconds",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-		}, []string{"source"}),
-		submissions: counter("jauge_feedback_submissions_total",
-			"Submitted surveys, by what became of them.", "result"),
-		requests: counter("jauge_http_requests_total",
-			"HTTP requests answered, by route template, method and status code.", "route", "method", "code"),
-		logins: counter("jauge_logins_total",
-			"Organiser tokens that were tried, by what became of them: ok, wrong or limited.", "result"),
+		events:   childrenOf(func(e event) prometheus.Counter { return events(e.source, e.kind, e.result) }),
+		refused:  childrenOf(func(r refusal) prometheus.Counter { return refused(r.source, r.reason) }),
+		webhooks: childrenOf(func(source string) prometheus.Observer { return webhooks.WithLabelValues(source) }),
+		requests: childrenOf(func(r request) prometheus.Counter { return requests(r.route, r.method, strconv.Itoa(r.code)) }),
+		dropped: alone(counter("jauge_aside_dropped_total",
+			"Authentic events and answers that count nowhere and were not kept aside either, because too much of their source is.", "source")),
+		submissions: alone(counter("jauge_feedback_submissions_total",
+			"Submitted surveys, by what became of them.", "result")),
+		logins: alone(counter("jauge_logins_total",
+			"Organiser tokens that were tried, by what became of them: ok, wrong or limited.", "result")),
 	}
 	for _, result := range []string{"ok", "wrong", "limited"} {
-		m.logins.WithLabelValues(result)
+		m.logins.of(result)
 	}
-	registry.MustRegister(m.events, m.refused, m.dropped, m.webhooks, m.submissions, m.requests, m.logins,
+	registry.MustRegister(webhooks,
 		constant("jauge_build_info", "The running version of jauge; always 1.", "version", s.Version),
 		constant("jauge_store_info", "Where the counts are kept, redis or embedded; always 1.", "store", s.Store),
 		journalCollector{s.Journal},
@@ -83,23 +92,23 @@ func (m *Metrics) expect() {
 	for _, source := range append([]string{attendance.BeaconSource}, m.sources.Webhooks...) {
 		for _, kind := range attendance.Kinds {
 			for _, result := range attendance.Results {
-				m.events.WithLabelValues(source, string(kind), string(result))
+				m.events.of(event{source, string(kind), string(result)})
 			}
 		}
 	}
 	for _, source := range m.sources.Webhooks {
-		m.events.WithLabelValues(source, "answers", string(attendance.Recorded))
-		m.events.WithLabelValues(source, "answers", string(attendance.Aside))
-		m.events.WithLabelValues(source, "unsupported", "unsupported")
-		m.webhooks.WithLabelValues(source)
-		m.dropped.WithLabelValues(source)
+		m.events.of(event{source, "answers", string(attendance.Recorded)})
+		m.events.of(event{source, "answers", string(attendance.Aside)})
+		m.events.of(event{source, "unsupported", "unsupported"})
+		m.webhooks.of(source)
+		m.dropped.of(source)
 	}
 	for _, outcome := range m.sources.Outcomes {
-		m.submissions.WithLabelValues(outcome)
+		m.submissions.of(outcome)
 	}
 	for source, reasons := range m.sources.Refusals {
 		for _, reason := range reasons {
-			m.refused.WithLabelValues(source, reason)
+			m.refused.of(refusal{source, reason})
 		}
 	}
 }
@@ -113,36 +122,36 @@ func constant(name, help, label, value string) prometheus.Collector {
 // Event counts one authentic event. source is a configured name; kind and result are attendance's words, or
 // "unsupported" for what the dialect does not know (never the platform's own name of it: those are unbounded).
 func (m *Metrics) Event(source, kind, result string) {
-	m.events.WithLabelValues(source, kind, result).Inc()
+	m.events.of(event{source, kind, result}).Inc()
 }
 
 // Refused counts one webhook request that was not accepted. source is a configured name, never what a caller typed;
 // reason is one of a fixed few words.
-func (m *Metrics) Refused(source, reason string) { m.refused.WithLabelValues(source, reason).Inc() }
+func (m *Metrics) Refused(source, reason string) { m.refused.of(refusal{source, reason}).Inc() }
 
 // AsideDropped counts authentic events or answers of a source that were not even kept aside.
 func (m *Metrics) AsideDropped(source string, n int) {
-	m.dropped.WithLabelValues(source).Add(float64(n))
+	m.dropped.of(source).Add(float64(n))
 }
 
 // Webhook observes how long a webhook request of a configured source took.
 func (m *Metrics) Webhook(source string, took time.Duration) {
-	m.webhooks.WithLabelValues(source).Observe(took.Seconds())
+	m.webhooks.of(source).Observe(took.Seconds())
 }
 
 // Submission counts one submitted survey of a known session; result is one of a few fixed words. It does not name the session:
 // that would tell when somebody answered.
-func (m *Metrics) Submission(result string) { m.submissions.WithLabelValues(result).Inc() }
+func (m *Metrics) Submission(result string) { m.submissions.of(result).Inc() }
 
 // Route starts the counts of a route's failures at 0.
 func (m *Metrics) Route(route, method string) {
 	for _, code := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} {
-		m.requests.WithLabelValues(route, method, strconv.Itoa(code))
+		m.requests.of(request{route, method, code})
 	}
 }
 
 // Login counts one organiser token that was tried; result is ok, wrong or limited.
-func (m *Metrics) Login(result string) { m.logins.WithLabelValues(result).Inc() }
+func (m *Metrics) Login(result string) { m.logins.of(result).Inc() }
 
 // Request counts one answered HTTP request. route is the route's template, empty when none matched; a method that HTTP
 // does not define counts as "other", so that a caller cannot make up series.
@@ -156,7 +165,7 @@ func (m *Metrics) Request(route, method string, code int) {
 	if route == "" {
 		route = "none"
 	}
-	m.requests.WithLabelValues(route, method, strconv.Itoa(code)).Inc()
+	m.requests.of(request{route, method, code}).Inc()
 }
 
 // maxScrapes bounds the scrapes served at once: each reads the store, and two Prometheus servers and a person are enough.

@@ -29,7 +29,7 @@ var livestorm = Dialect{
 	Resolution: wholeSeconds,
 }
 
-const livestormSignature = "x-livestorm-signature" // <Unix seconds>,<64 lower-case hex digits>
+const livestormSignature = "X-Livestorm-Signature" // <Unix seconds>,<64 lower-case hex digits>
 
 // livestormNoMail ends the addresses that Livestorm makes up for people who gave none.
 const livestormNoMail = "@unknown.livestorm.co"

@@ -26,8 +26,8 @@ var zoom = Dialect{
 }
 
 const (
-	zoomSignature = "x-zm-signature"         // v0=<64 lower-case hex digits>
-	zoomTimestamp = "x-zm-request-timestamp" // Unix seconds
+	zoomSignature = "X-Zm-Signature"         // v0=<64 lower-case hex digits>
+	zoomTimestamp = "X-Zm-Request-Timestamp" // Unix seconds
 )
 
 // zoomBody is what is read of a body; everything else (addresses, phone numbers) is never decoded.

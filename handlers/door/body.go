@@ -102,28 +102,35 @@ func noun(t reflect.Type) string {
 
 // ReadBody reads a body, once and whole; above the limit it is a 413, and no part of it is returned.
 func ReadBody(c *gin.Context) ([]byte, error) {
-	body, err := io.ReadAll(c.Request.Body)
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		return nil, TooLarge(over.Limit)
+	var b bytes.Buffer
+	if err := readAll(&b, c.Request.Body); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, BadRequest("The body ended before it was complete.")
-	}
-	return body, nil
+	return b.Bytes(), nil
 }
 
-// ReadBodyUpTo is ReadBody with a limit in bytes that may be below that of the door.
-func ReadBodyUpTo(c *gin.Context, limit int64) ([]byte, error) {
+func readAll(b *bytes.Buffer, r io.Reader) error {
+	_, err := b.ReadFrom(r)
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return TooLarge(over.Limit)
+	case err != nil:
+		return BadRequest("The body ended before it was complete.")
+	}
+	return nil
+}
+
+// ReadBodyInto is ReadBody into memory of the caller's, with a limit in bytes that may be below that of the door.
+func ReadBodyInto(b *bytes.Buffer, c *gin.Context, limit int64) error {
 	if c.Request.ContentLength <= limit {
-		c.Request.Body = io.NopCloser(io.LimitReader(c.Request.Body, limit+1))
-		body, err := ReadBody(c)
-		if err != nil || int64(len(body)) <= limit {
-			return body, err
+		err := readAll(b, io.LimitReader(c.Request.Body, limit+1))
+		if err != nil || int64(b.Len()) <= limit {
+			return err
 		}
 	}
 	c.Header("Connection", "close") // the rest of the body is on its way
-	return nil, TooLarge(limit)
+	return TooLarge(limit)
 }
 
 // ReadForm reads the fields of a form.

@@ -39,19 +39,32 @@ type body struct {
 	unknown    bool // compressed in a way that nobody here can read
 }
 
-// readBody reads a body within its limit. done is to be called when nothing of the body is needed any more.
+// buffers hold what small bodies are read into, one after the other.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxKept bounds how large a buffer, in bytes, waits for the next body.
+const maxKept = 64 << 10
+
+// readBody reads a body within its limit. done is to be called when nothing of the body is needed any more: its memory is that of
+// another one then.
 func (h *Handlers) readBody(c *gin.Context, source platforms.Source, r platforms.Request) (b body, done func(), _ error) {
-	limit, done := int64(maxBody), func() {}
+	buffer := buffers.Get().(*bytes.Buffer)
+	buffer.Reset()
+	limit, done := int64(maxBody), func() {
+		if buffer.Cap() <= maxKept {
+			buffers.Put(buffer)
+		}
+	}
 	if h.mayBeLarge(c, source, r) {
 		limit = platforms.Dialects[source.Platform].Large
 		if done = h.large.take(c.Request.Context()); done == nil {
 			return body{}, func() {}, h.refuse(source.Name, refusedBusy, door.Unavailable(nil))
 		}
 	}
-	raw, err := door.ReadBodyUpTo(c, limit)
-	if err != nil {
+	if err := door.ReadBodyInto(buffer, c, limit); err != nil {
 		return body{}, done, h.refuse(source.Name, unread(err), err)
 	}
+	raw, err := buffer.Bytes(), error(nil)
 	b = body{raw: raw, plain: raw}
 	if encoding := strings.ToLower(strings.TrimSpace(c.GetHeader("Content-Encoding"))); encoding != "" {
 		if b.plain, b.unknown, err = unpack(encoding, raw, limit); err != nil {
