@@ -101,6 +101,7 @@ func (b *bench) record(ctx context.Context) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.nameless = true // presence knows ids only
 	p, done, err := newPresence(ctx, redis, filepath.Join(b.root, "bench"))
 	if err != nil {
 		return nil, err
