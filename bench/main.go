@@ -59,6 +59,23 @@ func (b *bench) chapters() []chapter {
 	}
 }
 
+// chosen are the chapters that are asked for, in their own order.
+func (b *bench) chosen() (chosen []chapter, _ error) {
+	if b.only == "" {
+		return b.chapters(), nil
+	}
+	names := strings.Split(b.only, ",")
+	for _, c := range b.chapters() {
+		if slices.Contains(names, c.name) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) != len(names) {
+		return nil, fmt.Errorf("-only %s: not all of these are chapters, see --help", b.only)
+	}
+	return chosen, nil
+}
+
 const usage = `Measures jauge against what stands beside it: an empty Gin handler, another Redis presence library, a script that does nothing,
 redis-server against the embedded store, and an earlier version. The table goes to standard output, progress to standard error.
 
@@ -79,7 +96,7 @@ func main() {
 		fmt.Fprint(os.Stderr, usage)
 		flags.PrintDefaults()
 	}
-	flags.BoolVar(&b.short, "short", false, "fewer and shorter rounds, and no million people: under two minutes")
+	flags.BoolVar(&b.short, "short", false, "fewer and shorter rounds, and no million people: under two minutes, once all is compiled")
 	flags.StringVar(&b.root, "root", "..", "the `directory` of jauge's source")
 	flags.StringVar(&b.base, "base", "8657331", "the `revision` that the survey is measured against")
 	flags.StringVar(&b.only, "only", "", "these `chapters` alone, separated by commas: webhooks,survey,poison,record,replicas,embedded,memory,sessions,growth")
@@ -110,16 +127,17 @@ func (b *bench) run(history string, limit time.Duration) (err error) {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
+	chapters, err := b.chosen()
+	if err != nil {
+		return err
+	}
 	report := b.report(ctx)
 	b.say("building jauge; everything takes %s at most", bound)
 	b.binary = filepath.Join(b.dir, "jauge")
 	if err := build(ctx, b.root, b.binary); err != nil {
 		return err
 	}
-	for _, c := range b.chapters() {
-		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), c.name) {
-			continue
-		}
+	for _, c := range chapters {
 		b.say("%s", c.name)
 		rows, err := c.measure(ctx)
 		if err != nil {
@@ -130,7 +148,7 @@ func (b *bench) run(history string, limit time.Duration) (err error) {
 				return errors.New("interrupted")
 			}
 			b.say("%s: %v", c.name, err)
-			rows = []Row{unheard(c.name, "", nil, err.Error())}
+			rows = []Row{unmeasured(c.name, "", nil, err.Error())}
 		}
 		report.Rows = append(report.Rows, rows...)
 	}

@@ -45,6 +45,9 @@ func (w *webinar) next(people int) ([]attendance.Event, error) {
 // take records events at once, all of which must be new.
 func (w *webinar) take(ctx context.Context, events []attendance.Event) error {
 	results, err := w.Record(ctx, "zoom", events)
+	if err == nil && len(results) != len(events) {
+		err = fmt.Errorf("%d of %d events have a result", len(results), len(events))
+	}
 	for i, result := range results {
 		if result != attendance.Recorded {
 			return fmt.Errorf("event %d of a post is %s, not recorded", i, result)

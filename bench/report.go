@@ -13,15 +13,15 @@ import (
 
 // Row is one line of the table.
 type Row struct {
-	What     string             `json:"what"`
-	Against  string             `json:"against,omitempty"`
-	Unit     string             `json:"unit,omitempty"`   // of Value; empty: a ratio or a number
-	Value    float64            `json:"value"`            // the median of Rounds
-	Rounds   []float64          `json:"rounds,omitempty"` // one value a pair, in the order of measuring
-	Target   *Target            `json:"target,omitempty"` // nil: it is for information
-	Verdict  Verdict            `json:"verdict,omitempty"`
-	Unheard  string             `json:"not_measured,omitempty"` // why there is no value
-	Absolute map[string]float64 `json:"absolute,omitempty"`     // medians that the value was made of, by what they are
+	What       string             `json:"what"`
+	Against    string             `json:"against,omitempty"`
+	Unit       string             `json:"unit,omitempty"`   // of Value; empty: a ratio or a number
+	Value      float64            `json:"value"`            // the median of Rounds
+	Rounds     []float64          `json:"rounds,omitempty"` // one value a pair, in the order of measuring
+	Target     *Target            `json:"target,omitempty"` // nil: it is for information
+	Verdict    Verdict            `json:"verdict,omitempty"`
+	Unmeasured string             `json:"not_measured,omitempty"` // why there is no value
+	Absolute   map[string]float64 `json:"absolute,omitempty"`     // medians that the value was made of, by what they are
 }
 
 // Target is a bound of a Row's value.
@@ -35,10 +35,10 @@ type Verdict string
 
 // The verdicts. Near says that single rounds lie on the other side of the bound: measure again, on a machine that has nothing else to do.
 const (
-	Met    Verdict = "met"
-	Missed Verdict = "missed"
-	Near   Verdict = ", near"
-	Absent Verdict = "not measured"
+	Met         Verdict = "met"
+	Missed      Verdict = "missed"
+	Near        Verdict = ", near"
+	NotMeasured Verdict = "not measured"
 )
 
 func atLeast(bound float64) *Target { return &Target{Bound: bound} }
@@ -81,9 +81,9 @@ func row(what, against, unit string, target *Target, rounds []float64, absolute 
 	return r
 }
 
-// unheard is a row that has no value.
-func unheard(what, against string, target *Target, why string) Row {
-	return Row{What: what, Against: against, Target: target, Verdict: Absent, Unheard: why}
+// unmeasured is a row that has no value.
+func unmeasured(what, against string, target *Target, why string) Row {
+	return Row{What: what, Against: against, Target: target, Verdict: NotMeasured, Unmeasured: why}
 }
 
 // Report is one run.
@@ -106,9 +106,9 @@ func (r *Report) table(w io.Writer) {
 	lines := [][]string{{"what", "against", "measured", "rounds", "target", "verdict"}}
 	for _, row := range r.Rows {
 		measured, rounds := number(row.Value)+row.Unit, ""
-		if row.Unheard != "" {
+		if row.Unmeasured != "" {
 			measured = "–"
-			rounds = row.Unheard
+			rounds = row.Unmeasured
 		} else if len(row.Rounds) > 1 {
 			rounds = number(slices.Min(row.Rounds)) + "–" + number(slices.Max(row.Rounds))
 		}

@@ -15,11 +15,11 @@ func (b *bench) survey(ctx context.Context) ([]Row, error) {
 		return nil, err
 	}
 	if err := checkout(ctx, b.root, b.base, tree); err != nil {
-		return []Row{unheard(what, against, atLeast(1.6), err.Error())}, ctx.Err()
+		return []Row{unmeasured(what, against, atLeast(1.6), err.Error())}, ctx.Err()
 	}
 	b.say("building %s", against)
 	if err := build(ctx, tree, binary); err != nil {
-		return []Row{unheard(what, against, atLeast(1.6), err.Error())}, ctx.Err()
+		return []Row{unmeasured(what, against, atLeast(1.6), err.Error())}, ctx.Err()
 	}
 	var services [2]*server
 	for i, binary := range []string{b.binary, binary} {
