@@ -41,7 +41,7 @@ var bodies = []struct{ name, contentType, before string }{
 // prints what each costs.
 func TestLargeBodiesLeaveMemoryFlat(t *testing.T) {
 	temporary := t.TempDir()
-	p := start(t, todaysTalk(), "TMPDIR="+temporary)
+	p := start(t, todaysTalk(), "TMPDIR="+temporary, "GOMEMLIMIT=64MiB") // it bounds the garbage that may pile up, and nothing that is held
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	routes := p.writing(t)
 	for _, path := range routes { // what is made once is made now

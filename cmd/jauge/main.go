@@ -3,7 +3,7 @@
 // The story in files, a subcommand each: serve.go, demo.go with demo_clock.go, simulate.go, verify.go, surveys.go,
 // journal.go with control.go (how it reaches a running service). What they share: config.go, read by yaml.go, with redis_url.go; stores.go
 // (what is opened, and how it is watched), redis.go (what an error of Redis means), guard.go (stored data of another format); and what
-// the service does beside its requests: aside.go, voided.go (revoked grants), announce.go (what is printed at the start).
+// the service does beside its requests: aside.go, voided.go (revoked grants), memory.go (how much it takes), announce.go (what is printed at the start).
 package main
 
 import (

@@ -48,6 +48,7 @@ const drainFor = 10 * time.Second
 func serve(ctx context.Context, c *Config, out output, now func() time.Time, ready func(service)) error {
 	redis.SetLogger(quiet{})
 	log := c.Log.logger(out.err)
+	memory := limitMemory()
 	for _, line := range c.warnings() {
 		fmt.Fprintln(out.err, line)
 	}
@@ -94,6 +95,7 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 			}
 		})
 	}
+	memory.announce(log)
 	v.announce(out.out, c)
 	if ready != nil {
 		ready(v)
