@@ -34,7 +34,7 @@ func nameWords(text string) []string {
 		}
 		word.Reset()
 	}
-	for _, r := range cases.Fold().String(norm.NFKD.String(text)) {
+	for _, r := range folded(text) {
 		switch {
 		case unicode.IsMark(r), unicode.Is(unicode.Cf, r): // accents, and invisible characters
 		case unicode.IsLetter(r):
@@ -45,6 +45,14 @@ func nameWords(text string) []string {
 	}
 	end()
 	return words
+}
+
+// folded is a text without case, with its accents apart.
+func folded(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0 { // most names: the same, and much faster
+		return strings.ToLower(text)
+	}
+	return cases.Fold().String(norm.NFKD.String(text))
 }
 
 // transliterate writes in ASCII the Latin letters that Unicode does not decompose.

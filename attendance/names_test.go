@@ -9,9 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 
 	"jauge/internal/journal"
 	"jauge/internal/redistest"
@@ -38,6 +41,16 @@ func TestNameWords(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, nameWords(text)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+// What is stored must not change: letters of ASCII fold as Unicode folds them.
+func TestASCIIFoldsAlike(t *testing.T) {
+	t.Parallel()
+	for r := range rune(unicode.MaxASCII + 1) {
+		if got, want := folded(string(r)), cases.Fold().String(norm.NFKD.String(string(r))); got != want {
+			t.Errorf("%q is folded to %q, not %q", r, got, want)
 		}
 	}
 }

@@ -76,17 +76,12 @@ func standardKey(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// standardHeader returns the signature's headers under their standard names; Svix sends the same scheme as svix-*.
-func standardHeader(h http.Header) http.Header {
-	family := "webhook-"
-	if h.Get("webhook-id") == "" {
-		family = "svix-"
+// standardHeaders are those of the signature; Svix sends the same scheme as svix-*.
+func standardHeaders(h http.Header) (message, timestamp, signature string) {
+	if message = h.Get("Webhook-Id"); message != "" {
+		return message, h.Get("Webhook-Timestamp"), h.Get("Webhook-Signature")
 	}
-	out := http.Header{}
-	out.Set(standardwebhooks.HeaderWebhookID, h.Get(family+"id"))
-	out.Set(standardwebhooks.HeaderWebhookTimestamp, h.Get(family+"timestamp"))
-	out.Set(standardwebhooks.HeaderWebhookSignature, h.Get(family+"signature"))
-	return out
+	return h.Get("Svix-Id"), h.Get("Svix-Timestamp"), h.Get("Svix-Signature")
 }
 
 // standardScheme is that of Standard Webhooks. The official library signs what is sent; what comes is for Verify, as the library's
@@ -94,13 +89,13 @@ func standardHeader(h http.Header) http.Header {
 var standardScheme = Scheme{Key: standardKey, Read: standardCredentials}
 
 func standardCredentials(_ Source, r Request) (Credentials, error) {
-	h := standardHeader(r.Header)
-	message, valid := h.Get(standardwebhooks.HeaderWebhookID), signedAt(h.Get(standardwebhooks.HeaderWebhookTimestamp))
-	if message == "" || valid == nil || h.Get(standardwebhooks.HeaderWebhookSignature) == "" {
+	message, timestamp, given := standardHeaders(r.Header)
+	valid := signedAt(timestamp)
+	if message == "" || valid == nil || given == "" {
 		return Credentials{}, nil
 	}
 	var signatures []string
-	for signature := range strings.SplitSeq(h.Get(standardwebhooks.HeaderWebhookSignature), " ") {
+	for signature := range strings.SplitSeq(given, " ") {
 		parts := strings.Split(signature, ",") // version, signature, and what the library passes over
 		signatures = append(signatures, strings.Join(parts[:min(len(parts), 2)], ","))
 	}
@@ -135,7 +130,7 @@ func standardRead(c *check, _ Source, r Request) Delivery {
 		c.read(body, &items)
 	}
 	var d Delivery
-	message := standardHeader(r.Header).Get(standardwebhooks.HeaderWebhookID)
+	message, _, _ := standardHeaders(r.Header)
 	for i, item := range items {
 		if batch {
 			c.prefix = element(i)
