@@ -163,8 +163,10 @@ func (d decimal) duration() time.Duration { return time.Duration(d.millis()) * t
 type stamp string
 
 func (s *stamp) UnmarshalJSON(b []byte) error {
-	if *s = stamp(b); b[0] == '"' {
+	if b[0] == '"' {
 		*s = stamp(quoted(b))
+	} else {
+		*s = stamp(b)
 	}
 	return nil
 }

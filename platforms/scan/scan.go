@@ -183,47 +183,41 @@ func (s *scanner) step() bool {
 func (s *scanner) string() (raw []byte, plain, ok bool) {
 	s.at++
 	start, plain := s.at, true
-	for s.at < len(s.text) {
-		b := s.text[s.at]
-		switch {
+	for at := start; at < len(s.text); {
+		switch b := s.text[at]; {
 		case b == '"':
-			raw = s.text[start:s.at]
-			s.at++
-			return raw, plain, true
+			s.at = at + 1
+			return s.text[start:at], plain, true
 		case b == '\\':
-			plain = false
-			if !s.escape() {
+			n := escape(s.text[at+1:])
+			if n == 0 {
 				return nil, false, false
 			}
+			at, plain = at+1+n, false
 		case b < ' ':
 			return nil, false, false
-		case b >= 0x80:
-			plain = false
-			fallthrough
 		default:
-			s.at++
+			plain = plain && b < 0x80
+			at++
 		}
 	}
 	return nil, false, false
 }
 
-// escape passes a backslash and what it stands before.
-func (s *scanner) escape() bool {
-	rest := s.text[s.at+1:]
+// escape is how many bytes after a backslash belong to it; 0: it is none.
+func escape(rest []byte) int {
 	switch {
 	case len(rest) > 0 && bytes.IndexByte([]byte(`"\/bfnrt`), rest[0]) >= 0:
-		s.at += 2
-		return true
+		return 1
 	case len(rest) < 5 || rest[0] != 'u':
-		return false
+		return 0
 	}
 	for _, b := range rest[1:5] {
 		if lower := b | 0x20; (b < '0' || b > '9') && (lower < 'a' || lower > 'f') {
-			return false
+			return 0
 		}
 	}
-	s.at += 6
-	return true
+	return 5
 }
 
 // word passes one of the three words of JSON.

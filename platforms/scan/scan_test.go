@@ -79,7 +79,7 @@ var (
 		`{"text":null,"number":null,"truth":null,"said":null,"at":null,"bytes":null,"any":null}`,
 		`{"payload":{"answers":{"q":[1,"x",null],"q":2}}}`,
 		`{"Evented":1,"EVEN":2,"":3,"x":{"EVENT":1,"\u0065vent":2,"événement":[]}}`,
-		strings.Repeat(`{"x":[`, 16) + strings.Repeat(`]}`, 16),
+		strings.Repeat(`{"x":[`, 16) + strings.Repeat(`]}`, 16), `{"x":[` + strings.Repeat(`{},[],`, 40) + `0]}`,
 	}
 	unusual = []string{
 		``, ` `, `null`, `[]`, `1`, `"x"`, `{`, `{"event":"x"`, `{"event":"x"} {}`, `{"event":"x"}]`, `{"event":"x",}`, `{,}`, `{"event"}`, `{"event" "x"}`, `{event:1}`,
