@@ -118,11 +118,12 @@ func (s *Store) CloseSilentBeacons(ctx context.Context) (int, error) {
 	return closed, nil
 }
 
-// closeSilent records the leave first and forgets the beacon after: at least once.
+// closeSilent records the leave first and forgets the beacon after: at least once. The leave comes after what it was heard with, which may have been
+// its join.
 func (s *Store) closeSilent(ctx context.Context, session, connection string, at int64) error {
 	leave := []sealed{{
-		Kind: Left, Source: BeaconSource, RoomID: session, At: at, Connection: connection, Session: session,
-		Occurrence: s.seal.token("occurrence", BeaconSource, session, ""),
+		Kind: Left, Source: BeaconSource, RoomID: session, At: at + 1, Connection: connection, Session: session, Version: sealVersion,
+		Occurrence: s.seal.occurrence(BeaconSource, session, ""),
 	}}
 	if _, err := s.keep(ctx, leave); err != nil {
 		return err
@@ -132,13 +133,24 @@ func (s *Store) closeSilent(ctx context.Context, session, connection string, at 
 
 // marksOf gives the marks of an event. Where beacons count beside the platform, its end of the session ends the beacons' occurrence
 // too: a page that stays open afterwards is not in the session.
-func (s *Store) marksOf(e sealed) []placed {
-	marks := []placed{{e.Session, s.seal.within(e.Session, e)}}
+func (s *Store) marksOf(ctx context.Context, e sealed) ([]placed, error) {
+	if e.Version == 0 { // the session has begun with an earlier version
+		if err := s.keepByID(ctx, e.Session); err != nil {
+			return nil, err
+		}
+	}
+	byID, err := s.isByID(ctx, e.Session)
+	if err != nil {
+		return nil, err
+	}
+	if session, err := s.programme.Session(ctx, e.Session); err == nil && s.isStaff(session, e) {
+		e.Staff = true
+	}
+	marks := []placed{{e.Session, s.seal.within(e.Session, e, byID)}}
 	if e.Beacons {
 		marks = append(marks, placed{e.Session, s.seal.within(e.Session, sealed{
-			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At,
-			Occurrence: s.seal.token("occurrence", BeaconSource, e.Session, ""),
-		})})
+			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At, Occurrence: s.seal.occurrence(BeaconSource, e.Session, ""),
+		}, byID)})
 	}
-	return marks
+	return marks, nil
 }

@@ -11,6 +11,9 @@ type census struct {
 	present, connections, unique, peak int
 	peakAt                             int64           // second
 	deltas                             map[int64]int64 // change of present by second, zeros left out
+	known                              int             // of unique, those with an id that outlasts a connection
+	names                              int             // distinct names of the others
+	leaving                            int             // persons of whom nothing but a leave was seen
 	watch                              int64           // ms measured; open visits until `until`
 	filled                             int64           // ms, the platform's totals of persons without a visit
 	measured                           int             // persons with a visit
@@ -18,48 +21,63 @@ type census struct {
 	replayed                           int
 	reported                           int   // persons of whom the platform gave a total
 	reportedWatch                      int64 // ms, the sum of those totals
-	anomalies                          int   // connections with leaves only
-	started, ended                     int64 // ended 0: something is open
+	openings, live                     int   // openings, and how many of them have not ended
+	started, ended                     int64 // ended 0: nothing has ended
 	last                               int64 // latest event time
 	until                              int64 // the moment that open visits count to
 	people                             map[string]*personVisits
 }
 
 type personVisits struct {
-	visits   []visit // cut at their occurrence's end, by start
+	visits   []visit // cut at their opening's end, by start
 	reported int64   // ms, the platform's own total
 }
 
-// count derives everything from the set, as of now.
+// count derives everything from the set, as of now. Staff are in no figure.
 func (m *marks) count(plannedEnd, now int64) *census {
 	t := &census{deltas: map[int64]int64{}, people: map[string]*personVisits{}, last: m.last, until: max(now, m.last)}
-	ends := m.ends(plannedEnd, now)
-	m.collectVisits(t, ends)
+	openings, staff := m.openings(plannedEnd, now), m.staffOf()
+	t.collectOpenings(openings)
+	leaving := t.collectStays(m.stays(openings), staff)
 	for person, totals := range m.reported {
+		if staff[person] {
+			continue
+		}
+		t.reported++
 		for _, ms := range totals {
 			t.person(person).reported += ms
 			t.reportedWatch += ms
 		}
 	}
-	t.registered, t.replayed, t.reported = len(m.registered), len(m.replayed), len(m.reported)
 	for person := range m.registered {
-		if t.people[person] != nil {
-			t.registeredSeen++
+		if !staff[person] {
+			t.registered++
+			if t.people[person] != nil {
+				t.registeredSeen++
+			}
 		}
 	}
-	for id, o := range m.occurrences {
-		if t.started == 0 || o.start < t.started {
-			t.started = o.start
+	for person := range m.replayed {
+		if !staff[person] {
+			t.replayed++
 		}
-		t.ended = max(t.ended, ends[id])
 	}
-	if t.ended == never {
-		t.ended = 0
-	}
-	t.unique = len(t.people)
-	for _, p := range t.people {
+	names := map[string]bool{}
+	for person, p := range t.people {
+		switch name := m.names[person]; {
+		case !isGuest(person):
+			t.known++
+		case name != "":
+			names[name] = true
+		}
 		p.addTo(t)
 	}
+	for person := range leaving {
+		if t.people[person] == nil {
+			t.leaving++
+		}
+	}
+	t.unique, t.names = len(t.people), len(names)
 	t.findPeak()
 	return t
 }
@@ -71,43 +89,54 @@ func (t *census) person(id string) *personVisits {
 	return t.people[id]
 }
 
-func (m *marks) collectVisits(t *census, ends map[string]int64) {
-	owners := m.owners()
-	type stay struct{ person, occurrence string }
-	evidence := map[stay]int64{} // latest mark of a person in an occurrence
-	for key, person := range owners {
-		occurrence, _ := splitKey(key)
-		s := stay{person, occurrence}
-		for j := range m.connections[key].joins {
-			evidence[s] = max(evidence[s], j.at)
-		}
-		for at := range m.connections[key].leaves {
-			evidence[s] = max(evidence[s], at)
+func (t *census) collectOpenings(openings map[string][]opening) {
+	for _, list := range openings {
+		t.openings += len(list)
+		for _, p := range list {
+			switch {
+			case p.start == 0:
+				continue
+			case p.end == never:
+				t.live++
+			default:
+				t.ended = max(t.ended, p.end)
+			}
+			if t.started == 0 || p.start < t.started {
+				t.started = p.start
+			}
 		}
 	}
-	for key, c := range m.connections {
-		occurrence, native := splitKey(key)
-		end := ends[occurrence]
-		if native && len(c.joins) == 0 && len(c.leaves) > 0 {
-			t.anomalies++
+}
+
+// collectStays gives each person their visits, cut at the end of the opening, and returns who has left in some place without having
+// joined there.
+func (t *census) collectStays(stays []stay, staff map[string]bool) (leaving map[string]bool) {
+	leaving = map[string]bool{}
+	for _, s := range stays {
+		if staff[s.person] {
+			continue
 		}
-		if end == never && c.isOpen(native) {
+		if s.end == never && s.open() {
 			t.connections++
 		}
-		for _, v := range c.visits(native) {
-			missing := v.end == never && end != never
-			v.end = max(v.start, min(v.end, end))
+		if len(s.visits) == 0 {
+			leaving[s.person] = true
+		}
+		for _, v := range s.visits {
+			missing := v.end == never && s.end != never
+			v.end = max(v.start, min(v.end, s.end))
 			v.low = v.end
 			if missing {
-				v.low = max(v.start, min(v.end, evidence[stay{owners[key], occurrence}]))
+				v.low = max(v.start, min(v.end, s.evidence))
 			}
-			p := t.person(owners[key])
+			p := t.person(s.person)
 			p.visits = append(p.visits, v)
 		}
 	}
 	for _, p := range t.people {
 		slices.SortFunc(p.visits, func(a, b visit) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
 	}
+	return leaving
 }
 
 // union merges the visits into the person's stay: disjoint, by start, without empty ones. end picks v.end or v.low.
@@ -179,12 +208,15 @@ func (t *census) findPeak() {
 	}
 }
 
-// liveTime is how long the session was open: the union of its occurrences, those that are open counted until now.
+// liveTime is how long the session was open: the union of its openings, those that are open counted until now.
 func (m *marks) liveTime(plannedEnd, now int64) int64 {
-	ends := m.ends(plannedEnd, now)
 	span := &personVisits{}
-	for id, o := range m.occurrences {
-		span.visits = append(span.visits, visit{start: o.start, end: ends[id]})
+	for _, list := range m.openings(plannedEnd, now) {
+		for _, p := range list {
+			if p.start != 0 {
+				span.visits = append(span.visits, visit{start: p.start, end: p.end})
+			}
+		}
 	}
 	slices.SortFunc(span.visits, func(a, b visit) int { return cmp.Compare(a.start, b.start) })
 	return span.watch(upper, max(now, m.last))
@@ -192,18 +224,11 @@ func (m *marks) liveTime(plannedEnd, now int64) int64 {
 
 // counts is what record.lua keeps of a set, made of the set itself. The automatic close is left out: it is not stored.
 func (m *marks) counts(plannedEnd int64) (counts, *census) {
-	t, live, ended := m.count(plannedEnd, m.last), int64(0), int64(0)
-	for _, end := range m.ends(plannedEnd, m.last) {
-		if end == never {
-			live++
-		} else {
-			ended = max(ended, end)
-		}
-	}
+	t := m.count(plannedEnd, m.last)
 	return counts{
-		"present": int64(t.present), "connections": int64(t.connections), "unique": int64(t.unique),
-		"peak": int64(t.peak), "peak_at": t.peakAt, "measured": int64(t.measured), "watch": t.watch, "filled": t.filled, "started": t.started,
-		"occurrences": int64(len(m.occurrences)), "anomalies": int64(t.anomalies), "live": live, "ended": ended, "last": m.last,
+		"present": int64(t.present), "connections": int64(t.connections), "unique": int64(t.unique), "known": int64(t.known), "names": int64(t.names),
+		"leaving": int64(t.leaving), "measured": int64(t.measured), "watch": t.watch, "filled": t.filled, "started": t.started,
+		"occurrences": int64(t.openings), "live": int64(t.live), "ended": t.ended, "last": m.last,
 		"registered": int64(t.registered), "registered_seen": int64(t.registeredSeen), "replayed": int64(t.replayed),
 		"reported": int64(t.reported), "reported_watch": t.reportedWatch,
 		"base": t.until, // open visits are in watch until then

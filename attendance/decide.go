@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"jauge/programme"
@@ -15,7 +16,7 @@ import (
 
 // occurrenceOf names the occurrence of an event among those of all rooms; empty: the platform names none.
 func (s *Store) occurrenceOf(e sealed) string {
-	if e.Occurrence == s.seal.token("occurrence", e.Source, e.RoomID, "") {
+	if strings.HasSuffix(e.Occurrence, "/") {
 		return ""
 	}
 	return s.seal.token("room", e.Source, e.RoomID) + "." + e.Occurrence

@@ -112,7 +112,7 @@ func (w *world) torn() string {
 	whole := map[string]string{}
 	for _, source := range []string{"live", "totals"} {
 		for _, room := range []string{"a", "b", "c"} {
-			whole[w.seal.token("occurrence", source, room, "")] = "" // the platform named none
+			whole[w.seal.occurrence(source, room, "")] = "" // the platform named none
 		}
 	}
 	for _, id := range ids {

@@ -9,20 +9,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// derived is what record.lua keeps of a session beside the counts (an index), so that an end, or a late mark, costs little. All of
-// it is a function of the marks; Verify computes it by the definitions in this file.
+// derived is what record.lua keeps of a session beside the counts, so that an end, or a late mark, costs little. All of it is a function of
+// the marks; Verify computes it by the definitions in this file.
 type derived struct {
-	curve  map[int64]int64  // second → change of present
-	deltas map[string]int64 // label:ms → change of persons under that label
+	deltas map[string]int64 // label:ms → change of persons under that label, from base on: the log, added up
 	labels map[string]label
-	tree   map[string]node // level:index → the curve below
+	guests map[string]int64 // name → guests of that name who have been seen
 
 	openMoment int64 // of the labels that have no end: kept among the counts
 }
 
-// label is the sum over the persons inside one set of occurrences.
+// label is the sum over the persons inside one set of openings.
 type label struct {
 	persons int64 // still under it
 	moment  int64 // sum of change × (time − base), ms
@@ -30,69 +31,37 @@ type label struct {
 	watch   int64 // ms before the label's end; 0 while it has none
 }
 
-// node sums up a part of the curve.
-type node struct {
-	sum int64 // of its changes
-	max int64 // their highest running sum
-	at  int64 // its earliest second
-}
-
-// then is the node of two parts, one after the other.
-func (a node) then(b node) node {
-	joined := node{a.sum + b.sum, a.max, a.at}
-	if a.sum+b.max > a.max {
-		joined.max, joined.at = a.sum+b.max, b.at
-	}
-	return joined
-}
-
-// readDerived reads what is kept beside the counts of a session, page by page.
+// readDerived reads what is kept beside the counts of a session.
 func (s *Store) readDerived(ctx context.Context, id string) (derived, error) {
-	d := derived{curve: map[int64]int64{}, deltas: map[string]int64{}, labels: map[string]label{}, tree: map[string]node{}}
-	err := errors.Join(
+	d := derived{deltas: map[string]int64{}, labels: map[string]label{}, guests: map[string]int64{}}
+	log, err := s.rdb.Get(ctx, s.keys.log(id)).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return d, fmt.Errorf("read log: %w", err)
+	}
+	err = eachChange(log, func(label string, ms, by int64) { d.deltas[label+":"+strconv.FormatInt(ms, 10)] += by })
+	maps.DeleteFunc(d.deltas, func(_ string, by int64) bool { return by == 0 })
+	return d, errors.Join(err,
 		s.each(ctx, s.keys.labels(id), func(name, text string) error {
 			n, err := numbers(text, "|", 4)
 			d.labels[name] = label{n[0], n[1], n[2], n[3]}
 			return err
 		}),
-		s.each(ctx, s.keys.deltas(id), func(name, text string) error {
-			n, err := numbers(text, "|", 1)
-			d.deltas[name] = n[0]
-			return err
-		}),
-		s.each(ctx, s.keys.curve(id), func(second, text string) error {
-			n, err := numbers(second+","+text, ",", 2)
-			d.curve[n[0]] = n[1]
-			return err
-		}),
-		s.each(ctx, s.keys.tree(id), func(name, text string) error {
-			n, err := numbers(text, ",", 3)
-			d.tree[name] = node{n[0], n[1], n[2]}
+		s.each(ctx, s.keys.guests(id), func(name, text string) (err error) {
+			d.guests[name], err = strconv.ParseInt(text, 10, 64)
 			return err
 		}),
 	)
-	return d, err
 }
 
-// numbers reads exactly n numbers.
-func numbers(text, separator string, n int) (out [4]int64, err error) {
-	parts := strings.Split(text, separator)
-	if len(parts) != n {
-		return out, errors.New("derived numbers in the store: wrong shape")
-	}
-	for i, part := range parts {
-		if out[i], err = strconv.ParseInt(part, 10, 64); err != nil {
-			return out, fmt.Errorf("derived numbers in the store: %w", err)
+// derive computes from the set what is kept beside the counts. Moments and the log are counted from base.
+func (m *marks) derive(t *census, base int64) derived {
+	d := derived{deltas: m.deltas(base), guests: map[string]int64{}}
+	d.labels, d.openMoment = m.labels(d.deltas, base)
+	for person := range t.people {
+		if name := m.names[person]; name != "" && isGuest(person) {
+			d.guests[name]++
 		}
 	}
-	return out, nil
-}
-
-// derive computes from the set what is kept beside the counts. base, tail and level are taken from the store: moments are counted
-// from base, the second tail of the curve is kept out of the tree, and level is the height of the tree.
-func (m *marks) derive(curve map[int64]int64, stored counts) derived {
-	d := derived{curve: curve, deltas: m.deltas(), tree: treeOf(curve, stored["tail"], stored["level"])}
-	d.labels, d.openMoment = m.labels(d.deltas, stored["base"])
 	return d
 }
 
@@ -103,23 +72,25 @@ type crossing struct {
 	by     int
 }
 
-// deltas gives the changes of persons by label and time. A label is the set of occurrences that a person is inside, as their
-// numbers in order; a visit is not cut at its occurrence's end here.
-func (m *marks) deltas() map[string]int64 {
-	crossings := map[string][]crossing{} // by person
-	for key, person := range m.owners() {
-		occurrence, native := splitKey(key)
-		n := m.occurrences[occurrence].number
-		for _, v := range m.connections[key].visits(native) {
-			crossings[person] = append(crossings[person], crossing{v.start, n, 1})
+// deltas gives the changes of persons by label and time. A label is the set of openings that a person is inside, as their numbers in
+// order; a visit is not cut at its opening's end here. Staff have none.
+func (m *marks) deltas(base int64) map[string]int64 {
+	crossings, staff := map[string][]crossing{}, m.staffOf() // by person
+	for _, s := range m.stays(m.openings(0, m.last)) {
+		kept := m.occurrences[s.occurrence].kept
+		if staff[s.person] || s.index >= len(kept) {
+			continue
+		}
+		for _, v := range s.visits {
+			crossings[s.person] = append(crossings[s.person], crossing{v.start, kept[s.index].number, 1})
 			if v.end != never {
-				crossings[person] = append(crossings[person], crossing{v.end, n, -1})
+				crossings[s.person] = append(crossings[s.person], crossing{v.end, kept[s.index].number, -1})
 			}
 		}
 	}
 	deltas := map[string]int64{}
 	for _, of := range crossings {
-		walk(of, func(name string, at int64, by int64) { deltas[name+":"+strconv.FormatInt(at, 10)] += by })
+		walk(of, func(name string, at int64, by int64) { deltas[name+":"+strconv.FormatInt(at-base, 10)] += by })
 	}
 	maps.DeleteFunc(deltas, func(_ string, by int64) bool { return by == 0 })
 	return deltas
@@ -154,53 +125,29 @@ func walk(crossings []crossing, change func(label string, at, by int64)) {
 	}
 }
 
-// labels sums the deltas up, each label until the latest end of its occurrences, and the moments of those that have none.
+// labels sums the deltas up, each label until the latest end of its openings, and the moments of those that have none.
 func (m *marks) labels(deltas map[string]int64, base int64) (labels map[string]label, openMoment int64) {
 	ends := map[string]int64{} // by number
-	for id, end := range m.ends(0, m.last) {
-		ends[strconv.Itoa(m.occurrences[id].number)] = end
+	for id, list := range m.openings(0, m.last) {
+		kept := m.occurrences[id].kept
+		for i := range min(len(list), len(kept)) {
+			ends[strconv.Itoa(kept[i].number)] = list[i].end
+		}
 	}
 	labels = map[string]label{}
 	for field, by := range deltas {
 		name, ms, _ := strings.Cut(field, ":")
-		at, _ := strconv.ParseInt(ms, 10, 64) // as deltas wrote it
-		stop := int64(0)
-		for _, n := range strings.Split(name, ",") {
-			stop = max(stop, ends[n])
-		}
+		after, _ := strconv.ParseInt(ms, 10, 64) // as deltas wrote it
+		at, stop := base+after, endOf(name, ends)
 		l := labels[name]
-		l.persons, l.moment, l.last = l.persons+by, l.moment+by*(at-base), max(l.last, at)
+		l.persons, l.moment, l.last = l.persons+by, l.moment+by*after, max(l.last, at)
 		switch {
 		case stop == never:
-			openMoment += by * (at - base)
+			openMoment += by * after
 		case at < stop:
 			l.watch += by * (stop - at)
 		}
 		labels[name] = l
 	}
 	return labels, openMoment
-}
-
-// treeOf is the binary tree over the seconds of a curve, up to a level. A parent of one child is that child.
-func treeOf(curve map[int64]int64, tail, level int64) map[string]node {
-	row, tree := map[int64]node{}, map[string]node{}
-	for second, by := range curve {
-		if second != tail {
-			row[second] = node{by, by, second}
-		}
-	}
-	for l := int64(1); l <= level; l++ {
-		above := map[int64]node{}
-		for _, i := range slices.Sorted(maps.Keys(row)) {
-			first, ok := above[i>>1]
-			if above[i>>1] = row[i]; ok {
-				above[i>>1] = first.then(row[i])
-			}
-		}
-		for i, n := range above {
-			tree[fmt.Sprintf("%d:%d", l, i)] = n
-		}
-		row = above
-	}
-	return tree
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -274,59 +275,75 @@ func TestSpoiltDataIsAnError(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		ctx := t.Context()
-		s, _ := eventful(t, rdb, prefix)
-		keys := s.keys.session("talk")
-		session, err := s.programme.Session(ctx, "talk")
+		first, c := eventful(t, rdb, prefix)
+		session, err := first.programme.Session(ctx, "talk")
 		if err != nil {
 			t.Fatal(err)
 		}
-		read := map[string]func() error{
-			"figures": func() error { _, err := s.Figures(ctx, session); return err },
-			"status":  func() error { _, err := s.Status(ctx, session); return err },
-			"live":    func() error { _, err := s.Live(ctx, session); return err },
-			"scrape":  func() error { _, err := s.Scrape(ctx); return err },
-			"rows":    func() error { _, err := s.Rows(ctx, "talk"); return err },
-			"verify":  func() error { _, err := s.Verify(ctx, "talk"); return err },
-			"repair":  func() error { return s.Repair(ctx, "talk") },
-			"curve": func() error {
+		readers := map[string]func(*Store) error{
+			"figures": func(s *Store) error { _, err := s.Figures(ctx, session); return err },
+			"status":  func(s *Store) error { _, err := s.Status(ctx, session); return err },
+			"live":    func(s *Store) error { _, err := s.Live(ctx, session); return err },
+			"scrape":  func(s *Store) error { _, err := s.Scrape(ctx); return err },
+			"rows":    func(s *Store) error { _, err := s.Rows(ctx, "talk"); return err },
+			"verify":  func(s *Store) error { _, err := s.Verify(ctx, "talk"); return err },
+			"repair":  func(s *Store) error { return s.Repair(ctx, "talk") },
+			"curve": func(s *Store) error {
 				_, err := s.Curve(ctx, Figures{Session: session, AsOf: planned}, time.Second)
 				return err
 			},
-			"stayed": func() error { _, _, err := s.Stayed(ctx, "talk", "live", "ann"); return err },
-			"end":    func() error { return s.End(ctx, "talk") },
+			"stayed": func(s *Store) error { _, _, err := s.Stayed(ctx, "talk", "live", "ann"); return err },
+			"end":    func(s *Store) error { return s.End(ctx, "talk") },
 		}
-		ann := s.seal.optional("attendee", "talk", s.seal.optional("person", "live", "ann"))
+		// Each store has read nothing yet.
+		read := func(name string) error {
+			return readers[name](opened(rdb, Options{Prefix: prefix, Key: []byte(strings.Repeat("k", 32)), Now: c.now, Patience: redistest.Patience}))
+		}
+		k := first.keys
+		ann := first.seal.pseudonym("talk", first.seal.optional("person", "live", "ann"))
+		counted := []string{"figures", "status", "live", "scrape", "curve", "rows", "stayed", "verify", "repair", "end"}
 		for _, row := range []struct {
 			key, field, value string
 			by                []string
 		}{
-			{keys[0], "present", "many", []string{"figures", "status", "live", "scrape", "verify", "repair"}},
-			{keys[0], "last", "yesterday", []string{"figures", "rows", "stayed", "end"}},
-			{keys[1], "x", "1|room", []string{"rows", "verify", "repair", "stayed", "end"}},
-			{keys[1], "x", "1|room|noon||0|0", []string{"rows", "verify", "stayed", "end"}},
-			{keys[2], "x", "ann;1", []string{"rows", "verify", "repair"}},
-			{keys[2], "x", "ann;one=ann;;", []string{"rows", "verify"}},
-			{keys[2], "x", "ann;1=ann;two;", []string{"rows", "verify"}},
-			{keys[3], ann, "?", []string{"rows", "verify", "repair", "stayed"}},
-			{keys[4], "1", "1|2|3", []string{"verify"}},
-			{keys[5], "1:1", "one", []string{"verify"}},
-			{keys[6], "noon", "1", []string{"verify", "curve"}},
-			{keys[6], "1", "one", []string{"verify", "curve"}},
-			{keys[7], "1:1", "1,2", []string{"verify"}},
+			{k.counts("talk"), "", "many", counted},
+			{k.counts("talk"), "", strings.Repeat("many ", len(countNames)), counted},
+			{k.occurrences("talk"), "x", "room|", counted},
+			{k.occurrences("talk"), "x", "room||1,2,3", counted},
+			{k.occurrences("talk"), "x", "room||1,noon,,,0", counted},
+			{k.occurrences("talk"), "x", "room|noon|1,2,,,0", counted},
+			{k.connections("talk"), "x", "ann;77;c1", []string{"rows", "verify", "repair"}},
+			{k.connections("talk"), "x", "ann;1", []string{"rows", "verify", "repair"}},
+			{k.people("talk"), ann, "?", []string{"rows", "verify", "repair", "stayed"}},
+			{k.people("talk"), ann, "77.c1>5", []string{"rows", "verify", "stayed"}},
+			{k.people("talk"), ann, "1.c1>noon", []string{"rows", "verify", "stayed"}},
+			{k.people("talk"), ann, ";;one=many", []string{"rows", "verify", "stayed"}},
+			{k.people("talk"), ann, ";;;;", []string{"rows", "verify", "stayed"}},
+			{k.labels("talk"), "1", "1|2|3", []string{"verify"}},
+			{k.guests("talk"), "x", "many", []string{"verify"}},
+			{k.log("talk"), "", "1:one+;", []string{"figures", "curve", "verify"}},
+			{k.log("talk"), "", "1:1+many;", []string{"figures", "curve", "verify"}},
+			{k.log("talk"), "", "1:1", []string{"figures", "curve", "verify"}},
+			{k.log("talk"), "", "1;", []string{"figures", "curve", "verify"}},
 		} {
+			var put func(value string)
 			right := rdb.HGet(ctx, row.key, row.field).Val()
-			rdb.HSet(ctx, row.key, row.field, row.value)
+			if put = func(value string) { rdb.HSet(ctx, row.key, row.field, value) }; row.field == "" {
+				right = rdb.Get(ctx, row.key).Val()
+				put = func(value string) { rdb.Set(ctx, row.key, value, 0) }
+			}
+			put(row.value)
 			for _, name := range row.by {
-				if err := read[name](); err == nil || errors.Is(err, programme.ErrNotFound) {
+				if err := read(name); err == nil || errors.Is(err, programme.ErrNotFound) {
 					t.Errorf("%s of %s %s = %q: %v", name, row.key, row.field, row.value, err)
 				}
 			}
 			if rdb.HDel(ctx, row.key, row.field); right != "" {
-				rdb.HSet(ctx, row.key, row.field, right)
+				put(right)
 			}
 		}
-		for name, do := range read {
-			if err := do(); err != nil {
+		for name := range readers {
+			if err := read(name); err != nil {
 				t.Errorf("%s, when all was put back: %v", name, err)
 			}
 		}

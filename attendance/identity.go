@@ -1,6 +1,8 @@
 package attendance
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 	"sync"
@@ -12,6 +14,9 @@ import (
 // form may be journaled or kept aside. When the session is known, the person's hash is hashed again with the session's
 // id, so that pseudonyms of two sessions cannot be joined. So are the words of names (see names.go). The alphabet of
 // hashes is base64url: scripts may use any other character as a separator.
+//
+// Where the platform gives an e-mail address, it is the person, whatever the source; else the best id is. A guest has no id that
+// outlasts a connection: their pseudonym begins with a star, and that of somebody of whom only a connection is known with a tilde.
 
 // sealed is an event whose ids are hashes and whose time is in milliseconds. Only the ids of the room stay as they are:
 // sessions are found by them, and they name no person.
@@ -22,7 +27,10 @@ type sealed struct {
 	Alias      string   `json:"a,omitempty"`
 	Room       string   `json:"-"` // hash of source and room, the same in every occurrence
 	Occurrence string   `json:"o"`
-	Person     string   `json:"p,omitempty"`
+	Person     string   `json:"p,omitempty"` // hash of the best id
+	Email      string   `json:"q,omitempty"`
+	Guest      bool     `json:"g,omitempty"` // Person is of one connection
+	Name       string   `json:"h,omitempty"` // hash of the whole name
 	Connection string   `json:"c,omitempty"`
 	Peer       string   `json:"b,omitempty"`
 	Staff      bool     `json:"f,omitempty"`
@@ -33,35 +41,41 @@ type sealed struct {
 	Arrived    int64    `json:"w,omitempty"` // when it came, ms; set while no session has it, so that a replay does not prolong its stay aside
 	Session    string   `json:"d,omitempty"` // the session that it belongs to; empty: none, with a Reason, or nothing is decided yet
 	Beacons    bool     `json:"e,omitempty"` // it ends what beacons count in the session, too
+	Version    int      `json:"v,omitempty"` // sealVersion; 0 of an event that an earlier version sealed
 }
+
+// sealVersion is how this version seals events. The one before had no e-mail beside the id, and wrote the occurrence of a platform that names none
+// like any other.
+const sealVersion = 2
 
 // sealer hashes ids with the service's secret key.
 type sealer struct {
-	key      *mac.Key
-	openings *openings
+	key    *mac.Key
+	places *places
+	byName map[string]bool // sources whose guests are known by their name
 }
 
-func newSealer(key []byte) sealer {
-	return sealer{mac.New(key), &openings{tokens: map[opening]string{}}}
+func newSealer(key []byte, guestsByName map[string]bool) sealer {
+	return sealer{mac.New(key), &places{tokens: map[placeParts]string{}}, guestsByName}
 }
 
-// openings remembers the tokens of rooms and occurrences, which come with every event and are few. No person is among them.
-type openings struct {
+// places remembers the tokens of rooms and occurrences, which come with every event and are few. No person is among them.
+type places struct {
 	mu     sync.RWMutex
-	tokens map[opening]string
+	tokens map[placeParts]string
 }
 
-// opening is what a token of a room or an occurrence is made of.
-type opening struct {
+// placeParts is what a token of a room or an occurrence is made of.
+type placeParts struct {
 	n     int
 	parts [4]string
 }
 
-// mostOpenings bounds the memory that they take; beyond, all are worked out anew.
-const mostOpenings = 1000
+// mostPlaces bounds the memory that they take; beyond, all are worked out anew.
+const mostPlaces = 1000
 
 // token gives a token, and works it out if it is not there.
-func (o *openings) token(of opening, workOut func() string) string {
+func (o *places) token(of placeParts, workOut func() string) string {
 	o.mu.RLock()
 	token, known := o.tokens[of]
 	o.mu.RUnlock()
@@ -71,26 +85,27 @@ func (o *openings) token(of opening, workOut func() string) string {
 	token = workOut()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.tokens) >= mostOpenings {
+	if len(o.tokens) >= mostPlaces {
 		clear(o.tokens)
 	}
 	o.tokens[of] = token
 	return token
 }
 
-// The lengths of hashes in bytes. Names are told apart within a session only.
+// The lengths of hashes in bytes. People, connections and names are told apart within a session only; the others everywhere.
 const (
-	tokenBytes = 12 // 16 characters
-	nameBytes  = 8  // 11 characters
+	tokenBytes  = 12 // 16 characters
+	withinBytes = 9  // 12 characters
+	nameBytes   = 8  // 11 characters
 )
 
 func (s sealer) token(parts ...string) string {
 	if kind := parts[0]; kind != "room" && kind != "occurrence" {
 		return s.hash(tokenBytes, parts...)
 	}
-	of := opening{n: len(parts)}
+	of := placeParts{n: len(parts)}
 	copy(of.parts[:], parts)
-	return s.openings.token(of, func() string { return s.hash(tokenBytes, parts...) })
+	return s.places.token(of, func() string { return s.hash(tokenBytes, parts...) })
 }
 
 // hash is the keyed hash of its parts, cut to n bytes, in base64url.
@@ -114,29 +129,88 @@ func (s sealer) optional(kind, source, id string) string {
 
 // seal hashes the ids of an event of the given source.
 func (s sealer) seal(source string, e Event) sealed {
-	person := e.Attendee
-	if person == "" {
-		person = strings.ToLower(strings.TrimSpace(e.Email))
+	email, name := strings.ToLower(strings.TrimSpace(e.Email)), wholeName(e.Name)
+	person := s.optional("person", source, cmp.Or(e.Attendee, email))
+	if e.Guest && name != "" && s.byName[source] {
+		person = s.token("guest", source, name)
 	}
 	return sealed{
 		Kind: e.Kind, Source: source, RoomID: e.Room, Alias: e.Alias, Room: s.token("room", source, e.Room),
-		Occurrence: s.token("occurrence", source, e.Room, e.Occurrence),
-		Person:     s.optional("person", source, person),
+		Occurrence: s.occurrence(source, e.Room, e.Occurrence), Person: person, Email: s.optional("e-mail", "", email), Guest: e.Guest,
 		Connection: s.optional("connection", source, e.Connection),
 		Peer:       s.optional("connection", source, e.Peer),
 		Staff:      e.Staff, At: e.At.UnixMilli(), Seconds: int64(e.Total.Seconds()),
-		Names: s.hashNames(e.Name),
+		Name: s.hashWholeName(name), Names: s.hashNames(e.Name), Version: sealVersion,
 	}
 }
 
-// within scopes a sealed event's person and name to a session.
-func (s sealer) within(session string, e sealed) sealed {
+// occurrence hashes an occurrence. Where the platform names none, there is one for all openings of the room, with a slash at the end: see
+// record.lua.
+func (s sealer) occurrence(source, room, id string) string {
+	token := s.token("occurrence", source, room, id)
+	if id == "" {
+		return token + "/"
+	}
+	return token
+}
+
+// upgraded is an event as this version would have sealed it, as far as an earlier version's hashes tell.
+func (s sealer) upgraded(e sealed) sealed {
+	if e.Version == 0 && e.Occurrence == s.token("occurrence", e.Source, e.RoomID, "") {
+		e.Occurrence += "/"
+	}
+	return e
+}
+
+// within scopes a sealed event to a session. byID: the session is one of those in which the best id is the person, not the e-mail
+// address.
+func (s sealer) within(session string, e sealed, byID bool) sealed {
 	e.Room = s.token("room", e.Source, e.RoomID)
-	e.Person = s.optional("attendee", session, e.Person)
+	e.Person = s.personIn(session, e, byID)
+	e.Connection, e.Peer = connectionIn(e.Occurrence, e.Connection), connectionIn(e.Occurrence, e.Peer)
+	if e.Name != "" {
+		e.Name = s.hashNameIn(session, e.Name)
+	}
 	names := make([]string, len(e.Names))
 	for i, hash := range e.Names {
 		names[i] = s.hashNameIn(session, hash)
 	}
 	e.Names = names
 	return e
+}
+
+// personIn is a sealed event's person within a session; empty: it names none.
+func (s sealer) personIn(session string, e sealed, byID bool) string {
+	switch {
+	case byID:
+		return s.pseudonym(session, e.Person)
+	case e.Email != "":
+		return s.pseudonym(session, e.Email)
+	case e.Guest && e.Person != "":
+		return "*" + s.pseudonym(session, e.Person)
+	}
+	return s.pseudonym(session, e.Person)
+}
+
+// pseudonymsOf are those that somebody whom a source knows by an id or an e-mail address may have in a session.
+func (s sealer) pseudonymsOf(session, source, id string) []string {
+	byID := s.token("person", source, id)
+	address := s.token("e-mail", "", strings.ToLower(strings.TrimSpace(id)))
+	return []string{s.pseudonym(session, byID), s.pseudonym(session, address), "*" + s.pseudonym(session, byID)}
+}
+
+func (s sealer) pseudonym(session, person string) string {
+	if person == "" {
+		return ""
+	}
+	return s.hash(withinBytes, "attendee", session, person)
+}
+
+// connectionIn names a connection within a session: platforms number theirs anew in each occurrence.
+func connectionIn(occurrence, connection string) string {
+	if connection == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSuffix(occurrence, "/") + "." + connection))
+	return base64.RawURLEncoding.EncodeToString(sum[:withinBytes])
 }

@@ -15,7 +15,7 @@ import (
 // What leaves the door names nobody, and tells people, connections and occurrences apart as far as their source does.
 func TestSeal(t *testing.T) {
 	t.Parallel()
-	s := newSealer(make([]byte, 32))
+	s := newSealer(make([]byte, 32), nil)
 	e := Event{
 		Kind: Joined, Room: "room", Alias: "series", Occurrence: "o1", Attendee: "ann@example.org", Connection: "c1", Peer: "c2", Name: "Ann Lee",
 		At: planned, Total: 90 * time.Second,
@@ -58,7 +58,7 @@ func TestSeal(t *testing.T) {
 	if empty := s.seal("live", Event{Room: "room"}); empty.Person != "" || empty.Connection != "" || empty.Peer != "" || empty.Occurrence == "" {
 		t.Errorf("nobody is %+v", empty)
 	}
-	if other := newSealer([]byte(strings.Repeat("x", 32))).seal("live", e); other.Person == sealed.Person || other.Room == sealed.Room {
+	if other := newSealer([]byte(strings.Repeat("x", 32)), nil).seal("live", e); other.Person == sealed.Person || other.Room == sealed.Room {
 		t.Error("another key hashes alike")
 	}
 }
@@ -66,27 +66,75 @@ func TestSeal(t *testing.T) {
 // Two sessions have no pseudonym in common, whoever was in both; within one, a person is the same.
 func TestWithin(t *testing.T) {
 	t.Parallel()
-	s := newSealer(make([]byte, 32))
+	s := newSealer(make([]byte, 32), nil)
 	ann := s.seal("live", Event{Kind: Joined, Room: "room", Attendee: "ann", Connection: "c1", Name: "Ann Lee"})
-	a, b := s.within("talk", ann), s.within("other", ann)
-	if a.Person == b.Person || a.Person == ann.Person || a.Names[0] == b.Names[0] || a.Names[0] == ann.Names[0] {
+	a, b := s.within("talk", ann, false), s.within("other", ann, false)
+	if a.Person == b.Person || a.Person == ann.Person || a.Names[0] == b.Names[0] || a.Names[0] == ann.Names[0] || a.Name == b.Name || a.Name == ann.Name {
 		t.Errorf("%+v and %+v", a, b)
 	}
-	if again := s.within("talk", s.seal("live", Event{Kind: Left, Room: "room", Attendee: "ann"})); again.Person != a.Person {
+	if again := s.within("talk", s.seal("live", Event{Kind: Left, Room: "room", Attendee: "ann"}), false); again.Person != a.Person {
 		t.Error("the same person has two pseudonyms in a session")
 	}
-	if a.Connection != ann.Connection || a.Room != ann.Room || len(ann.Names) != 2 {
+	if a.Room != ann.Room || len(ann.Names) != 2 || len(a.Person) != 12 || len(a.Connection) != 12 {
 		t.Errorf("%+v", a)
 	}
-	if nobody := s.within("talk", s.seal("live", Event{Kind: Joined, Room: "room", Connection: "c1"})); nobody.Person != "" {
-		t.Errorf("nobody is %q", nobody.Person)
+	later := s.within("talk", s.seal("live", Event{Kind: Joined, Room: "room", Occurrence: "o2", Connection: "c1"}), false)
+	if later.Connection == a.Connection || later.Person != "" {
+		t.Errorf("the same number in another occurrence is the same connection, or somebody: %+v", later)
+	}
+}
+
+// TestWhoIsThePerson tells which of the ids of events are of one person.
+func TestWhoIsThePerson(t *testing.T) {
+	t.Parallel()
+	byName := newSealer(make([]byte, 32), map[string]bool{"live": true})
+	for name, tt := range map[string]struct {
+		s          sealer
+		a, b       Event
+		elsewhere  bool // b comes from another source
+		same, byID bool // one person; and in a session that began when the id was the person
+		guests     bool
+	}{
+		"one id":                         {a: Event{Attendee: "1"}, b: Event{Attendee: "1"}, same: true, byID: true},
+		"two ids":                        {a: Event{Attendee: "1"}, b: Event{Attendee: "2"}},
+		"two ids, one address":           {a: Event{Attendee: "1", Email: "Jo@x.test "}, b: Event{Attendee: "2", Email: "jo@X.test"}, same: true},
+		"an id with an address, without": {a: Event{Attendee: "1", Email: "jo@x.test"}, b: Event{Attendee: "1"}, byID: true},
+		"an address alone":               {a: Event{Email: "jo@x.test"}, b: Event{Attendee: "2", Email: "jo@x.test"}, same: true},
+		"an address on two platforms":    {a: Event{Email: "jo@x.test"}, b: Event{Email: "jo@x.test"}, elsewhere: true, same: true},
+		"an id on two platforms":         {a: Event{Attendee: "1"}, b: Event{Attendee: "1"}, elsewhere: true},
+		"guests of one connection":       {a: Event{Attendee: "u1", Guest: true}, b: Event{Attendee: "u1", Guest: true}, same: true, byID: true, guests: true},
+		"guests of one name":             {a: Event{Attendee: "u1", Guest: true, Name: "Jo"}, b: Event{Attendee: "u2", Guest: true, Name: "Jo"}, guests: true},
+		"guests of one name, by name":    {s: byName, a: Event{Attendee: "u1", Guest: true, Name: "Jo  Chill"}, b: Event{Attendee: "u2", Guest: true, Name: "jo chill"}, same: true, byID: true, guests: true},
+		"others of one name, by name":    {s: byName, a: Event{Attendee: "1", Name: "Jo"}, b: Event{Attendee: "2", Name: "Jo"}},
+		"a guest with an address":        {a: Event{Attendee: "u1", Guest: true, Email: "jo@x.test"}, b: Event{Attendee: "1", Email: "jo@x.test"}, same: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, from := tt.s, "live"
+			if s.key == nil {
+				s = newSealer(make([]byte, 32), nil)
+			}
+			if tt.elsewhere {
+				from = "other"
+			}
+			a, b := s.seal("live", tt.a), s.seal(from, tt.b)
+			if same := s.personIn("talk", a, false) == s.personIn("talk", b, false); same != tt.same {
+				t.Errorf("one person: %t", same)
+			}
+			if same := s.personIn("talk", a, true) == s.personIn("talk", b, true); same != tt.byID {
+				t.Errorf("one person, by id: %t", same)
+			}
+			if guest := isGuest(s.personIn("talk", a, false)); guest != tt.guests || isGuest(s.personIn("talk", a, true)) {
+				t.Errorf("guest: %t", guest)
+			}
+		})
 	}
 }
 
 // Parts that are hashed together cannot be shifted against each other.
 func TestHashesKeepPartsApart(t *testing.T) {
 	t.Parallel()
-	s := newSealer(make([]byte, 32))
+	s := newSealer(make([]byte, 32), nil)
 	seen := map[string]bool{}
 	for _, parts := range [][]string{{"ab", "c"}, {"a", "bc"}, {"abc"}, {"abc", ""}, {"", "abc"}} {
 		if token := s.token(parts...); seen[token] {
@@ -101,7 +149,7 @@ func TestHashesKeepPartsApart(t *testing.T) {
 // to be.
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	s := newSealer([]byte(strings.Repeat("k", 32)))
+	s := newSealer([]byte(strings.Repeat("k", 32)), nil)
 	reference := func(n int, parts ...string) string {
 		h := hmac.New(sha256.New, []byte(strings.Repeat("k", 32)))
 		for _, p := range parts {
@@ -109,7 +157,7 @@ func TestTokens(t *testing.T) {
 		}
 		return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:n])
 	}
-	for i := range 3 * mostOpenings {
+	for i := range 3 * mostPlaces {
 		for _, parts := range [][]string{
 			{"room", "live", fmt.Sprint(i / 2)}, {"occurrence", "live", "r", fmt.Sprint(i / 2)}, {"occurrence", "live", fmt.Sprint(i)},
 			{"occurrence", "live", fmt.Sprint(i), ""}, {"person", "live", fmt.Sprint(i)},
@@ -119,7 +167,7 @@ func TestTokens(t *testing.T) {
 			}
 		}
 	}
-	if n := len(s.openings.tokens); n > mostOpenings {
+	if n := len(s.places.tokens); n > mostPlaces {
 		t.Errorf("%d tokens are remembered", n)
 	}
 	if got, want := s.hashName("ann"), reference(nameBytes, "name", "ann"); got != want {
@@ -128,12 +176,12 @@ func TestTokens(t *testing.T) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	s := newSealer(make([]byte, 32))
+	s := newSealer(make([]byte, 32), nil)
 	e := Event{
 		Kind: Joined, Room: "95123456789", Occurrence: "4444AAAiAAAAAiAiAiiAii==", Attendee: "ann@example.org", Connection: "16778240", Name: "Ann Lee", At: planned,
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		s.within("talk", s.seal("live", e))
+		s.within("talk", s.seal("live", e), false)
 	}
 }

@@ -5,28 +5,31 @@ type keys struct{ prefix string }
 
 func (k keys) of(session, name string) string { return k.prefix + "{" + session + "}:" + name }
 
-// The keys of one session. The marks are in occurrences, connections and people; the others are derived.
+// The keys of one session. The marks are in occurrences, connections and people; the others are derived. record.lua says how values are
+// written.
 func (k keys) session(id string) []string {
 	return []string{
-		k.counts(id),      // HASH the derived counts, and rev, which moves with every recorded mark
-		k.occurrences(id), // HASH occurrence → number|room|start|stop|close|open connections
-		k.connections(id), // HASH occurrence.connection → owner;joins;leaves;peers: the marks
-		k.people(id),      // HASH person → connections;flags;reported
+		k.counts(id),      // STRING the derived counts (see counts.go), and rev, which moves with every recorded mark
+		k.occurrences(id), // HASH occurrence → room|touches|number,start,stop,close,open|…
+		k.connections(id), // HASH connection → owner;peers: an index of people
+		k.people(id),      // HASH person → connections with their marks;flags;reported;name
 		k.labels(id),      // HASH label → persons|moment|last|watch
-		k.deltas(id),      // HASH label:ms → change of persons under that label
-		k.curve(id),       // HASH second → change of present
-		k.tree(id),        // HASH level:index → sum,max,at of the curve below
+		k.log(id),         // STRING label:ms±n;…: changes of persons under that label, appended
+		k.guests(id),      // HASH name → guests of that name who have been seen
 	}
 }
 
-func (k keys) counts(id string) string      { return k.of(id, "counts") }
-func (k keys) occurrences(id string) string { return k.of(id, "occurrences") }
-func (k keys) connections(id string) string { return k.of(id, "connections") }
-func (k keys) people(id string) string      { return k.of(id, "people") }
-func (k keys) labels(id string) string      { return k.of(id, "labels") }
-func (k keys) deltas(id string) string      { return k.of(id, "deltas") }
-func (k keys) curve(id string) string       { return k.of(id, "curve") }
-func (k keys) tree(id string) string        { return k.of(id, "tree") }
+func (k keys) counts(id string) string      { return k.of(id, "figures") }
+func (k keys) occurrences(id string) string { return k.of(id, "openings") }
+func (k keys) connections(id string) string { return k.of(id, "devices") }
+func (k keys) people(id string) string      { return k.of(id, "persons") }
+func (k keys) labels(id string) string      { return k.of(id, "inside") }
+func (k keys) log(id string) string         { return k.of(id, "log") }
+func (k keys) guests(id string) string      { return k.of(id, "guests") }
+
+// byID is a SET of the sessions in which the best id of a person is the person, although the platform gives an e-mail address: they
+// began when that was the rule.
+func (k keys) byID() string { return k.prefix + "persons-by-id" }
 
 // declared is a STRING: the head count that a host typed.
 func (k keys) declared(id string) string { return k.of(id, "declared") }

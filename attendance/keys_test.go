@@ -36,8 +36,8 @@ func TestKeys(t *testing.T) {
 		want := map[string]string{
 			"sessions": "hash", "claims": "hash", "aside:sources": "set", "{aside:live}:rooms": "hash", "{aside:live}:groups": "hash", "{aside:live}:arrivals": "zset",
 			"{aside:live}:room:" + s.asideToken(asideRoom{"live", "elsewhere", ""}): "hash",
-			"{talk}:counts": "hash", "{talk}:occurrences": "hash", "{talk}:connections": "hash", "{talk}:people": "hash", "{talk}:labels": "hash",
-			"{talk}:deltas": "hash", "{talk}:curve": "hash", "{talk}:tree": "hash", "{talk}:names": "set", "{talk}:declared": "string", "{talk}:beacons": "zset",
+			"{talk}:figures": "string", "{talk}:openings": "hash", "{talk}:devices": "hash", "{talk}:persons": "hash", "{talk}:inside": "hash",
+			"{talk}:log": "string", "{talk}:guests": "hash", "{talk}:names": "set", "{talk}:declared": "string", "{talk}:beacons": "zset",
 		}
 		keys, _, err := rdb.Scan(ctx, 0, prefix+"*", 10_000).Result()
 		if err != nil {
@@ -74,7 +74,7 @@ func TestJournalEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	total := Event{Kind: Attended, Room: "room", Alias: "series", Attendee: "ann", At: planned, Total: time.Minute}
-	record(t, s, "live", Event{Kind: Joined, Room: "room", Occurrence: "o", Attendee: "ann", Connection: "c1", At: planned, Name: "Ann"}, total)
+	record(t, s, "live", Event{Kind: Joined, Room: "room", Occurrence: "o", Attendee: "ann", Connection: "c1", At: planned, Name: "Ann", Email: "ann@x.test", Guest: true}, total)
 	record(t, s, "live", Event{Kind: Bound, Room: "elsewhere", Occurrence: "o", Connection: "c1", Peer: "c2", Staff: true, At: planned})
 	for _, do := range []error{s.Declare(ctx, "talk", 3), s.Arrive(ctx, "talk", "tab"), s.End(ctx, "talk"), define(ctx, s, hourLong("other", in("live", "elsewhere"))), j.Close()} {
 		if do != nil {
@@ -111,8 +111,8 @@ func TestJournalEntries(t *testing.T) {
 	}
 	want := map[string][]string{
 		"attendance.session": {"changes", "session"},
-		"attendance.events":  {"a", "b", "c", "d", "f", "k", "m", "n", "o", "p", "r", "s", "t", "w", "x"},
-		"attendance.claimed": {"b", "c", "d", "f", "k", "o", "r", "s", "t", "w"},
+		"attendance.events":  {"a", "b", "c", "d", "f", "g", "h", "k", "m", "n", "o", "p", "q", "r", "s", "t", "v", "w", "x"},
+		"attendance.claimed": {"b", "c", "d", "f", "k", "o", "r", "s", "t", "v", "w"},
 		"attendance.heads":   {"heads", "session"},
 		"attendance.beat":    {"at", "connection", "session"},
 		"attendance.end":     {"at", "occurrences", "session"},

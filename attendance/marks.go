@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,75 +18,91 @@ const closeAfter = 30 * time.Minute
 // marks is the set that everything derives from. Adding a mark twice, or two marks in either order, gives the same set.
 type marks struct {
 	occurrences map[string]*occurrenceMarks
-	connections map[string]*connectionMarks // by occurrence.connection; where the platform names none, occurrence.@person
+	connections map[string]*connectionMarks // by occurrence.connection; what names no connection is occurrence.@person
+	staff       map[string]bool             // by person
 	registered  map[string]bool             // by person
 	replayed    map[string]bool             // by person: watched the recording
+	names       map[string]string           // by guest: the first, in order, of the names they were shown under (hashes)
 	reported    map[string]map[string]int64 // by person and occurrence: the platform's own total, ms
 	last        int64                       // latest event time, 0 before the first
-	lists       map[string][]string         // by person: as record.lua keeps them, the connections that are theirs
 }
 
+// occurrenceMarks is one occurrence. Where the platform names none, one stands for every opening of the room: each of its ends closes
+// who is inside, and what comes later opens it again.
 type occurrenceMarks struct {
-	room  string
-	start int64 // earliest mark of any kind
-	stop  int64 // latest end mark, 0: none
+	room     string
+	nameless bool
+	start    int64          // earliest mark of any kind
+	stops    map[int64]bool // end marks; of a named occurrence only the latest counts
+	touches  map[int64]bool // nameless: what opens the room beside joins of the audience (a start, a join of staff)
 
-	// As record.lua keeps them, for Verify alone.
-	number     int   // its name in labels
-	storedEnd  int64 // 0: it has not ended
-	storedOpen int64 // open connections
+	kept []keptOpening // as record.lua keeps them, in order, for Verify alone
+}
+
+// keptOpening is an opening as record.lua keeps it.
+type keptOpening struct {
+	number                   int // its name in labels
+	start, stop, close, open int64
 }
 
 type connectionMarks struct {
-	joins  map[joinMark]bool
-	leaves map[int64]bool
-	owner  string          // as record.lua keeps it, for Verify alone; empty: it has no join
-	peers  map[string]bool // connections bound to this one
+	joins, leaves map[mark]bool
+	staff         bool
+	peers         map[string]bool // connections bound to this one
 }
 
-type joinMark struct {
+// mark is a join or a leave of a connection.
+type mark struct {
 	at     int64
 	person string // empty: the platform named none
 }
 
 func newMarks() *marks {
 	return &marks{
-		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{},
-		registered: map[string]bool{}, replayed: map[string]bool{}, reported: map[string]map[string]int64{}, lists: map[string][]string{},
+		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{}, staff: map[string]bool{},
+		registered: map[string]bool{}, replayed: map[string]bool{}, names: map[string]string{}, reported: map[string]map[string]int64{},
 	}
 }
 
-func splitKey(key string) (occurrence string, native bool) {
-	for i := range len(key) {
-		if key[i] == '.' {
-			return key[:i], key[i+1] != '@'
-		}
-	}
-	return key, false
+// splitKey gives the occurrence of a connection's key, and whether the platform named the connection.
+func splitKey(key string) (occurrence string, named bool) {
+	occurrence, connection, _ := strings.Cut(key, ".")
+	return occurrence, !strings.HasPrefix(connection, "@")
+}
+
+// isGuest says whether a person is known by an id that the platform does not give them for longer than a connection: see
+// identity.go.
+func isGuest(person string) bool {
+	return strings.HasPrefix(person, "*") || strings.HasPrefix(person, "~")
 }
 
 func (m *marks) connection(key string) *connectionMarks {
 	c := m.connections[key]
 	if c == nil {
-		c = &connectionMarks{joins: map[joinMark]bool{}, leaves: map[int64]bool{}, peers: map[string]bool{}}
+		c = &connectionMarks{joins: map[mark]bool{}, leaves: map[mark]bool{}, peers: map[string]bool{}}
 		m.connections[key] = c
 	}
 	return c
 }
 
-// latest is the time of the last mark in the set. The last event may be later: an event of staff adds no mark, and neither does a
-// second report that the room is open.
+// marked says whether there is a mark beside those that bind the connection to others.
+func (c *connectionMarks) marked() bool { return c.staff || len(c.joins) > 0 || len(c.leaves) > 0 }
+
+// latest is the time of the last mark in the set. The last event may be later: an event of staff, or a second report that the room is
+// open, may add none.
 func (m *marks) latest() int64 {
 	latest := int64(0)
 	for _, o := range m.occurrences {
-		latest = max(latest, o.start, o.stop)
+		latest = max(latest, o.start)
+		for at := range o.stops {
+			latest = max(latest, at)
+		}
 	}
 	for _, c := range m.connections {
-		for j := range c.joins {
-			latest = max(latest, j.at)
-		}
-		for at := range c.leaves {
-			latest = max(latest, at)
+		for _, set := range []map[mark]bool{c.joins, c.leaves} {
+			for k := range set {
+				latest = max(latest, k.at)
+			}
 		}
 	}
 	return latest
@@ -94,64 +111,133 @@ func (m *marks) latest() int64 {
 // never is the end of what has not ended.
 const never = int64(1<<63 - 1)
 
-// ends gives each occurrence its end: its latest end mark; without one, the start of the next occurrence of the same
-// room; without that, closeAt if it has come.
-func (m *marks) ends(plannedEnd, now int64) map[string]int64 {
-	ends := map[string]int64{}
+// opening is one time that a room was open: a whole occurrence, or what lies between two ends of a nameless one.
+type opening struct {
+	occurrence string
+	index      int // within the occurrence
+	room       string
+	start      int64 // 0: nothing has opened it
+	stop       int64 // its end mark; 0: none
+	end        int64 // its end; never, while it is open
+}
+
+// openings lists the openings of every occurrence in order, each with its end: its end mark; without one, the start of the
+// next opening of the same room; without that, the automatic close if that has come.
+func (m *marks) openings(plannedEnd, now int64) map[string][]opening {
+	all := map[string][]opening{}
+	starts := map[string][]int64{} // by room
 	for id, o := range m.occurrences {
-		end := never
-		if at := m.closeAt(plannedEnd); now >= at {
-			end = at
+		all[id] = o.openings(id)
+		if o.nameless {
+			m.startOpenings(id, all[id])
 		}
-		for _, next := range m.occurrences {
-			if next.room == o.room && next.start > o.start {
-				end = min(end, next.start)
+		for _, p := range all[id] {
+			if p.start != 0 {
+				starts[o.room] = append(starts[o.room], p.start)
 			}
 		}
-		if o.stop != 0 {
-			end = o.stop
-		}
-		ends[id] = end
 	}
-	return ends
+	closeAt := m.closeAt(plannedEnd)
+	for _, list := range all {
+		for i := range list {
+			p := &list[i]
+			if p.end = p.stop; p.stop != 0 {
+				continue
+			}
+			if p.end = never; now >= closeAt {
+				p.end = closeAt
+			}
+			for _, next := range starts[p.room] {
+				if p.start != 0 && next > p.start {
+					p.end = min(p.end, next)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// openings cuts an occurrence at its ends. Only the first has its start: that of the others is the first mark that opens them.
+func (o *occurrenceMarks) openings(id string) []opening {
+	stops := slices.Sorted(maps.Keys(o.stops))
+	if !o.nameless && len(stops) > 0 {
+		stops = stops[len(stops)-1:]
+	}
+	list := make([]opening, 0, len(stops)+1)
+	for i, stop := range stops {
+		list = append(list, opening{occurrence: id, index: i, room: o.room, stop: stop})
+	}
+	if o.nameless || len(stops) == 0 {
+		list = append(list, opening{occurrence: id, index: len(stops), room: o.room})
+	}
+	list[0].start = o.start
+	return list
+}
+
+// startOpenings finds what opened the room again, after each of its ends.
+func (m *marks) startOpenings(id string, list []opening) {
+	open := func(at int64) {
+		if p := &list[placeOf(list, at, true)]; p.index > 0 && (p.start == 0 || at < p.start) {
+			p.start = at
+		}
+	}
+	for at := range m.occurrences[id].touches {
+		open(at)
+	}
+	for key, c := range m.connections {
+		if occurrence, _ := splitKey(key); occurrence == id {
+			for j := range c.joins {
+				open(j.at)
+			}
+		}
+	}
+}
+
+// placeOf is the index of the opening that a mark belongs to. At the time of an end, what opens the room belongs to the next.
+func placeOf(list []opening, at int64, opens bool) int {
+	for i, p := range list[:len(list)-1] {
+		if at < p.stop || at == p.stop && !opens {
+			return i
+		}
+	}
+	return len(list) - 1
 }
 
 func (m *marks) closeAt(plannedEnd int64) int64 {
 	return max(plannedEnd, m.last) + closeAfter.Milliseconds()
 }
 
-// visit is one stay of one connection. Without a leave, low is the last evidence of the person in the occurrence.
-type visit struct {
-	start, end, low int64 // low == end unless the leave was inferred
-}
-
-// owners gives every connection that has a join its person: the one whom the earliest join names, over the connection
-// and all that are bound to it; where none is named, the connection itself is the person.
+// owners gives every connection that has a mark its person: the one whom the earliest join names, over the connection and all that
+// are bound to it; else the one whom the earliest leave names; where none is named, the connection itself is the person.
 func (m *marks) owners() map[string]string {
 	owners := map[string]string{}
 	for key, c := range m.connections {
-		if len(c.joins) == 0 {
+		if !c.marked() {
 			continue
 		}
-		var best joinMark
+		var join, leave mark
 		smallest := ""
 		for _, member := range m.bound(key) {
-			joins := m.connections[member].joins
-			if len(joins) > 0 && (smallest == "" || member < smallest) {
+			of := m.connections[member]
+			if of.marked() && (smallest == "" || member < smallest) {
 				smallest = member
 			}
-			for j := range joins {
-				if j.person != "" && (best.person == "" || j.at < best.at || j.at == best.at && j.person < best.person) {
-					best = j
-				}
-			}
+			join, leave = earliest(join, of.joins), earliest(leave, of.leaves)
 		}
-		if best.person == "" {
-			best.person = "~" + smallest
-		}
-		owners[key] = best.person
+		_, connection, _ := strings.Cut(smallest, ".")
+		owners[key] = cmp.Or(join.person, leave.person, "~"+connection)
 	}
 	return owners
+}
+
+// earliest is the earliest of these marks that names a person, of two the one whose person comes first.
+func earliest(best mark, set map[mark]bool) mark {
+	for k := range set {
+		if k.person != "" && (best.person == "" || k.at < best.at || k.at == best.at && k.person < best.person) {
+			best = k
+		}
+	}
+	return best
 }
 
 // bound lists the connections that binds tie to this one, itself included.
@@ -168,35 +254,34 @@ func (m *marks) bound(key string) []string {
 	return members
 }
 
-// visits pairs the joins and leaves of one connection, not yet cut at the occurrence's end. Without a leave a visit ends never.
-func (c *connectionMarks) visits(native bool) []visit {
-	if len(c.joins) == 0 {
-		return nil
+// bindAll ties connections together that are known to be of one person.
+func (m *marks) bindAll(keys []string) {
+	for _, key := range keys {
+		m.connection(keys[0]).peers[key] = true
+		m.connection(key).peers[keys[0]] = true
 	}
-	joins := make([]int64, 0, len(c.joins))
-	for j := range c.joins {
-		joins = append(joins, j.at)
-	}
-	leaves := slices.Collect(maps.Keys(c.leaves))
-	if native {
-		start, end := slices.Min(joins), never
-		if len(leaves) > 0 {
-			end = max(start, slices.Max(leaves))
-		}
-		return []visit{{start: start, end: end}}
-	}
-	type mark struct {
+}
+
+// visit is one stay of one connection. Without a leave, low is the last evidence of the person in the occurrence.
+type visit struct {
+	start, end, low int64 // low == end unless the leave was inferred
+}
+
+// pair gives the visits of one connection: its joins and leaves pair in time order, leave before join at equal times; a join while it
+// is open and a leave while it is closed are ignored. Without a leave a visit ends never.
+func pair(joins, leaves []int64) []visit {
+	type step struct {
 		at   int64
 		join int // leave 0 before join 1 at equal times
 	}
-	var all []mark
+	all := make([]step, 0, len(joins)+len(leaves))
 	for _, at := range joins {
-		all = append(all, mark{at, 1})
+		all = append(all, step{at, 1})
 	}
 	for _, at := range leaves {
-		all = append(all, mark{at, 0})
+		all = append(all, step{at, 0})
 	}
-	slices.SortFunc(all, func(a, b mark) int { return cmp.Or(cmp.Compare(a.at, b.at), a.join-b.join) })
+	slices.SortFunc(all, func(a, b step) int { return cmp.Or(cmp.Compare(a.at, b.at), a.join-b.join) })
 	var out []visit
 	inside := false
 	for _, k := range all {
@@ -210,8 +295,81 @@ func (c *connectionMarks) visits(native bool) []visit {
 	return out
 }
 
-// isOpen says whether the connection has joined and not left.
-func (c *connectionMarks) isOpen(native bool) bool {
-	visits := c.visits(native)
-	return len(visits) > 0 && visits[len(visits)-1].end == never
+// stay is what one connection of a person says of them in one opening: its visits, not cut at the opening's end.
+type stay struct {
+	person string
+	opening
+	visits   []visit
+	evidence int64 // latest mark of the person in the opening
+}
+
+// open says whether somebody has joined and not left.
+func (s stay) open() bool { return len(s.visits) > 0 && s.visits[len(s.visits)-1].end == never }
+
+// stays lists what every connection says. A mark that names no connection is of every connection that its person has in the occurrence; of
+// a person who has none there, it is a connection of its own.
+func (m *marks) stays(openings map[string][]opening) []stay {
+	type place struct{ person, occurrence string }
+	connections := map[place][]string{}
+	for key, person := range m.owners() {
+		occurrence, named := splitKey(key)
+		if at := (place{person, occurrence}); named {
+			connections[at] = append(connections[at], key)
+		} else if connections[at] == nil {
+			connections[at] = []string{}
+		}
+	}
+	var out []stay
+	for at, keys := range connections {
+		loose := m.connections[at.occurrence+".@"+at.person]
+		list := openings[at.occurrence]
+		evidence, from := make([]int64, len(list)), len(out)
+		if len(keys) == 0 {
+			out = appendStays(out, at.person, list, evidence, loose)
+		}
+		for _, key := range keys {
+			out = appendStays(out, at.person, list, evidence, m.connections[key], loose)
+		}
+		for i := range out[from:] {
+			out[from+i].evidence = evidence[out[from+i].index]
+		}
+	}
+	return out
+}
+
+// appendStays adds the stays of one connection, whose marks are in these sets, and notes the latest mark of each opening.
+func appendStays(out []stay, person string, list []opening, evidence []int64, sets ...*connectionMarks) []stay {
+	joins, leaves := make([][]int64, len(list)), make([][]int64, len(list))
+	note := func(by [][]int64, at int64, opens bool) {
+		i := placeOf(list, at, opens)
+		by[i], evidence[i] = append(by[i], at), max(evidence[i], at)
+	}
+	for _, c := range sets {
+		if c == nil {
+			continue
+		}
+		for k := range c.joins {
+			note(joins, k.at, true)
+		}
+		for k := range c.leaves {
+			note(leaves, k.at, false)
+		}
+	}
+	for i, p := range list {
+		if len(joins[i])+len(leaves[i]) > 0 {
+			out = append(out, stay{person: person, opening: p, visits: pair(joins[i], leaves[i])})
+		}
+	}
+	return out
+}
+
+// staffOf says which persons are staff: whom a mark of staff names, and who has a connection with one.
+func (m *marks) staffOf() map[string]bool {
+	staff := maps.Clone(m.staff)
+	for key, person := range m.owners() {
+		if m.connections[key].staff {
+			staff[person] = true
+		}
+	}
+	return staff
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/redis/go-redis/v9"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
@@ -88,6 +87,19 @@ func (s sealer) hashNames(name string) []string {
 	return slices.Compact(hashes)
 }
 
+// wholeName is a name as whole names are compared: without case and superfluous spaces.
+func wholeName(name string) string {
+	return cases.Fold().String(norm.NFKC.String(strings.Join(strings.Fields(name), " ")))
+}
+
+// hashWholeName hashes a name by which guests are told apart, and staff are known.
+func (s sealer) hashWholeName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return s.hash(nameBytes, "whole name", name)
+}
+
 func (s sealer) hashName(word string) string { return s.hash(nameBytes, "name", word) }
 
 // hashNameIn scopes the hash of a word to a session.
@@ -98,32 +110,15 @@ func (s sealer) hashNameIn(session, hash string) string {
 // names keeps the hashed words of the names seen in sessions. Store embeds it.
 type names struct{ *base }
 
-// addNames queues the names of events that belong to sessions: one command per session, whatever the number of events.
-func (s *names) addNames(ctx context.Context, p redis.Pipeliner, events []placed) {
-	bySession := map[string][]any{}
+// namesOf are the names of events of one session.
+func namesOf(events []placed) []any {
+	var hashes []any
 	for _, e := range events {
 		for _, hash := range e.event.Names {
-			bySession[e.session] = append(bySession[e.session], hash)
+			hashes = append(hashes, hash)
 		}
 	}
-	for session, hashes := range bySession {
-		p.SAdd(ctx, s.keys.names(session), hashes...)
-	}
-}
-
-// writeNames adds the names of events that leave no mark.
-func (s *names) writeNames(ctx context.Context, events []placed) error {
-	if len(events) == 0 {
-		return nil
-	}
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		s.addNames(ctx, p, events)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("names: %w", err)
-	}
-	return nil
+	return hashes
 }
 
 // NamesIn gives, of words as they were typed, those that are or hold a word of a name seen in the session, whatever the case and

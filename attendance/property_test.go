@@ -27,6 +27,7 @@ const plannedStart = int64(1_587_654_000_000)
 // history invents what a platform might say of a session: one or two rooms, several occurrences, connections and
 // attendees, in random order, with duplicates, lost leaves, leaves first, ends first and late events. In half of the
 // histories, all times are of eight values at most, so that marks of different people, kinds and rooms meet in one millisecond.
+// Rooms differ in whether they name their occurrences, and events in which ids they carry.
 func history(r *rand.Rand) []sealed {
 	var out []sealed
 	at := func() int64 { return plannedStart + int64(r.IntN(40))*500 + int64(r.IntN(3)) }
@@ -37,32 +38,47 @@ func history(r *rand.Rand) []sealed {
 		}
 		at = func() int64 { return few[r.IntN(len(few))] }
 	}
-	rooms, attendees := 1+r.IntN(2), 1+r.IntN(4)
+	rooms, attendees, nameless := 1+r.IntN(2), 1+r.IntN(4), r.IntN(3)
 	for range 2 + r.IntN(24) {
 		room := r.IntN(rooms)
-		e := sealed{Room: fmt.Sprintf("room%d", room), Occurrence: fmt.Sprintf("occ%d-%d", room, r.IntN(3)), At: at()}
-		person := fmt.Sprintf("p%d", r.IntN(attendees))
-		connection := fmt.Sprintf("c%d", r.IntN(attendees+2))
+		e := sealed{Room: fmt.Sprintf("room%d", room), Occurrence: fmt.Sprintf("occ%d-%d", room, r.IntN(3)), At: at(), Version: sealVersion}
+		if room == nameless {
+			e.Occurrence = fmt.Sprintf("occ%d/", room)
+		}
+		person := []string{"", "", "*"}[r.IntN(3)] + fmt.Sprintf("p%d", r.IntN(attendees))
+		connection := func() string { return connectionIn(e.Occurrence, fmt.Sprintf("c%d", r.IntN(attendees+2))) }
+		if isGuest(person) && r.IntN(3) > 0 {
+			e.Name = fmt.Sprintf("n%d", r.IntN(3))
+		}
 		switch n := r.IntN(100); {
 		case n < 32:
-			e.Kind, e.Person, e.Connection = Joined, person, connection
+			e.Kind, e.Person, e.Connection = Joined, person, connection()
+		case n < 50:
+			e.Kind, e.Connection = Left, connection()
 		case n < 58:
-			e.Kind, e.Connection = Left, connection
+			e.Kind, e.Person, e.Connection = Left, person, connection()
 		case n < 66:
 			e.Kind, e.Person = Joined, person // the platform names no connection
 		case n < 74:
 			e.Kind, e.Person = Left, person
-		case n < 80:
-			e.Kind, e.Connection = Joined, connection // nobody is named
-		case n < 86:
-			e.Kind, e.Connection, e.Peer = Bound, connection, fmt.Sprintf("c%d", r.IntN(attendees+2))
-		case n < 90:
+		case n < 79:
+			e.Kind, e.Connection = Joined, connection() // nobody is named
+		case n < 84:
+			e.Kind, e.Connection, e.Peer = Bound, connection(), connection()
+		case n < 88:
 			e.Kind = Ended
-		case n < 92:
+		case n < 91:
 			e.Kind = Started
+		case n < 92:
+			e.Kind, e.Person, e.Connection, e.Staff = []Kind{Joined, Left, Bound}[r.IntN(3)], person, connection(), true
+			if e.Kind == Bound {
+				e.Peer = connection()
+			}
 		case n < 93:
-			e.Kind, e.Person, e.Connection, e.Staff = Joined, person, connection, true
-		case n < 95:
+			e.Kind, e.Connection, e.Staff = Joined, connection(), true
+		case n < 94:
+			e.Kind, e.Person, e.Staff = Registered, person, true
+		case n < 96:
 			e.Kind, e.Person = Registered, person
 		case n < 97:
 			e.Kind, e.Person = Replayed, person
@@ -83,46 +99,72 @@ func history(r *rand.Rand) []sealed {
 
 // add puts one sealed event into the set. The service leaves that to record.lua; this is what it has to do.
 func (m *marks) add(e sealed) {
-	switch e.Kind {
-	case Registered:
-		m.registered[e.Person] = true
-		return
-	case Replayed:
-		m.replayed[e.Person] = true
-		return
-	case Attended:
-		if m.reported[e.Person] == nil {
-			m.reported[e.Person] = map[string]int64{}
-		}
-		m.reported[e.Person][e.Occurrence] = max(m.reported[e.Person][e.Occurrence], e.Seconds*1000)
+	if e.Kind.ofPerson() {
+		m.addOfPerson(e)
 		return
 	}
 	o := m.occurrences[e.Occurrence]
 	if o == nil {
-		o = &occurrenceMarks{room: e.Room, start: e.At}
+		o = &occurrenceMarks{
+			room: e.Room, nameless: strings.HasSuffix(e.Occurrence, "/"), start: e.At, stops: map[int64]bool{}, touches: map[int64]bool{},
+		}
 		m.occurrences[e.Occurrence] = o
 	}
 	o.start, m.last = min(o.start, e.At), max(m.last, e.At)
-	if e.Kind == Ended {
-		o.stop = max(o.stop, e.At)
+	switch {
+	case e.Kind == Ended:
+		o.stops[e.At] = true
+		return
+	case e.Kind == Started, e.Kind == Joined && e.Staff:
+		o.touches[e.At] = true
 	}
-	if e.Staff || e.Kind == Started || e.Kind == Ended {
+	if e.Kind == Started {
 		return
 	}
+	if e.Kind == Bound {
+		key, peer := connectionKey(e.Occurrence, e.Connection, ""), connectionKey(e.Occurrence, e.Peer, "")
+		if key != peer {
+			m.connection(key).peers[peer] = true
+			m.connection(peer).peers[key] = true
+		}
+	}
 	key := connectionKey(e.Occurrence, e.Connection, e.Person)
-	switch e.Kind {
-	case Joined:
-		m.connection(key).joins[joinMark{e.At, e.Person}] = true
-	case Left:
-		m.connection(key).leaves[e.At] = true
-	case Bound:
-		peer := connectionKey(e.Occurrence, e.Peer, "")
-		m.connection(key).peers[peer] = true
-		m.connection(peer).peers[key] = true
+	switch {
+	case e.Staff:
+		if e.Person != "" {
+			m.staff[e.Person] = true
+		}
+		if e.Connection != "" {
+			m.connection(key).staff = true
+		}
+		return
+	case e.Kind == Joined:
+		m.connection(key).joins[mark{e.At, e.Person}] = true
+	case e.Kind == Left:
+		m.connection(key).leaves[mark{e.At, e.Person}] = true
+	}
+	if e.extra() != "" && e.Kind != Bound && (m.names[e.Person] == "" || e.Name < m.names[e.Person]) {
+		m.names[e.Person] = e.Name
 	}
 }
 
-// connectionKey names a connection within a session. Where the platform names none, the person is the connection.
+func (m *marks) addOfPerson(e sealed) {
+	switch {
+	case e.Staff:
+		m.staff[e.Person] = true
+	case e.Kind == Registered:
+		m.registered[e.Person] = true
+	case e.Kind == Replayed:
+		m.replayed[e.Person] = true
+	default:
+		if m.reported[e.Person] == nil {
+			m.reported[e.Person] = map[string]int64{}
+		}
+		m.reported[e.Person][e.Occurrence] = max(m.reported[e.Person][e.Occurrence], e.Seconds*1000)
+	}
+}
+
+// connectionKey names a connection within a session. What names none is of the person.
 func connectionKey(occurrence, connection, person string) string {
 	if connection == "" {
 		return occurrence + ".@" + person
@@ -138,8 +180,9 @@ type visible struct {
 	PeakAt                             int64
 	Watch                              int64 // ms
 	Measured, Reported                 Total
+	Known, Names, Leaving              int
 	Registered, RegisteredSeen         int
-	Replayed, Anomalies, Occurrences   int
+	Replayed, Occurrences              int
 	Curve                              map[int64]int64
 	Rows                               []Row
 }
@@ -162,12 +205,13 @@ func modelShows(events []sealed, now int64) visible {
 	v := visible{
 		Started: t.started, Last: t.last, Present: t.present, Connections: t.connections, Unique: t.unique, Peak: t.peak, PeakAt: t.peakAt,
 		Watch: t.watch + t.filled, Measured: total(t.measured, t.watch), Reported: total(t.reported, t.reportedWatch),
-		Registered: t.registered, RegisteredSeen: t.registeredSeen, Replayed: t.replayed, Anomalies: t.anomalies, Occurrences: len(m.occurrences),
+		Known: t.known, Names: t.names, Leaving: t.leaving,
+		Registered: t.registered, RegisteredSeen: t.registeredSeen, Replayed: t.replayed, Occurrences: t.openings,
 		Rows: m.rows(end, now),
 	}
 	closed := now >= m.closeAt(end)
 	switch {
-	case len(m.occurrences) > 0 && t.ended == 0:
+	case t.live > 0:
 		v.State = InSession
 	case len(m.occurrences) > 0 && (closed || now >= talk.StartsAt.UnixMilli()):
 		v.State, v.Ended = Over, t.ended
@@ -195,11 +239,10 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 	if err != nil {
 		return visible{}, err
 	}
-	raw, err := s.rdb.HGetAll(ctx, s.keys.curve(talk.ID)).Result()
+	seen, err := s.look(ctx, talk.ID)
 	if err != nil {
 		return visible{}, err
 	}
-	curve, err := parseCurve(raw)
 	f := all[0]
 	ms := func(t time.Time) int64 {
 		if t.IsZero() {
@@ -210,7 +253,8 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 	v := visible{
 		State: f.State, Started: ms(f.StartedAt), Ended: ms(f.EndedAt), Last: ms(f.LastEventAt),
 		Present: *f.Present, Connections: *f.Connections, Unique: *f.Unique, Peak: *f.Peak, Watch: f.Watch.Milliseconds(),
-		RegisteredSeen: int(c["registered_seen"]), Anomalies: int(c["anomalies"]), Occurrences: int(c["occurrences"]), Curve: curve, Rows: rows,
+		Known: int(c["known"]), Names: int(c["names"]), Leaving: int(c["leaving"]), RegisteredSeen: int(c["registered_seen"]), Occurrences: int(c["occurrences"]),
+		Curve: seen[0].curve, Rows: rows,
 	}
 	if f.PeakAt != nil {
 		v.PeakAt = f.PeakAt.Unix()
@@ -229,16 +273,27 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 	return v, err
 }
 
-// play records a history on a fresh session and says how the store differs from the model, "" if it does not.
-func play(ctx context.Context, rdb redis.UniversalClient, sessions *programme.Catalogue, prefix string, events []sealed, now int64) (string, error) {
-	s := New(rdb, sessions, Options{Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return time.UnixMilli(now) }})
+// play records a history on a fresh session, in calls of random sizes from two processes, which look at it now and then, and says how the
+// store differs from the model, "" if it does not.
+func play(ctx context.Context, rdb redis.UniversalClient, sessions *programme.Catalogue, prefix string, events []sealed, now int64, seed uint64) (string, error) {
+	o := Options{Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return time.UnixMilli(now) }}
+	s, other := New(rdb, sessions, o), New(rdb, sessions, o)
 	defer rdb.Del(ctx, s.keys.session("s")...)
-	batch := make([]placed, len(events))
-	for i, e := range events {
-		batch[i] = placed{"s", e}
-	}
-	if _, err := s.write(ctx, batch); err != nil {
-		return "", err
+	r := rand.New(rand.NewPCG(seed, 3))
+	for rest := events; len(rest) > 0; {
+		batch := make([]placed, 1+r.IntN(len(rest)))
+		for i := range batch {
+			batch[i] = placed{"s", rest[i]}
+		}
+		if _, err := s.write(ctx, batch); err != nil {
+			return "", err
+		}
+		rest, s, other = rest[len(batch):], other, s
+		if r.IntN(2) == 0 {
+			if _, err := s.look(ctx, "s"); err != nil {
+				return "", err
+			}
+		}
 	}
 	got, err := storeShows(ctx, s)
 	if err != nil {
@@ -307,16 +362,16 @@ func TestRandomHistoriesAgreeWithTheModel(t *testing.T) {
 					events := history(r)
 					now := plannedStart + []int64{0, 15_000, 60_000, 40 * 60_000}[r.IntN(4)]
 					p := fmt.Sprintf("%s%d:", prefix, seed)
-					trouble, err := play(ctx, rdb, sessions, p, events, now)
+					trouble, err := play(ctx, rdb, sessions, p, events, now, uint64(seed))
 					if err == nil && trouble == "" {
 						continue
 					}
 					once.Do(func() {
 						small := shrink(events, func(e []sealed) bool {
-							trouble, err := play(ctx, rdb, sessions, p, e, now)
+							trouble, err := play(ctx, rdb, sessions, p, e, now, uint64(seed))
 							return trouble != "" || err != nil
 						})
-						trouble, err := play(ctx, rdb, sessions, p, small, now)
+						trouble, err := play(ctx, rdb, sessions, p, small, now, uint64(seed))
 						var lines strings.Builder
 						for _, e := range small {
 							fmt.Fprintf(&lines, "%+v\n", e)

@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"jauge/programme"
 )
@@ -17,17 +16,32 @@ import (
 // reader reads figures, curves and rows. Store embeds it.
 type reader struct {
 	*base
-	statuses statuses
-	patience time.Duration // how long a request waits for a status
+	timelines timelines
+	statuses  statuses
+	patience  time.Duration // how long a request waits for a status
 }
 
-// counts is the HASH that record.lua keeps, with 0 for what is not there.
+// counts are the numbers that record.lua keeps, by name; 0 for what is not there.
 type counts map[string]int64
 
-func parseCounts(raw map[string]string) (counts, error) {
-	c := counts{}
-	for name, text := range raw {
-		n, err := strconv.ParseInt(text, 10, 64)
+// countNames are their names, in the order in which record.lua writes them. epoch is another one where the log is another one, rev moves with
+// every recorded mark, and moments are counted from base.
+var countNames = []string{
+	"epoch", "rev", "base", "last", "occurrences", "live", "started", "ended", "present", "connections", "open_moment", "watch", "filled",
+	"unique", "known", "names", "leaving", "measured", "registered", "registered_seen", "replayed", "reported", "reported_watch",
+}
+
+func parseCounts(text string) (counts, error) {
+	c := make(counts, len(countNames)+2)
+	fields := strings.Fields(text)
+	if len(fields) == 0 {
+		return c, nil
+	}
+	if len(fields) != len(countNames) {
+		return nil, errors.New("counts in the store: wrong shape")
+	}
+	for i, name := range countNames {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", name, err)
 		}
@@ -53,31 +67,17 @@ type versioned struct {
 }
 
 func (s *reader) readFigures(ctx context.Context, sessions []programme.Session) ([]versioned, error) {
-	type reply struct {
-		counts   *redis.MapStringStringCmd
-		declared *redis.StringCmd
+	ids := make([]string, len(sessions))
+	for i, session := range sessions {
+		ids[i] = session.ID
 	}
-	replies := make([]reply, len(sessions))
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, session := range sessions {
-			replies[i] = reply{p.HGetAll(ctx, s.keys.counts(session.ID)), p.Get(ctx, s.keys.declared(session.ID))}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("read figures: %w", err)
+	seen, err := s.look(ctx, ids...)
+	if err != nil {
+		return nil, err
 	}
 	out := make([]versioned, len(sessions))
 	for i, session := range sessions {
-		c, err := parseCounts(replies[i].counts.Val())
-		if err != nil {
-			return nil, fmt.Errorf("session %s: %w", session.ID, err)
-		}
-		declared, err := readDeclared(replies[i].declared)
-		if err != nil {
-			return nil, fmt.Errorf("session %s: declared heads: %w", session.ID, err)
-		}
-		out[i] = versioned{s.figures(session, c, declared, s.now()), c["rev"]}
+		out[i] = versioned{s.figures(session, seen[i].counts, seen[i].declared, s.now()), seen[i].counts["rev"]}
 	}
 	return out, nil
 }

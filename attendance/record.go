@@ -3,9 +3,12 @@ package attendance
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -15,19 +18,50 @@ var recordSource string
 
 var recordScript = redis.NewScript(recordSource)
 
-// scriptKind is the name of an event's kind in record.lua. Staff are not counted, but prove that the room was open.
-func (e sealed) scriptKind() string {
-	if e.Staff && e.Kind != Ended {
-		return "seen"
+// scriptKind is the letter of an event's kind in record.lua. Staff are not counted, but prove that the room was open.
+func (e sealed) scriptKind() byte {
+	if e.Staff {
+		switch e.Kind {
+		case Joined:
+			return 'J'
+		case Left:
+			return 'L'
+		case Bound:
+			return 'B'
+		case Registered, Attended, Replayed:
+			return 'P'
+		}
 	}
-	return string(e.Kind)
+	switch e.Kind {
+	case Joined:
+		return 'j'
+	case Left:
+		return 'l'
+	case Bound:
+		return 'b'
+	case Started:
+		return 's'
+	case Registered:
+		return 'r'
+	case Replayed:
+		return 'p'
+	case Attended:
+		return 'a'
+	}
+	return 'e'
 }
 
-func (e sealed) args() []any {
-	return []any{
-		e.scriptKind(), e.Room, e.Occurrence, e.Connection, e.Person,
-		strconv.FormatInt(e.At, 10), e.Peer, strconv.FormatInt(e.Seconds, 10),
+// extra is what an event says beside ids and time: see record.lua.
+func (e sealed) extra() string {
+	switch {
+	case e.Kind == Bound:
+		return e.Peer
+	case e.Kind == Attended:
+		return strconv.FormatInt(e.Seconds*1000, 10)
+	case (e.Kind == Joined || e.Kind == Left) && isGuest(e.Person):
+		return e.Name
 	}
+	return ""
 }
 
 // placed is a sealed event with the session that it belongs to.
@@ -36,46 +70,142 @@ type placed struct {
 	event   sealed
 }
 
-// batchSize is how many script calls go out in one round trip.
+// atOnce is how many events one call of the script takes.
+const atOnce = 256
+
+// batchSize is how many events of what waits are taken at once.
 const batchSize = 500
 
-// write runs the script once per event, pipelined, and adds the names. A server that has lost the script (restart, failover) gets
-// it again, in a cluster as its whole text, and the batch is repeated: all of it is idempotent.
+// recordArgs are the arguments of record.lua for events of one session.
+func recordArgs(events []placed) []any {
+	n := len(events)
+	codes := make([]byte, 0, 3*n)
+	var occurrences []*sealed
+	for i := range events {
+		e := &events[i].event
+		at := slices.IndexFunc(occurrences, func(o *sealed) bool { return o.Occurrence == e.Occurrence })
+		if at < 0 {
+			at = len(occurrences)
+			occurrences = append(occurrences, e)
+		}
+		codes = append(codes, e.scriptKind(), hexDigits[at>>4], hexDigits[at&15])
+	}
+	columns := 4 + 2*len(occurrences)
+	args := make([]any, columns+4*n)
+	args[0], args[1], args[2], args[3] = n, codes, time.Now().UnixMicro(), len(occurrences)
+	for i, o := range occurrences {
+		args[4+2*i], args[5+2*i] = o.Room, o.Occurrence
+	}
+	for i := range events {
+		e := &events[i].event
+		args[columns+i], args[columns+n+i], args[columns+2*n+i], args[columns+3*n+i] = e.Connection, e.Person, e.At, e.extra()
+	}
+	return args
+}
+
+const hexDigits = "0123456789abcdef"
+
+// tooMany is the script's answer to a mark that is one too many: see its limits.
+const tooMany Result = "too many"
+
+// resultOf reads one character of the script's reply.
+func resultOf(e *sealed, reply byte) Result {
+	switch {
+	case reply == 't':
+		return tooMany
+	case e.Staff || reply == 's':
+		return StaffSeen
+	case reply == 'r':
+		return Recorded
+	}
+	return Duplicate
+}
+
+// write records events in the sessions that they belong to, in order, and adds the names; a result for each.
 func (s *Store) write(ctx context.Context, events []placed) ([]Result, error) {
-	results := make([]Result, 0, len(events))
-	for batch := range slices.Chunk(events, batchSize) {
-		cmds, err := s.pipeline(ctx, batch, recordScript.EvalSha)
-		if redis.HasErrorPrefix(err, "NOSCRIPT") && recordScript.Load(ctx, s.rdb).Err() == nil {
-			cmds, err = s.pipeline(ctx, batch, recordScript.EvalSha)
-		}
-		if redis.HasErrorPrefix(err, "NOSCRIPT") {
-			cmds, err = s.pipeline(ctx, batch, recordScript.Eval)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("record: %w", err)
-		}
-		for i, cmd := range cmds[:len(batch)] {
-			text, err := cmd.(*redis.Cmd).Text()
+	if len(events) == 0 {
+		return nil, nil
+	}
+	session := events[0].session
+	if len(events) <= atOnce && !slices.ContainsFunc(events, func(e placed) bool { return e.session != session }) {
+		return s.commits.of(session).add(ctx, events)
+	}
+	results := make([]Result, len(events))
+	bySession := map[string][]int{}
+	for i, e := range events {
+		bySession[e.session] = append(bySession[e.session], i)
+	}
+	for session, all := range bySession {
+		for indices := range slices.Chunk(all, atOnce) {
+			part := make([]placed, len(indices))
+			for k, i := range indices {
+				part[k] = events[i]
+			}
+			got, err := s.commits.of(session).add(ctx, part)
 			if err != nil {
-				return nil, fmt.Errorf("record: %w", err)
+				return nil, err
 			}
-			if batch[i].event.Staff {
-				text = string(StaffSeen)
+			for k, i := range indices {
+				results[i] = got[k]
 			}
-			results = append(results, Result(text))
 		}
+	}
+	return results, nil
+}
+
+// callWithin is how long one call of the script may take. It is not bound to the request that sends it: others wait for it too.
+const callWithin = 1200 * time.Millisecond
+
+// call sends events of one session in one call of the script. A server that has lost the script (restart, failover) gets it again, in
+// a cluster as its whole text, and the call is repeated: all of it is idempotent.
+func (b *base) call(ctx context.Context, session string, events []placed) ([]Result, error) {
+	keys, args := b.keys.session(session), recordArgs(events)
+	reply, err := b.send(ctx, recordScript.EvalSha, keys, args, session, events)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") && recordScript.Load(ctx, b.rdb).Err() == nil {
+		reply, err = b.send(ctx, recordScript.EvalSha, keys, args, session, events)
+	}
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		reply, err = b.send(ctx, recordScript.Eval, keys, args, session, events)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	if len(reply) != len(events) {
+		return nil, errors.New("record: the script's reply does not fit")
+	}
+	results := make([]Result, len(events))
+	for i := range events {
+		results[i] = resultOf(&events[i].event, reply[i])
 	}
 	return results, nil
 }
 
 type evaluate func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
 
-func (s *Store) pipeline(ctx context.Context, batch []placed, eval evaluate) ([]redis.Cmder, error) {
-	return s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, b := range batch {
-			eval(ctx, p, s.keys.session(b.session), b.event.args()...)
-		}
-		s.addNames(ctx, p, batch)
+func (b *base) send(ctx context.Context, eval evaluate, keys []string, args []any, session string, events []placed) (string, error) {
+	names := namesOf(events)
+	if len(names) == 0 {
+		return eval(ctx, b.rdb, keys, args...).Text()
+	}
+	var reply *redis.Cmd
+	_, err := b.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		reply = eval(ctx, p, keys, args...)
+		p.SAdd(ctx, b.keys.names(session), names...)
 		return nil
 	})
+	if err != nil {
+		return "", err
+	}
+	return reply.Text()
+}
+
+// timedOut says that a call may have reached the server, and that nobody knows what became of it.
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}
+
+// ofEntry says that the server has answered, and that it is these events that it does not take.
+func ofEntry(err error) bool {
+	return redis.HasErrorPrefix(err, "WRONGTYPE") || redis.HasErrorPrefix(err, "ERR") && strings.Contains(err.Error(), "user_script")
 }

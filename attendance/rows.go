@@ -3,13 +3,9 @@ package attendance
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Rows returns one row per person, by first join; persons with a total and no visit come last.
@@ -75,37 +71,36 @@ func (r Row) joined() int64 {
 	return r.FirstJoinedAt.UnixMilli()
 }
 
-// Stayed says whether the person whom a source calls attendee has completed the session, as far as it has gone by now:
-// a stay of at least five minutes, and 85 % of its live time. known is false for a person who was not seen in it.
+// Stayed says whether the person whom a source calls attendee, by an id or an e-mail address, has completed the session, as far as it has
+// gone by now: a stay of at least five minutes, and 85 % of its live time. known is false for a person who was not seen in it.
 func (s *reader) Stayed(ctx context.Context, id, source, attendee string) (completed, known bool, err error) {
 	session, err := s.programme.Session(ctx, id)
 	if err != nil {
 		return false, false, err
 	}
-	person := s.seal.optional("attendee", id, s.seal.optional("person", source, attendee))
-	text, err := s.rdb.HGet(ctx, s.keys.people(id), person).Result()
-	if errors.Is(err, redis.Nil) {
-		return false, false, nil
-	}
+	who := s.seal.pseudonymsOf(id, source, attendee)
+	texts, err := s.rdb.HMGet(ctx, s.keys.people(id), who...).Result()
 	if err != nil {
 		return false, false, fmt.Errorf("read a person: %w", err)
 	}
-	m, err := s.readOccurrences(ctx, id)
-	if err != nil {
-		return false, false, err
+	now, end := s.now().UnixMilli(), session.EndsAt.UnixMilli()
+	for i, text := range texts {
+		if text == nil {
+			continue
+		}
+		m, err := s.readOccurrences(ctx, id)
+		if err != nil {
+			return false, false, err
+		}
+		live := m.liveTime(end, now)
+		if err := m.parsePerson(who[i], text.(string)); err != nil {
+			return false, false, err
+		}
+		m.bindAll(m.lists[who[i]]) // what ties them together may be with others
+		t := m.count(end, now)
+		if p := t.people[who[i]]; p != nil {
+			return p.row(who[i], t.until, live).Completed, true, nil
+		}
 	}
-	if err := m.parsePerson(person, text); err != nil {
-		return false, false, err
-	}
-	connections, _, _ := strings.Cut(text, ";")
-	if err := s.readConnections(ctx, id, m, listed(connections)); err != nil {
-		return false, false, err
-	}
-	now := s.now().UnixMilli()
-	t := m.count(session.EndsAt.UnixMilli(), now)
-	p, known := t.people[person]
-	if !known {
-		return false, false, nil
-	}
-	return p.row(person, t.until, m.liveTime(session.EndsAt.UnixMilli(), now)).Completed, true, nil
+	return false, false, nil
 }

@@ -2,11 +2,8 @@ package attendance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // ending is the journal entry of a session ended by hand.
@@ -40,14 +37,13 @@ func (s *Store) decideEnd(ctx context.Context, e *ending) error {
 	if err != nil {
 		return err
 	}
-	if len(m.occurrences) == 0 { // no event came: the end makes an occurrence of its own
-		m.occurrences[s.seal.token("occurrence", "by hand", e.Session)] = &occurrenceMarks{room: s.seal.token("room", "by hand", e.Session)}
-	}
-	ends := m.ends(session.EndsAt.UnixMilli(), e.At)
 	e.Occurrences = map[string]string{}
-	for id, o := range m.occurrences {
-		if ends[id] == never || o.start == 0 {
-			e.Occurrences[id] = o.room
+	if len(m.occurrences) == 0 { // no event came: the end makes an occurrence of its own
+		e.Occurrences[s.seal.token("occurrence", "by hand", e.Session)] = s.seal.token("room", "by hand", e.Session)
+	}
+	for id, list := range m.openings(session.EndsAt.UnixMilli(), e.At) {
+		if p := list[len(list)-1]; p.start != 0 && p.end == never {
+			e.Occurrences[id] = p.room
 		}
 	}
 	return nil
@@ -89,10 +85,12 @@ func (s *Store) declare(ctx context.Context, h heads) error {
 	return nil
 }
 
-func readDeclared(cmd *redis.StringCmd) (*int, error) {
-	n, err := cmd.Int()
-	if errors.Is(err, redis.Nil) {
+// readDeclared reads a declared head count; nil: nobody has declared one.
+func readDeclared(value any) (*int, error) {
+	text, ok := value.(string)
+	if !ok {
 		return nil, nil
 	}
+	n, err := strconv.Atoi(text)
 	return &n, err
 }

@@ -170,7 +170,8 @@ func (s *reader) compute(now versioned) (keptStatus, error) {
 		return keptStatus{}, err
 	}
 	asOf, end := s.now(), now.Session.EndsAt.UnixMilli()
-	c, _ := m.counts(end)
+	c, t := m.counts(end)
+	c["peak"], c["peak_at"] = int64(t.peak), t.peakAt
 	st := Status{Figures: s.figures(now.Session, c, now.Declared, asOf)}
 	st.Summary = summarise(m.rows(end, asOf.UnixMilli()), s.planned(now.Session) == Totals)
 	k := keptStatus{st, now.rev, time.Now().Add(keepFactor * time.Since(began))}

@@ -32,6 +32,7 @@ type Store struct {
 	*reader
 	*asides
 	*names
+	commits commits
 	journal *journal.Journal
 	observe func(source, kind, result string)
 
@@ -48,6 +49,8 @@ type base struct {
 	seal         sealer
 	now          func() time.Time
 	capabilities map[string]Capability
+	staff        *staffLists
+	rule         *idRule
 }
 
 // New returns a Store on rdb, which the caller closes after the last call, of the sessions of a programme.
@@ -58,9 +61,12 @@ func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *S
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	b := &base{rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: newSealer(o.Key), now: o.Now, capabilities: o.Capabilities}
+	b := &base{
+		rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: newSealer(o.Key, o.GuestsByName), now: o.Now, capabilities: o.Capabilities,
+		staff: &staffLists{everywhere: o.Staff}, rule: &idRule{},
+	}
 	s := &Store{
-		base: b, names: &names{b}, journal: o.Journal, observe: func(string, string, string) {},
+		base: b, names: &names{b}, commits: commits{base: b}, journal: o.Journal, observe: func(string, string, string) {},
 		reader: &reader{base: b, statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second)},
 		asides: &asides{base: b, bounds: asideBounds{asidePerSource, asidePerRoom, asideRooms}, dropped: func(string, int) {}},
 	}
@@ -140,7 +146,7 @@ func (s *Store) applyKept(ctx context.Context, batch []sealed) error {
 	if err := s.settle(ctx, batch, bounds); err != nil {
 		return err
 	}
-	results, err := s.record(ctx, batch)
+	results, err := s.recordKept(ctx, batch)
 	for i, r := range results {
 		s.observe(batch[i].Source, string(batch[i].Kind), string(r))
 	}
@@ -149,6 +155,11 @@ func (s *Store) applyKept(ctx context.Context, batch []sealed) error {
 
 // settle decides which sessions events belong to, and keeps aside those that belong to none.
 func (s *Store) settle(ctx context.Context, batch []sealed, bounds asideBounds) error {
+	for i := range batch {
+		if e := &batch[i]; e.Version == 0 {
+			*e = s.seal.upgraded(*e)
+		}
+	}
 	if err := s.decide(ctx, batch); err != nil {
 		return err
 	}
@@ -161,26 +172,21 @@ func (s *Store) settle(ctx context.Context, batch []sealed, bounds asideBounds) 
 	return s.putAside(ctx, aside, bounds)
 }
 
-// record writes the marks of settled events into their sessions.
+// record writes the marks of settled events into their sessions. A mark that is one too many there is put aside.
 func (s *Store) record(ctx context.Context, batch []sealed) ([]Result, error) {
-	results := make([]Result, len(batch))
-	var work, unmarked []placed
-	var index []int
+	results, index := make([]Result, len(batch)), make([]int, 0, len(batch))
+	work := make([]placed, 0, len(batch))
 	for i, e := range batch {
-		switch {
-		case e.Session == "":
-			results[i] = Aside
-		case e.Staff && e.Kind.ofPerson():
-			results[i] = StaffSeen
-			unmarked = append(unmarked, placed{e.Session, s.seal.within(e.Session, e)})
-		default:
-			for _, p := range s.marksOf(e) {
-				work, index = append(work, p), append(index, i)
-			}
+		if results[i] = Aside; e.Session == "" {
+			continue
 		}
-	}
-	if err := s.writeNames(ctx, unmarked); err != nil {
-		return nil, err
+		marks, err := s.marksOf(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range marks {
+			work, index = append(work, p), append(index, i)
+		}
 	}
 	written, err := s.write(ctx, work)
 	if err != nil {
@@ -189,5 +195,17 @@ func (s *Store) record(ctx context.Context, batch []sealed) ([]Result, error) {
 	for i := len(written) - 1; i >= 0; i-- { // the first of an event's marks is its own
 		results[index[i]] = written[i]
 	}
-	return results, nil
+	return results, s.putTooManyAside(ctx, batch, results)
+}
+
+// putTooManyAside keeps aside what record.lua did not take.
+func (s *Store) putTooManyAside(ctx context.Context, batch []sealed, results []Result) error {
+	var aside []*sealed
+	for i, r := range results {
+		if r == tooMany {
+			batch[i].Reason, batch[i].Session, results[i] = TooMany, "", Aside
+			aside = append(aside, &batch[i])
+		}
+	}
+	return s.putAside(ctx, aside, s.bounds)
 }

@@ -1,137 +1,208 @@
 package attendance
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// This file reads a session's marks back from the store.
+// This file reads a session's marks back from the store: record.lua says how they are written there.
 
-// readOccurrences reads a session's occurrences and the time of its last event, without any person's marks.
-func (s *reader) readOccurrences(ctx context.Context, id string) (*marks, error) {
-	m := newMarks()
-	last, err := s.rdb.HGet(ctx, s.keys.counts(id), "last").Int64()
+var errShape = errors.New("marks in the store: wrong shape")
+
+func (s *reader) readCounts(ctx context.Context, id string) (counts, error) {
+	text, err := s.rdb.Get(ctx, s.keys.counts(id)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("read counts: %w", err)
 	}
-	m.last = last
+	return parseCounts(text)
+}
+
+// readOccurrences reads a session's occurrences and the time of its last event, without any person's marks.
+func (s *reader) readOccurrences(ctx context.Context, id string) (*storedMarks, error) {
+	m := &storedMarks{marks: newMarks(), numbers: map[string]string{}, lists: map[string][]string{}, owners: map[string]string{}}
+	c, err := s.readCounts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	m.last, m.base = c["last"], c["base"]
 	raw, err := s.rdb.HGetAll(ctx, s.keys.occurrences(id)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read occurrences: %w", err)
 	}
 	for occurrence, text := range raw {
-		f := strings.Split(text, "|")
-		if len(f) != 6 {
-			return nil, errors.New("occurrence in the store: wrong shape")
-		}
-		start, err := strconv.ParseInt(f[2], 10, 64)
+		o, err := parseOccurrence(occurrence, text)
 		if err != nil {
-			return nil, fmt.Errorf("occurrence in the store: %w", err)
+			return nil, err
 		}
-		o := &occurrenceMarks{room: f[1], start: start}
-		o.stop, _ = strconv.ParseInt(cmp.Or(f[3], "0"), 10, 64)
-		o.number, _ = strconv.Atoi(f[0])
-		o.storedEnd, _ = strconv.ParseInt(cmp.Or(f[4], "0"), 10, 64)
-		o.storedOpen, _ = strconv.ParseInt(f[5], 10, 64)
 		m.occurrences[occurrence] = o
+		m.numbers[strconv.Itoa(o.kept[0].number)] = occurrence
 	}
 	return m, nil
 }
 
+// storedMarks is a set of marks as it is being read.
+type storedMarks struct {
+	*marks
+	base    int64               // what times of marks are counted from
+	numbers map[string]string   // of an occurrence's first opening, by which connections name it → occurrence
+	lists   map[string][]string // person → keys of the connections that are kept with them
+	owners  map[string]string   // connection → owner, as the index has it
+}
+
+// parseOccurrence reads "room|touches|number,start,stop,close,open|…".
+func parseOccurrence(id, text string) (*occurrenceMarks, error) {
+	f := strings.Split(text, "|")
+	if len(f) < 3 {
+		return nil, errShape
+	}
+	o := &occurrenceMarks{room: f[0], nameless: strings.HasSuffix(id, "/"), stops: map[int64]bool{}, touches: map[int64]bool{}}
+	for _, touch := range listed(f[1]) {
+		at, err := strconv.ParseInt(touch, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errShape, err)
+		}
+		o.touches[at] = true
+	}
+	for _, text := range f[2:] {
+		n, err := numbers(text, ",", 5)
+		if err != nil {
+			return nil, err
+		}
+		o.kept = append(o.kept, keptOpening{int(n[0]), n[1], n[2], n[3], n[4]})
+		if n[2] != 0 {
+			o.stops[n[2]] = true
+		}
+	}
+	o.start = o.kept[0].start
+	return o, nil
+}
+
 // readMarks reads a session's whole set of marks, page by page, so that a large session does not block Redis.
 func (s *reader) readMarks(ctx context.Context, id string) (*marks, error) {
+	m, err := s.readStored(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return m.marks, nil
+}
+
+// readStored reads the marks with the index of them.
+func (s *reader) readStored(ctx context.Context, id string) (*storedMarks, error) {
 	m, err := s.readOccurrences(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	err = s.each(ctx, s.keys.connections(id), func(key, text string) error { return m.connection(key).parse(text) })
-	if err != nil {
-		return nil, err
+	err = s.each(ctx, s.keys.people(id), m.parsePerson)
+	if err == nil {
+		err = s.each(ctx, s.keys.connections(id), m.parseConnection)
 	}
-	err = s.each(ctx, s.keys.people(id), func(person, text string) error { return m.parsePerson(person, text) })
 	m.last = max(m.last, m.latest())
 	return m, err
 }
 
-// parse reads "owner;joins;leaves;peers".
-func (c *connectionMarks) parse(text string) error {
-	f := strings.Split(text, ";")
-	if len(f) != 4 {
-		return errors.New("connection in the store: wrong shape")
+// parsePerson reads "connections;flags;reported;name".
+func (m *storedMarks) parsePerson(person, text string) error {
+	f := append(strings.Split(text, ";"), "", "", "")
+	if len(f) > 7 {
+		return errShape
 	}
-	c.owner = f[0]
-	for _, join := range listed(f[1]) {
-		ms, person, _ := strings.Cut(join, "=")
-		at, err := strconv.ParseInt(ms, 10, 64)
-		if err != nil {
-			return fmt.Errorf("connection in the store: %w", err)
+	for _, connection := range listed(f[0]) {
+		if err := m.parseMarks(person, connection); err != nil {
+			return err
 		}
-		c.joins[joinMark{at, person}] = true
 	}
-	for _, leave := range listed(f[2]) {
-		at, err := strconv.ParseInt(leave, 10, 64)
-		if err != nil {
-			return fmt.Errorf("connection in the store: %w", err)
+	for flag, set := range map[string]map[string]bool{"r": m.registered, "p": m.replayed, "s": m.staff} {
+		if strings.Contains(f[1], flag) {
+			set[person] = true
 		}
-		c.leaves[at] = true
-	}
-	for _, peer := range listed(f[3]) {
-		c.peers[peer] = true
-	}
-	return nil
-}
-
-// parsePerson reads "connections;flags;reported".
-func (m *marks) parsePerson(person, text string) error {
-	f := strings.Split(text, ";")
-	if len(f) != 3 {
-		return errors.New("person in the store: wrong shape")
-	}
-	if f[0] != "" {
-		m.lists[person] = listed(f[0])
-	}
-	if strings.Contains(f[1], "r") {
-		m.registered[person] = true
-	}
-	if strings.Contains(f[1], "p") {
-		m.replayed[person] = true
 	}
 	for _, total := range listed(f[2]) {
-		occurrence, ms, _ := strings.Cut(total, "=")
+		occurrence, text, _ := strings.Cut(total, "=")
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errShape, err)
+		}
 		if m.reported[person] == nil {
 			m.reported[person] = map[string]int64{}
 		}
-		m.reported[person][occurrence], _ = strconv.ParseInt(ms, 10, 64)
+		m.reported[person][occurrence] = ms
+	}
+	if f[3] != "" {
+		m.names[person] = f[3]
 	}
 	return nil
 }
 
-// readConnections adds connections to the set, and those that are bound to them.
-func (s *reader) readConnections(ctx context.Context, id string, m *marks, keys []string) error {
-	for len(keys) > 0 {
-		texts, err := s.rdb.HMGet(ctx, s.keys.connections(id), keys...).Result()
+// parseMarks reads "number.connection" with its marks: >join, <leave, ! of staff; with =person, if it names another one.
+func (m *storedMarks) parseMarks(person, text string) error {
+	from := strings.IndexAny(text, "><!")
+	if from < 0 {
+		return errShape
+	}
+	number, connection, _ := strings.Cut(text[:from], ".")
+	occurrence, ok := m.numbers[number]
+	if !ok {
+		return errShape
+	}
+	key := occurrence + "." + connection
+	if connection == "@" {
+		key += person
+	}
+	m.lists[person] = append(m.lists[person], key)
+	c, owner := m.connection(key), person
+	if strings.HasPrefix(person, "~") {
+		owner = ""
+	}
+	for rest := text[from:]; rest != ""; {
+		next := strings.IndexAny(rest[1:], "><!") + 1
+		if next == 0 {
+			next = len(rest)
+		}
+		sign, value := rest[0], rest[1:next]
+		if rest = rest[next:]; sign == '!' {
+			c.staff = true
+			continue
+		}
+		ms, named, other := strings.Cut(value, "=")
+		at, err := strconv.ParseInt(ms, 10, 64)
 		if err != nil {
-			return fmt.Errorf("read connections: %w", err)
+			return fmt.Errorf("%w: %w", errShape, err)
 		}
-		var peers []string
-		for i, key := range keys {
-			c := m.connection(key)
-			if text, ok := texts[i].(string); ok {
-				if err := c.parse(text); err != nil {
-					return err
-				}
-			}
-			peers = slices.AppendSeq(peers, maps.Keys(c.peers))
+		k := mark{m.base + at, owner}
+		if other {
+			k.person = named
 		}
-		keys = slices.DeleteFunc(peers, func(key string) bool { return m.connections[key] != nil })
+		if sign == '>' {
+			c.joins[k] = true
+		} else {
+			c.leaves[k] = true
+		}
+	}
+	return nil
+}
+
+// parseConnection reads "owner", or "owner;number;peer,peer".
+func (m *storedMarks) parseConnection(connection, text string) error {
+	f := strings.Split(text, ";")
+	m.owners[connection] = f[0]
+	if len(f) == 1 {
+		return nil
+	}
+	occurrence, ok := "", len(f) == 3
+	if ok {
+		occurrence, ok = m.numbers[f[1]]
+	}
+	if !ok {
+		return errShape
+	}
+	c := m.connection(occurrence + "." + connection)
+	for _, peer := range listed(f[2]) {
+		c.peers[occurrence+"."+peer] = true
 	}
 	return nil
 }
@@ -161,4 +232,21 @@ func listed(list string) []string {
 		return nil
 	}
 	return strings.Split(list, ",")
+}
+
+// numbers reads exactly n numbers, at most five; an empty one is 0.
+func numbers(text, separator string, n int) (out [5]int64, err error) {
+	parts := strings.Split(text, separator)
+	if len(parts) != n {
+		return out, errShape
+	}
+	for i, part := range parts {
+		if part == "" {
+			continue
+		}
+		if out[i], err = strconv.ParseInt(part, 10, 64); err != nil {
+			return out, fmt.Errorf("%w: %w", errShape, err)
+		}
+	}
+	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -42,7 +43,7 @@ func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := s.readMarks(ctx, id)
+		m, err := s.readStored(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -59,14 +60,6 @@ func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
 		}
 	}
 	return nil, ErrBusy
-}
-
-func (s *reader) readCounts(ctx context.Context, id string) (counts, error) {
-	raw, err := s.rdb.HGetAll(ctx, s.keys.counts(id)).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read counts: %w", err)
-	}
-	return parseCounts(raw)
 }
 
 // comparison collects the differences.
@@ -87,60 +80,72 @@ func eachOf[K cmp.Ordered, V any](stored, computed map[K]V, f func(K, V, V)) {
 	}
 }
 
-// tree compares the tree that the peak is found with. The second tail may be any from the curve's last second on.
-func (c *comparison) tree(stored counts, kept, want derived) {
-	eachOf(kept.tree, want.tree, func(name string, a, b node) {
-		c.add("sum of tree "+name, a.sum, b.sum)
-		c.add("max of tree "+name, a.max, b.max)
-		c.add("at of tree "+name, a.at, b.at)
-	})
-	for second := range want.curve {
-		c.add("tail", stored["tail"], max(stored["tail"], second))
+// marks compares the derived fields in the keys of the marks: openings, with their ends and open connections; whom connections belong to.
+func (c *comparison) marks(m *storedMarks) {
+	openings, staff := m.openings(0, m.last), m.staffOf()
+	type place struct {
+		occurrence string
+		index      int
 	}
-	root := want.tree[fmt.Sprintf("%d:%d", stored["level"], stored["root"])]
-	c.add("tail_by", stored["tail_by"], want.curve[stored["tail"]])
-	c.add("root_sum", stored["root_sum"], root.sum)
-	c.add("root_max", stored["root_max"], root.max)
-	c.add("root_at", stored["root_at"], root.at)
+	open := map[place]int64{}
+	for _, s := range m.stays(openings) {
+		if !staff[s.person] && s.open() {
+			open[place{s.occurrence, s.index}]++
+		}
+	}
+	for id, list := range openings {
+		kept := m.occurrences[id].kept
+		c.add("openings of occurrence "+strconv.Itoa(kept[0].number), int64(len(kept)), int64(len(list)))
+		for i := range min(len(list), len(kept)) {
+			k, p, name := kept[i], list[i], strconv.Itoa(kept[i].number)
+			end := p.end
+			if end == never {
+				end = 0
+			}
+			c.add("start of opening "+name, k.start, p.start)
+			c.add("stop of opening "+name, k.stop, p.stop)
+			c.add("end of opening "+name, k.close, end)
+			c.add("open connections of opening "+name, k.open, open[place{id, i}])
+		}
+	}
+	c.owners(m)
 }
 
-// marks compares the derived fields in the keys of the marks: ends, open connections, owners, each person's connections.
-func (c *comparison) marks(m *marks) {
-	owners, ends := m.owners(), m.ends(0, m.last)
-	inside, strangers := map[string]int64{}, int64(0)
-	lists := map[string][]string{}
+// owners compares with whom the marks of connections are kept, and the index of that.
+func (c *comparison) owners(m *storedMarks) {
+	owners := m.marks.owners()
+	lists, index := map[string][]string{}, map[string]string{}
 	for key, connection := range m.connections {
-		occurrence, native := splitKey(key)
-		if connection.isOpen(native) {
-			inside[occurrence]++
+		_, name, _ := strings.Cut(key, ".")
+		if _, named := splitKey(key); named && (connection.marked() || len(connection.peers) > 0) {
+			index[name] = owners[key]
 		}
-		if connection.owner != owners[key] {
-			strangers++
-		}
-		if owners[key] != "" {
+		if connection.marked() {
 			lists[owners[key]] = append(lists[owners[key]], key)
 		}
 	}
-	for id, o := range m.occurrences {
-		end := ends[id]
-		if end == never {
-			end = 0
-		}
-		c.add("end of occurrence "+strconv.Itoa(o.number), o.storedEnd, end)
-		c.add("open connections of occurrence "+strconv.Itoa(o.number), o.storedOpen, inside[id])
-	}
-	wrong := int64(0)
+	wrong, strangers := int64(0), int64(0)
 	eachOf(m.lists, lists, func(_ string, stored, computed []string) {
 		if !slices.Equal(slices.Sorted(slices.Values(stored)), slices.Sorted(slices.Values(computed))) {
 			wrong++
 		}
 	})
-	c.add("connections of another owner", strangers, 0)
+	for connection := range m.owners {
+		if _, ok := index[connection]; !ok {
+			strangers++
+		}
+	}
+	for connection, owner := range index {
+		if stored, ok := m.owners[connection]; !ok || stored != owner {
+			strangers++
+		}
+	}
 	c.add("people with other connections", wrong, 0)
+	c.add("connections of another owner", strangers, 0)
 }
 
 // compare compares what is stored with what the marks give.
-func compare(m *marks, session programme.Session, stored counts, kept derived) []Drift {
+func compare(m *storedMarks, session programme.Session, stored counts, kept derived) []Drift {
 	var c comparison
 	computed, t := m.counts(session.EndsAt.UnixMilli())
 	have := maps.Clone(stored)
@@ -149,11 +154,9 @@ func compare(m *marks, session programme.Session, stored counts, kept derived) [
 	for _, name := range slices.Sorted(maps.Keys(computed)) {
 		c.add(name, have[name], computed[name])
 	}
-	want := m.derive(t.deltas, stored)
+	want := m.derive(t, stored["base"])
 	c.add("open_moment", stored["open_moment"], want.openMoment)
 	c.marks(m)
-	c.tree(stored, kept, want)
-	eachOf(kept.curve, want.curve, func(second, a, b int64) { c.add("curve at "+strconv.FormatInt(second, 10), a, b) })
 	eachOf(kept.deltas, want.deltas, func(name string, a, b int64) { c.add("delta "+name, a, b) })
 	eachOf(kept.labels, want.labels, func(name string, a, b label) {
 		c.add("persons of label "+name, a.persons, b.persons)
@@ -161,6 +164,7 @@ func compare(m *marks, session programme.Session, stored counts, kept derived) [
 		c.add("watch of label "+name, a.watch, b.watch)
 		c.add("last of label "+name, a.last, max(a.last, b.last))
 	})
+	eachOf(kept.guests, want.guests, func(name string, a, b int64) { c.add("guests of one name", a, b) })
 	return c
 }
 
@@ -186,21 +190,24 @@ func (s *Store) Repair(ctx context.Context, id string) error {
 
 // swap writes the marks under shadow keys and renames those over the session's, if its rev is still the same.
 func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool, error) {
-	b := &base{rdb: s.rdb, keys: keys{s.keys.prefix + "shadow:"}}
-	shadow := &Store{base: b, names: &names{b}}
+	shadow := &base{rdb: s.rdb, keys: keys{s.keys.prefix + "shadow:"}}
 	from, to := shadow.keys.session(id), s.keys.session(id)
 	if err := s.rdb.Del(ctx, from...).Err(); err != nil {
 		return false, fmt.Errorf("repair: %w", err)
 	}
 	defer s.rdb.Del(context.WithoutCancel(ctx), from...)
-	for batch := range slices.Chunk(m.events(id), 500) {
-		if _, err := shadow.write(ctx, batch); err != nil {
+	for batch := range slices.Chunk(m.events(id), atOnce) {
+		if _, err := shadow.call(ctx, id, batch); err != nil {
 			return false, err
 		}
 	}
 	err := s.rdb.Watch(ctx, func(tx *redis.Tx) error {
-		now, err := tx.HGet(ctx, s.keys.counts(id), "rev").Int64()
-		if err != nil && !errors.Is(err, redis.Nil) || now != rev {
+		text, err := tx.Get(ctx, s.keys.counts(id)).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		now, err := parseCounts(text)
+		if err != nil || now["rev"] != rev {
 			return errors.Join(redis.TxFailedErr, err)
 		}
 		_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
@@ -208,7 +215,6 @@ func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool,
 				p.Del(ctx, to[i])
 				p.Copy(ctx, from[i], to[i], 0, true)
 			}
-			p.HSet(ctx, s.keys.counts(id), "rev", rev+1)
 			return nil
 		})
 		return err
@@ -224,53 +230,71 @@ func (m *marks) events(session string) []placed {
 	var out []placed
 	emit := func(e sealed) { out = append(out, placed{session, e}) }
 	for id, o := range m.occurrences {
-		emit(sealed{Kind: Started, Room: o.room, Occurrence: id, At: o.start})
-		if o.stop != 0 {
-			emit(sealed{Kind: Ended, Room: o.room, Occurrence: id, At: o.stop})
+		of := sealed{Room: o.room, Occurrence: id, Kind: Started}
+		for at := range o.touches {
+			of.At = at
+			emit(of)
 		}
+		of.Kind = Ended
+		for at := range o.stops {
+			of.At = at
+			emit(of)
+		}
+		if of.Kind, of.At = Left, o.start; o.nameless { // it may open nothing
+			of.Staff = true
+		} else {
+			of.Kind = Started
+		}
+		emit(of)
 	}
 	for key, c := range m.connections {
-		occurrence, native := splitKey(key)
-		of := sealed{Occurrence: occurrence, Connection: key[len(occurrence)+1:]}
-		of.Room = m.occurrences[occurrence].room
-		if !native {
-			of.Person, of.Connection = of.Connection[1:], ""
-		}
-		for j := range c.joins {
-			e := of
-			e.Kind, e.At = Joined, j.at
-			if native {
-				e.Person = j.person
-			}
-			emit(e)
-		}
-		for at := range c.leaves {
-			e := of
-			e.Kind, e.At = Left, at
-			emit(e)
-		}
-		for peer := range c.peers {
-			e := of
-			e.Kind, e.Peer, e.At = Bound, peer[len(occurrence)+1:], m.occurrences[occurrence].start
-			emit(e)
-		}
+		m.eventsOf(key, c, emit)
 	}
-	for person := range m.registered {
-		emit(sealed{Kind: Registered, Person: person})
-	}
-	for person := range m.replayed {
-		emit(sealed{Kind: Replayed, Person: person})
+	for _, set := range []struct {
+		people map[string]bool
+		e      sealed
+	}{{m.staff, sealed{Kind: Registered, Staff: true}}, {m.registered, sealed{Kind: Registered}}, {m.replayed, sealed{Kind: Replayed}}} {
+		for person := range set.people {
+			set.e.Person = person
+			emit(set.e)
+		}
 	}
 	for person, totals := range m.reported {
 		for occurrence, ms := range totals {
 			emit(sealed{Kind: Attended, Person: person, Occurrence: occurrence, Seconds: ms / 1000})
 		}
 	}
-	if m.last > 0 && len(m.occurrences) > 0 { // the last event may have added no mark
+	if m.last > m.latest() { // the last event has added no mark
 		for id, o := range m.occurrences {
-			emit(sealed{Kind: Started, Room: o.room, Occurrence: id, At: max(m.last, o.start)})
+			emit(sealed{Kind: Left, Staff: true, Room: o.room, Occurrence: id, At: m.last})
 			break
 		}
 	}
 	return out
+}
+
+// eventsOf turns the marks of one connection back into events.
+func (m *marks) eventsOf(key string, c *connectionMarks, emit func(sealed)) {
+	occurrence, named := splitKey(key)
+	of := sealed{Occurrence: occurrence, Room: m.occurrences[occurrence].room}
+	if named {
+		of.Connection = key[len(occurrence)+1:]
+	}
+	for kind, set := range map[Kind]map[mark]bool{Joined: c.joins, Left: c.leaves} {
+		for k := range set {
+			e := of
+			e.Kind, e.At, e.Person, e.Name = kind, k.at, k.person, m.names[k.person]
+			emit(e)
+		}
+	}
+	if of.At = m.occurrences[occurrence].start; c.staff {
+		e := of
+		e.Kind, e.Staff = Left, true
+		emit(e)
+	}
+	for peer := range c.peers {
+		e := of
+		e.Kind, e.Peer = Bound, peer[len(occurrence)+1:]
+		emit(e)
+	}
 }

@@ -24,6 +24,7 @@ func eventful(t *testing.T, rdb redis.UniversalClient, prefix string) (*Store, *
 	s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room"), in("live", "annexe")))
 	at := func(e Event, occurrence string) Event { e.Occurrence = occurrence; return e }
 	elsewhere := func(e Event) Event { e.Room = "annexe"; return e }
+	guest := func(e Event) Event { e.Guest, e.Name = true, "Jo Chill"; return e }
 	bind := c.event(Bound, "", "phone", 4*time.Minute)
 	bind.Peer = "c1"
 	total := c.event(Attended, "ann", "", time.Hour)
@@ -40,6 +41,7 @@ func eventful(t *testing.T, rdb redis.UniversalClient, prefix string) (*Store, *
 		at(c.event(Joined, "ann", "c6", 25*time.Minute), "two"), at(c.event(Joined, "bob", "c7", 26*time.Minute), "two"),
 		at(c.event(Left, "", "nobody", 26*time.Minute), "two"),
 		c.event(Joined, "fay", "late", 2*time.Minute), // late, below the curve's last second
+		guest(c.event(Joined, "u1", "c8", 3*time.Minute)), guest(c.event(Joined, "u2", "c9", 3*time.Minute)), c.event(Left, "", "c8", 4*time.Minute),
 		c.event(Registered, "ann", "", 0), c.event(Registered, "gus", "", 0), c.event(Replayed, "hal", "", 0),
 		total, absent,
 	)
@@ -64,7 +66,41 @@ func drifts(t *testing.T, s *Store) string {
 	return strings.Join(names, "; ")
 }
 
-// Whatever count, second of the curve, label or node of the tree is not what the marks say, Verify names it.
+// spoil replaces a value, or a field of a hash, expects Verify to name what is wrong then, and puts it back.
+func spoil(t *testing.T, s *Store, key, field, value, name string) {
+	t.Helper()
+	ctx, right := t.Context(), ""
+	put := func(v string) {
+		switch {
+		case field == "" && v == "":
+			s.rdb.Del(ctx, key)
+		case field == "":
+			s.rdb.Set(ctx, key, v, 0)
+		case v == "":
+			s.rdb.HDel(ctx, key, field)
+		default:
+			s.rdb.HSet(ctx, key, field, v)
+		}
+	}
+	if right = s.rdb.HGet(ctx, key, field).Val(); field == "" {
+		right = s.rdb.Get(ctx, key).Val()
+	}
+	put(value)
+	if found := drifts(t, s); !slices.Contains(strings.Split(found, "; "), name) {
+		t.Errorf("%s %s is %q instead of %q: %q is not among %q", key, field, value, right, name, found)
+	}
+	put(right)
+}
+
+// without gives numbers with the one at i less by one.
+func lessOne(text, separator string, i int) string {
+	numbers := strings.Split(text, separator)
+	n, _ := strconv.Atoi(numbers[i])
+	numbers[i] = strconv.Itoa(n - 1)
+	return strings.Join(numbers, separator)
+}
+
+// Whatever count, label, change or name is not what the marks say, Verify names it.
 func TestVerifyNamesWhateverIsWrong(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
@@ -73,125 +109,91 @@ func TestVerifyNamesWhateverIsWrong(t *testing.T) {
 		if found := drifts(t, s); found != "" {
 			t.Fatal(found)
 		}
-		wrong := func(key, field, value, name string) {
-			t.Helper()
-			right := rdb.HGet(ctx, key, field).Val()
-			if value == "" {
-				rdb.HDel(ctx, key, field)
-			} else {
-				rdb.HSet(ctx, key, field, value)
-			}
-			if found := drifts(t, s); !slices.Contains(strings.Split(found, "; "), name) {
-				t.Errorf("%s %s is %q instead of %q: %q is not among %q", key, field, value, right, name, found)
-			}
-			rdb.HSet(ctx, key, field, right)
+		text := rdb.Get(ctx, s.keys.counts("talk")).Val()
+		if n := len(strings.Fields(text)); n != len(countNames) {
+			t.Fatalf("%d counts, and %d names", n, len(countNames))
 		}
-		keys := s.keys.session("talk")
-		told := map[string]string{ // where a count is no count, but what others are counted from
-			"base": "watch", "tail": "tail_by", "level": "root_sum", "root": "root_sum",
-		}
-		counted := rdb.HGetAll(ctx, keys[0]).Val()
-		for name, value := range counted {
-			n, _ := strconv.Atoi(value)
-			if name == "rev" {
+		for i, name := range countNames {
+			switch name {
+			case "epoch", "rev":
+				continue
+			case "base": // what times are counted from
+				spoil(t, s, s.keys.counts("talk"), "", lessOne(text, " ", i), "watch")
 				continue
 			}
-			if n == 0 {
+			if strings.Fields(text)[i] == "0" {
 				t.Errorf("%s is 0, where nothing can be missing", name)
 			}
-			for _, by := range []int{1, -1} {
-				if name == "last" && by > 0 {
-					continue // an event of staff, which leaves no mark
-				}
-				as := name
-				if told[name] != "" && (name != "tail" || by > 0) {
-					as = told[name]
-				}
-				wrong(keys[0], name, strconv.Itoa(n+by), as)
-			}
+			spoil(t, s, s.keys.counts("talk"), "", lessOne(text, " ", i), name)
 		}
-		if len(counted) < 28 {
-			t.Errorf("only %d counts", len(counted))
+		labels := rdb.HGetAll(ctx, s.keys.labels("talk")).Val()
+		if len(labels) < 4 {
+			t.Errorf("only the labels %v", labels)
 		}
-		for _, row := range []struct {
-			key, separator string
-			names          []string // of the numbers of a field, the one last that is never 0
-			superfluous    string   // a field that is not there
-		}{
-			{keys[4], "|", []string{"persons of label %s", "moment of label %s", "watch of label %s", "last of label %s"}, "7"},
-			{keys[5], " ", []string{"delta %s"}, "7:7"},
-			{keys[6], " ", []string{"curve at %s"}, "7"},
-			{keys[7], ",", []string{"sum of tree %s", "max of tree %s", "at of tree %s"}, "7:7"},
-		} {
-			all := rdb.HGetAll(ctx, row.key).Val()
-			if len(all) < 3 {
-				t.Errorf("%s has only %d fields", row.key, len(all))
+		for label, value := range labels {
+			for i, name := range []string{"persons", "moment", "last", "watch"} {
+				spoil(t, s, s.keys.labels("talk"), label, lessOne(value, "|", i), name+" of label "+label)
 			}
-			for field, value := range all {
-				for i, name := range row.names {
-					numbers := strings.Split(value, row.separator)
-					if row.separator == "|" && i >= 2 {
-						i = 5 - i // in the store, the last change stands before the watch
-					}
-					n, _ := strconv.Atoi(numbers[i])
-					numbers[i] = strconv.Itoa(n - 1)
-					wrong(row.key, field, strings.Join(numbers, row.separator), fmt.Sprintf(name, field))
-				}
-				wrong(row.key, field, "", fmt.Sprintf(row.names[len(row.names)-1], field))
-			}
-			rdb.HSet(ctx, row.key, row.superfluous, strings.Join(slices.Repeat([]string{"7"}, len(row.names)), row.separator))
-			if found := drifts(t, s); !strings.Contains(found, fmt.Sprintf(row.names[0], row.superfluous)) {
-				t.Errorf("%s has a field too many, and Verify says %q", row.key, found)
-			}
-			rdb.HDel(ctx, row.key, row.superfluous)
+			spoil(t, s, s.keys.labels("talk"), label, "", "last of label "+label)
 		}
+		spoil(t, s, s.keys.labels("talk"), "7", "7|7|7|7", "persons of label 7")
+		log := rdb.Get(ctx, s.keys.log("talk")).Val()
+		entries := strings.SplitAfter(strings.TrimSuffix(log, ";"), ";")
+		if len(entries) < 10 {
+			t.Errorf("only the changes %v", entries)
+		}
+		for i, entry := range entries {
+			rest := slices.Concat(entries[:i], entries[i+1:])
+			spoil(t, s, s.keys.log("talk"), "", strings.TrimSuffix(strings.Join(rest, ""), ";")+";", "delta "+entry[:strings.LastIndexAny(entry, "+-")])
+		}
+		spoil(t, s, s.keys.log("talk"), "", log+"7:7+2;", "delta 7:7")
+		guests := rdb.HGetAll(ctx, s.keys.guests("talk")).Val()
+		for name := range guests {
+			spoil(t, s, s.keys.guests("talk"), name, "7", "guests of one name")
+		}
+		if len(guests) != 1 {
+			t.Errorf("names of guests: %v", guests)
+		}
+		spoil(t, s, s.keys.guests("talk"), "nobody", "1", "guests of one name")
 		if found := drifts(t, s); found != "" {
 			t.Errorf("all was put back, and Verify says %s", found)
 		}
 	})
 }
 
-// So are an end, an owner or a list that stands beside the marks and is not what they say.
+// So are an end, a number of open connections, an owner or a list that stands beside the marks and is not what they say.
 func TestVerifyNamesWhatIsWrongBesideTheMarks(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, _ := eventful(t, rdb, prefix)
 		ctx := t.Context()
-		for _, row := range []struct {
-			key, separator string
-			part           int
-			value          string
-			name           func(part []string) string
-		}{
-			{s.keys.occurrences("talk"), "|", 4, "7", func(part []string) string { return "end of occurrence " + part[0] }},
-			{s.keys.occurrences("talk"), "|", 4, "", func(part []string) string { return "end of occurrence " + part[0] }},
-			{s.keys.occurrences("talk"), "|", 5, "7", func(part []string) string { return "open connections of occurrence " + part[0] }},
-			{s.keys.connections("talk"), ";", 0, "stranger", func([]string) string { return "connections of another owner" }},
-			{s.keys.people("talk"), ";", 0, "x.y", func([]string) string { return "people with other connections" }},
-			{s.keys.people("talk"), ";", 0, "", func([]string) string { return "people with other connections" }},
-		} {
-			all := rdb.HGetAll(ctx, row.key).Val()
-			spoilt := 0
-			for field, right := range all {
-				part := strings.Split(right, row.separator)
-				name := row.name(part)
-				if part[row.part] == row.value {
-					continue
-				}
-				spoilt++
-				part[row.part] = row.value
-				rdb.HSet(ctx, row.key, field, strings.Join(part, row.separator))
-				if found := drifts(t, s); found != name {
-					t.Errorf("%s %s is not %q: %q is wrong", row.key, field, right, found)
-				}
-				rdb.HSet(ctx, row.key, field, right)
-			}
-			if spoilt == 0 {
-				t.Errorf("%s: nothing was spoilt", row.key)
+		for occurrence, value := range rdb.HGetAll(ctx, s.keys.occurrences("talk")).Val() {
+			before, opening, _ := strings.Cut(value, "||")
+			number, _, _ := strings.Cut(opening, ",")
+			for i, name := range map[int]string{3: "end of opening ", 4: "open connections of opening "} {
+				part := strings.Split(opening, ",")
+				part[i] = "7"
+				spoil(t, s, s.keys.occurrences("talk"), occurrence, before+"||"+strings.Join(part, ","), name+number)
 			}
 		}
-		if err := s.Repair(ctx, "talk"); err != nil || drifts(t, s) != "" {
-			t.Errorf("%v, %s", err, drifts(t, s))
+		for connection, value := range rdb.HGetAll(ctx, s.keys.connections("talk")).Val() {
+			_, rest, bound := strings.Cut(value, ";")
+			if bound {
+				rest = ";" + rest
+			}
+			spoil(t, s, s.keys.connections("talk"), connection, "stranger"+rest, "connections of another owner")
+			if !bound {
+				spoil(t, s, s.keys.connections("talk"), connection, "", "connections of another owner")
+			}
+		}
+		spoil(t, s, s.keys.connections("talk"), "one-more", "stranger", "connections of another owner")
+		bob := s.seal.pseudonym("talk", s.seal.optional("person", "live", "bob"))
+		kept := rdb.HGet(ctx, s.keys.people("talk"), bob).Val()
+		first, _, _ := strings.Cut(kept, ",")
+		at := strings.IndexAny(first, "><")
+		spoil(t, s, s.keys.people("talk"), "somebody", first[:at]+">1="+bob, "people with other connections")
+		if found := drifts(t, s); found != "" {
+			t.Errorf("all was put back, and Verify says %s", found)
 		}
 	})
 }
@@ -203,18 +205,17 @@ func TestRepairMendsWhateverIsWrong(t *testing.T) {
 		s, c := eventful(t, rdb, prefix)
 		ctx := t.Context()
 		before, rows := figures(t, s, "talk"), rowsOf(t, s)
-		keys := s.keys.session("talk")
-		for name := range rdb.HGetAll(ctx, keys[0]).Val() {
-			if name != "rev" && name != "base" {
-				rdb.HIncrBy(ctx, keys[0], name, -3)
+		numbers := strings.Fields(rdb.Get(ctx, s.keys.counts("talk")).Val())
+		for i, name := range countNames {
+			if n, _ := strconv.Atoi(numbers[i]); name != "epoch" && name != "rev" && name != "base" {
+				numbers[i] = strconv.Itoa(n - 3)
 			}
 		}
-		rdb.HSet(ctx, keys[4], "1", "7|7|7|7")
-		for person, value := range rdb.HGetAll(ctx, keys[3]).Val() {
-			_, rest, _ := strings.Cut(value, ";")
-			rdb.HSet(ctx, keys[3], person, ";"+rest)
-		}
-		rdb.Del(ctx, keys[5:]...)
+		rdb.Set(ctx, s.keys.counts("talk"), strings.Join(numbers, " "), 0)
+		rdb.HSet(ctx, s.keys.labels("talk"), "1", "7|7|7|7")
+		rdb.Del(ctx, s.keys.log("talk"), s.keys.guests("talk"), s.keys.connections("talk"))
+		bound := c.event(Bound, "", "phone", 4*time.Minute) // what the index alone knows
+		bound.Peer = "c1"
 		if found := drifts(t, s); strings.Count(found, ";") < 30 {
 			t.Errorf("only %s", found)
 		}
@@ -224,6 +225,7 @@ func TestRepairMendsWhateverIsWrong(t *testing.T) {
 		if found := drifts(t, s); found != "" {
 			t.Errorf("after the repair: %s", found)
 		}
+		record(t, s, "live", bound)
 		if diff := cmp.Diff(before, figures(t, s, "talk")); diff != "" {
 			t.Errorf("the repair changed what is shown:\n%s", diff)
 		}
@@ -311,7 +313,7 @@ func TestVerifyAndRepairOfASessionThatGoesOn(t *testing.T) {
 			key     func(prefix string) string
 		}{
 			"verify, when the people are read":     {verify, "hscan", func(prefix string) string { return keys{prefix}.people("talk") }},
-			"verify, when the curve is read":       {verify, "hscan", func(prefix string) string { return keys{prefix}.curve("talk") }},
+			"verify, when the log is read":         {verify, "get", func(prefix string) string { return keys{prefix}.log("talk") }},
 			"repair, when the people are read":     {repair, "hscan", func(prefix string) string { return keys{prefix}.people("talk") }},
 			"repair, when the marks are written":   {repair, "eval", func(prefix string) string { return keys{prefix + "shadow:"}.counts("talk") }},
 			"repair, just before all is exchanged": {repair, "copy", func(prefix string) string { return keys{prefix}.counts("talk") }},

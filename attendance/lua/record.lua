@@ -1,462 +1,652 @@
--- Adds one mark to a session's set and corrects every derived count in the same call.
+-- Adds marks to a session's set and corrects every derived count in the same call.
 --
--- KEYS   1 counts  2 occurrences  3 connections  4 people  5 labels  6 deltas  7 curve  8 tree   (keys.go says what they hold)
--- ARGV   1 kind  2 room  3 occurrence  4 connection or ''  5 person or ''  6 at (ms)  7 peer or ''  8 seconds
--- RETURN 'recorded', or 'duplicate' when the set held the mark already
+-- KEYS   1 counts  2 occurrences  3 connections  4 people  5 labels  6 log  7 guests   (keys.go says what they hold)
+-- ARGV   1 n, the number of marks   2 three characters a mark: its kind, and the place of its occurrence (hex)   3 a number unlike those of
+--        other calls   4 m, the number of occurrences, then of each its room and id (of a nameless one with a slash at the end); then n
+--        connections or '', n persons or '', n times (ms), and n extras: the peer of a bind, the ms of a total, the name of a guest, or ''
+-- RETURN a character a mark: r recorded, d duplicate (the set held it), s of staff, t too many marks of one kind: it is not in the set
 --
--- Invariant: counts, curve and tree are functions of (occurrences, connections, people) alone; marks.go and count.go are that function.
+-- Kinds  j joined  l left  b bound  s started  e ended  r registered  p replayed  a attended;
+--        of staff: J joined  L left  B bound  P registered, replayed or attended
 --
--- How an end costs nothing: persons are counted by the visits *before* these are cut at the end of an occurrence. At each moment a
--- person is inside some set of occurrences, the label ("1", "1,2"); `deltas` counts the persons under each label by millisecond.
--- The curve shows a label's persons until the latest end of its occurrences. So when an end comes, or moves, only labels are
--- shifted, never persons: present is right at once, however full the hall.
+-- Invariant: counts, labels and log are functions of (occurrences, connections, people) alone; marks.go and count.go are that
+-- function. Marks are put into tables first; what they changed is then counted once: each changed person as they were (-1) and as they
+-- are (+1), and each label whose end moved.
+--
+-- How an end costs nothing: persons are counted by the visits *before* these are cut at the end of an opening. At each moment a person
+-- is inside some set of openings, the label ("1", "1,2"); the log has the changes of persons under each label by millisecond. The curve,
+-- which is made of the log when somebody looks (curve.go), shows a label's persons until the latest end of its openings. So when an end
+-- comes, or moves, only labels are shifted, never persons: present is right at once, however full the hall.
 
-local COUNTS, OCCS, CONNS, PEOPLE, LABELS, DELTAS, CURVE, TREE = unpack(KEYS)
-local kind, room, occ, conn, person = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local at, peer, seconds = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
-local floor, call = math.floor, redis.call
+local COUNTS, OCCS, CONNS, PEOPLE, LABELS, LOG, GUESTS = unpack(KEYS)
+local call, match, gmatch, find, sub = redis.call, string.match, string.gmatch, string.find, string.sub
+local N, CODES, M = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[4])
+local OCC, CONN = 4, 4 + 2 * M
+local PERSON, TIME, EXTRA = CONN + N, CONN + 2 * N, CONN + 3 * N
+
+-- The work that one odd sender can cause is bounded.
+local MAX_OPENINGS = 250 -- of a session
+local MAX_MARKS = 500    -- of a person
+local MAX_TOUCHES = 500  -- of a nameless occurrence
+local MAX_BOUND = 50     -- connections that binds tie together
 
 local function int(n) return string.format('%d', n) end
 
 -- counts ---------------------------------------------------------------------------------------------------------
 
-local NAMES = {'rev', 'base', 'last', 'occurrences', 'live', 'started', 'ended', 'present', 'connections', 'open_moment',
-  'watch', 'filled', 'unique', 'measured', 'registered', 'registered_seen', 'replayed', 'reported', 'reported_watch',
-  'anomalies', 'peak', 'peak_at', 'tail', 'tail_by', 'level', 'root', 'root_sum', 'root_max', 'root_at'}
-local c, before = {}, {}
-for i, v in ipairs(call('HMGET', COUNTS, unpack(NAMES))) do
-  c[NAMES[i]] = tonumber(v or 0)
-  before[i] = v and c[NAMES[i]]
+local NAMES = {'epoch', 'rev', 'base', 'last', 'occurrences', 'live', 'started', 'ended', 'present', 'connections', 'open_moment',
+  'watch', 'filled', 'unique', 'known', 'names', 'leaving', 'measured', 'registered', 'registered_seen', 'replayed', 'reported', 'reported_watch'}
+local c = {}
+do
+  local i = 0
+  for n in gmatch(call('GET', COUNTS) or '', '%S+') do i = i + 1; c[NAMES[i]] = tonumber(n) end
+  for j = i + 1, #NAMES do c[NAMES[j]] = 0 end
 end
-if not before[2] then c.base = at end -- moments are sums of (time - base), small enough for a double
-
-local function finish()
-  c.rev = c.rev + 1
-  local set = {}
-  for i, name in ipairs(NAMES) do
-    if c[name] ~= before[i] then set[#set + 1] = name; set[#set + 1] = int(c[name]) end
-  end
-  call('HSET', COUNTS, unpack(set))
-  return 'recorded'
+if c.rev == 0 then c.epoch = tonumber(ARGV[3]) end -- what others remember of the log is of another one
+for i = 1, N do -- times are kept as distances from the first
+  if c.base ~= 0 then break end
+  c.base = tonumber(ARGV[TIME + i])
 end
+local base = c.base
 
--- people: "connections;flags;reported"; flags: r registered, p watched the replay; reported: the platform's totals "occurrence=ms" ---
-
-local function read_person(raw)
-  if not raw then return {list = '', flags = '', reported = ''} end
-  local list, flags, reported = string.match(raw, '^([^;]*);([^;]*);([^;]*)$')
-  return {list = list, flags = flags, reported = reported}
-end
-
-local function has(p, flag) return string.find(p.flags, flag, 1, true) ~= nil end
-
--- person_counts adds, sign times, one person to the counts that do not depend on time. `filled` is the platform's totals of persons
--- without a visit.
-local function person_counts(p, sign)
-  local seen = p.list ~= '' or p.reported ~= ''
-  if seen then c.unique = c.unique + sign end
-  if p.list ~= '' then c.measured = c.measured + sign end
-  if has(p, 'r') then
-    c.registered = c.registered + sign
-    if seen then c.registered_seen = c.registered_seen + sign end
-  end
-  if has(p, 'p') then c.replayed = c.replayed + sign end
-  if p.reported == '' then return end
-  local total = 0
-  for ms in string.gmatch(p.reported, '=(%d+)') do total = total + tonumber(ms) end
-  c.reported, c.reported_watch = c.reported + sign, c.reported_watch + sign * total
-  if p.list == '' then c.filled = c.filled + sign * total end
-end
-
-local function write_person(id, old, new)
-  person_counts(old, -1)
-  person_counts(new, 1)
-  call('HSET', PEOPLE, id, new.list .. ';' .. new.flags .. ';' .. new.reported)
-end
-
-local FLAG = {registered = 'r', replayed = 'p'}
-
-if kind == 'registered' or kind == 'attended' or kind == 'replayed' then
-  local old = read_person(call('HGET', PEOPLE, person))
-  local new = {list = old.list, flags = old.flags, reported = old.reported}
-  if FLAG[kind] then
-    if has(old, FLAG[kind]) then return 'duplicate' end
-    new.flags = old.flags .. FLAG[kind]
-  else
-    local totals, kept = {}, int(seconds * 1000)
-    for o, ms in string.gmatch(old.reported, '([^=,]*)=(%d+)') do
-      if o == occ then if tonumber(ms) > tonumber(kept) then kept = ms end else totals[#totals + 1] = o .. '=' .. ms end
-    end
-    totals[#totals + 1] = occ .. '=' .. kept
-    table.sort(totals)
-    new.reported = table.concat(totals, ',')
-    if new.reported == old.reported then return 'duplicate' end
-  end
-  write_person(person, old, new)
-  return finish()
-end
-
--- occurrences: "number|room|start|stop|close|open connections"; stop and close empty while there is none ------------------
+-- occurrences: "room|touches|number,start,stop,close,open|…", an opening after the other; start is empty where nothing has opened it,
+-- stop and close while there is none; touches are the times at which something beside the audience opened a nameless one ------------
 
 local by_id, by_number = {}, {}
+
+local function join_list(list) return tostring(table.concat(list, ',')) end
+
 do
   local raw = call('HGETALL', OCCS)
   for i = 1, #raw, 2 do
-    local n, r, start, stop, close, opens = string.match(raw[i + 1], '^(%d+)|([^|]*)|(%-?%d+)|(%-?%d*)|(%-?%d*)|(%d+)$')
-    local o = {id = raw[i], n = n, room = r, start = tonumber(start), stop = tonumber(stop), close = tonumber(close), open = tonumber(opens)}
-    by_id[o.id], by_number[n] = o, o
+    local room, touches, list = match(raw[i + 1], '^([^|]*)|([^|]*)|(.*)$')
+    local o = {id = raw[i], room = room, nameless = sub(raw[i], -1) == '/', touches = {}, list = {}}
+    for at in gmatch(touches, '%d+') do o.touches[#o.touches + 1] = tonumber(at) end
+    for n, start, stop, close, open in gmatch(list, '(%d+),(%d*),(%d*),(%d*),(%d+)') do
+      local p = {n = n, o = o, start = tonumber(start), stop = tonumber(stop), close = tonumber(close), open = tonumber(open)}
+      p.was, o.list[#o.list + 1], by_number[n] = p.close, p, p
+    end
+    by_id[o.id] = o
   end
 end
 
 local function write_occurrence(o)
-  call('HSET', OCCS, o.id, o.n .. '|' .. o.room .. '|' .. int(o.start) .. '|' .. (o.stop and int(o.stop) or '') .. '|' ..
-    (o.close and int(o.close) or '') .. '|' .. int(o.open))
-end
-
--- end_of is a label's end: the latest of its occurrences, nil while one of them is open.
-local function end_of(label)
-  local latest
-  for n in string.gmatch(label, '%d+') do
-    local close = by_number[n].close
-    if not close then return nil end
-    if not latest or close > latest then latest = close end
+  local out = {}
+  for i, p in ipairs(o.list) do
+    out[i] = p.n .. ',' .. (p.start and int(p.start) or '') .. ',' .. (p.stop and int(p.stop) or '') .. ',' ..
+      (p.close and int(p.close) or '') .. ',' .. int(p.open)
   end
-  return latest
+  return o.room .. '|' .. join_list(o.touches) .. '|' .. table.concat(out, '|')
 end
 
--- touch: the occurrence was seen at this time.
-local o, touched = by_id[occ], false
-if not o then
+local function new_opening(o, stop)
   c.occurrences = c.occurrences + 1
-  o = {id = occ, n = int(c.occurrences), room = room, start = at, open = 0}
-  by_id[occ], by_number[o.n] = o, o
-  touched = true
-end
-if at < o.start then o.start = at; touched = true end
-if kind == 'ended' and (not o.stop or at > o.stop) then o.stop = at; touched = true end
-local recorded = touched or at > c.last
-if at > c.last then c.last = at end
-
--- the curve and its peak: a binary tree over seconds; a node is the "sum,max,at" of the changes below it: their sum, their
--- highest running sum, and its earliest second ---------------------------------------------------------------------------
-
-local function combine(a, b) -- a lies before b; nil is empty
-  if not a then return b end
-  if not b then return a end
-  if a[1] + b[2] > a[2] then return {a[1] + b[1], a[1] + b[2], b[3]} end
-  return {a[1] + b[1], a[2], a[3]}
+  local p = {n = int(c.occurrences), o = o, stop = stop, open = 0}
+  by_number[p.n] = p
+  return p
 end
 
-local function read_node(raw)
-  if not raw then return nil end
-  local sum, max, where = string.match(raw, '^(%-?%d+),(%-?%d+),(%d+)$')
-  return {tonumber(sum), tonumber(max), tonumber(where)}
-end
+local moved = {} -- rooms in which a start or a stop has moved
+local function change_end(o) o.dirty = true; moved[o.room] = true end
 
-local function sibling(i) if i % 2 == 0 then return i + 1 end return i - 1 end
-
--- grow raises the root until it spans the second. A parent of one child is that child.
-local function grow(second)
-  if c.level == 0 then c.level, c.root = 1, floor(second / 2) end
-  local top
-  while floor(second / 2 ^ c.level) ~= c.root do
-    top = top or call('HGET', TREE, int(c.level) .. ':' .. int(c.root))
-    c.level, c.root = c.level + 1, floor(c.root / 2)
-    if top then call('HSET', TREE, int(c.level) .. ':' .. int(c.root), top) end
+-- place is the opening that a mark belongs to. At the time of an end, what opens the room belongs to the next.
+local function place(list, at, opens)
+  for i = 1, #list - 1 do
+    local stop = list[i].stop
+    if at < stop or (at == stop and not opens) then return list[i], i end
   end
+  return list[#list], #list
 end
 
--- insert gives the leaf at a second its value and corrects the nodes above it.
-local function insert(second, v)
-  grow(second)
-  local fields = {}
-  for l = 1, c.level - 1 do fields[l] = int(l) .. ':' .. int(sibling(floor(second / 2 ^ l))) end
-  local siblings = c.level > 1 and call('HMGET', TREE, unpack(fields)) or {}
-  local here, beside = v ~= 0 and {v, v, second} or nil, nil
-  if sibling(second) ~= c.tail then
-    local other = tonumber(call('HGET', CURVE, int(sibling(second))) or 0)
-    if other ~= 0 then beside = {other, other, sibling(second)} end
+-- touch: the occurrence was seen at this time. True if that is news.
+local function touch(o, at, opens)
+  local news = at > c.last
+  if news then c.last = at end
+  local first = o.list[1]
+  local p = o.nameless and place(o.list, at, opens) or first
+  if (opens or p == first) and (not p.start or at < p.start) then
+    p.start = at
+    change_end(o)
+    news = true
   end
-  local set, gone, i = {}, {}, second
-  for l = 1, c.level do
-    if i % 2 == 0 then here = combine(here, beside) else here = combine(beside, here) end
-    i = floor(i / 2)
-    local field = int(l) .. ':' .. int(i)
-    if here then
-      set[#set + 1] = field
-      set[#set + 1] = int(here[1]) .. ',' .. int(here[2]) .. ',' .. int(here[3])
-    else
-      gone[#gone + 1] = field
+  return news
+end
+
+-- connections: "owner", or "owner;number;peer,peer" of one that is bound to others in the occurrence of that number; the marks are with the owner. people: "connections;flags;reported;name", empty fields at the end left
+-- out. connections: "number.connection" with its marks, >join, <leave, ! of staff; a mark that names another person than the owner
+-- has =person behind it; what names no connection is "number.@". flags: r registered, p watched the replay, s staff. reported: the platform's totals,
+-- "occurrence=ms". The owner of a connection that nobody is named for is ~connection ---------------------------------------------
+
+local C, P, named = {}, {}, {} -- by connection; by person; the persons that have to be read
+
+local function read_connection(raw)
+  if not raw then return {owner = ''} end
+  if not find(raw, ';', 1, true) then return {raw = raw, owner = raw} end
+  local owner, n, peers = match(raw, '^([^;]*);(%d+);(.*)$')
+  return {raw = raw, owner = owner, n = n, peers = peers}
+end
+
+do
+  local raw = N > 0 and call('HMGET', CONNS, unpack(ARGV, CONN + 1, CONN + N)) or {}
+  local ids = {}
+  local function want(id)
+    if id ~= '' and not named[id] then named[id] = true; ids[#ids + 1] = id end
+  end
+  for i = 1, N do
+    local key, value = ARGV[CONN + i], raw[i]
+    if key ~= '' then
+      C[key] = C[key] or read_connection(value)
+      want(C[key].owner)
     end
-    beside = read_node(siblings[l])
+    want(ARGV[PERSON + i])
   end
-  if #set > 0 then call('HSET', TREE, unpack(set)) end
-  if #gone > 0 then call('HDEL', TREE, unpack(gone)) end
-  c.root_sum, c.root_max, c.root_at = 0, 0, 0
-  if here then c.root_sum, c.root_max, c.root_at = here[1], here[2], here[3] end
-end
-
--- change adds to the curve at a second and finds the peak again. The curve's last second, where the many events of a live session
--- fall, is kept out of the tree, beside the root.
-local function change(second, by)
-  local v = call('HINCRBY', CURVE, int(second), int(by))
-  if v == 0 then call('HDEL', CURVE, int(second)) end
-  if second > c.tail then
-    local last, value = c.tail, c.tail_by
-    c.tail, c.tail_by = second, v
-    if value ~= 0 then insert(last, value) end
-  elseif second == c.tail then
-    c.tail_by = v
-  else
-    insert(second, v)
+  if #ids > 0 then
+    for i, value in ipairs(call('HMGET', PEOPLE, unpack(ids))) do P[ids[i]] = {raw = value, now = value or '', seen = value or ''} end
   end
-  c.peak, c.peak_at = 0, 0
-  if c.root_max > 0 then c.peak, c.peak_at = c.root_max, c.root_at end
-  if c.root_sum + c.tail_by > c.peak then c.peak, c.peak_at = c.root_sum + c.tail_by, c.tail end
 end
 
-local curve = {} -- changes of the curve by second, gathered first so that changes that cancel out cost nothing
-local function later(ms, by)
-  local second = floor(ms / 1000)
-  curve[second] = (curve[second] or 0) + by
+-- P[id].now is the person as a text, until it is taken apart: then P[id].tab is. seen is what the counts have of them. The owner of a
+-- connection that is new and names nobody is new, too.
+local function person_of(id, new)
+  local e = P[id]
+  if not e then
+    local raw = not new and call('HGET', PEOPLE, id)
+    e = {raw = raw, now = raw or '', seen = raw or ''}
+    P[id] = e
+  end
+  return e
 end
 
--- labels: "persons|moment|last|watch" -----------------------------------------------------------------------------------
--- persons: sum of deltas; moment: sum of delta × (time − base); last: latest time that ever had a delta; watch: ms before
--- the label's end, 0 while it has none.
-
-local function read_label(raw)
-  if not raw then return {n = 0, moment = 0, last = 0, watch = 0} end
-  local n, moment, last, watch = string.match(raw, '^(%-?%d+)|(%-?%d+)|(%d+)|(%-?%d+)$')
-  return {n = tonumber(n), moment = tonumber(moment), last = tonumber(last), watch = tonumber(watch)}
+local function connection_of(key)
+  local x = C[key]
+  if not x then
+    x = read_connection(call('HGET', CONNS, key))
+    C[key] = x
+  end
+  return x
 end
 
-local function write_label(name, l)
-  call('HSET', LABELS, name, int(l.n) .. '|' .. int(l.moment) .. '|' .. int(l.last) .. '|' .. int(l.watch))
-end
+local function unnamed(id) return sub(id, 1, 1) == '~' end
+local function guest(id) local first = sub(id, 1, 1); return first == '*' or first == '~' end
 
--- deltas gathered: change of persons by "label:ms".
-local deltas = {}
-local function delta(label, ms, by)
-  local field = label .. ':' .. int(ms)
-  deltas[field] = (deltas[field] or 0) + by
-end
-
--- settle writes the gathered deltas, the labels' sums, and the curve.
-local function settle()
-  local labels = {}
-  for field, by in pairs(deltas) do
-    if by ~= 0 then
-      if call('HINCRBY', DELTAS, field, int(by)) == 0 then call('HDEL', DELTAS, field) end
-      local name, ms = string.match(field, '^(.*):(%d+)$')
-      ms = tonumber(ms)
-      local l = labels[name]
-      if not l then l = read_label(call('HGET', LABELS, name)); l.stop = end_of(name); labels[name] = l end
-      l.n, l.moment = l.n + by, l.moment + by * (ms - c.base)
-      if ms > l.last then l.last = ms end
-      local stop = l.stop
-      if not stop then
-        c.present, c.open_moment = c.present + by, c.open_moment + by * (ms - c.base)
-        later(ms, by)
-      else
-        if ms < stop then l.watch, c.watch = l.watch + by * (stop - ms), c.watch + by * (stop - ms) end
-        if floor(ms / 1000) < floor(stop / 1000) then later(ms, by); later(stop, -by) end
-      end
+local function parse(id, text)
+  local list, flags, reported, name = match(text, '^([^;]*);?([^;]*);?([^;]*);?([^;]*)$')
+  local t = {flags = flags, reported = reported, name = name, connections = {}, marks = 0}
+  local owner = unnamed(id) and '' or id
+  for key, rest in gmatch(list, '([^,><!]+)([^,]*)') do
+    local n, conn = match(key, '^(%d+)%.(.*)$')
+    local x = {n = n, key = conn, staff = find(rest, '!', 1, true) ~= nil, marks = {}}
+    for sign, at, who in gmatch(rest, '([><])(%-?%d+)(=?[^><!]*)') do
+      x.marks[#x.marks + 1] = {at = tonumber(at) + base, join = sign == '>', person = who == '' and owner or sub(who, 2)}
     end
+    t.marks = t.marks + #x.marks
+    t.connections[conn == '@' and '@' .. n or conn] = x
   end
-  for name, l in pairs(labels) do write_label(name, l) end
-  for second, by in pairs(curve) do if by ~= 0 then change(second, by) end end
+  return t
 end
 
--- leave writes what the mark changed and answers.
-local function leave()
-  settle()
-  if touched then
-    write_occurrence(o)
-    c.live, c.started, c.ended = 0, o.start, 0
-    for _, x in pairs(by_id) do
-      if x.start < c.started then c.started = x.start end
-      if not x.close then c.live = c.live + 1 elseif x.close > c.ended then c.ended = x.close end
-    end
-  end
-  return finish()
-end
-
--- opened counts connections that opened (or, negative, closed).
-local function opened(by)
-  if by == 0 then return end
-  touched = true
-  o.open = o.open + by
-  if not o.close then c.connections = c.connections + by end
-end
-
--- The fast path: a person's first join, and the leave of the only open visit, in an occurrence whose end does not move. One
--- delta, no union. The rest of this file is for everything else. ------------------------------------------------------------
-
-local key = occ .. '.' .. (conn ~= '' and conn or '@' .. person)
-
-local function fast()
-  local raw = call('HGET', CONNS, key)
-  if kind == 'joined' and not raw then
-    local id = person ~= '' and person or '~' .. key
-    local p = read_person(call('HGET', PEOPLE, id))
-    if p.list ~= '' then return false end
-    call('HSET', CONNS, key, id .. ';' .. ARGV[6] .. '=' .. person .. ';;')
-    write_person(id, p, {list = key, flags = p.flags, reported = p.reported})
-    delta(o.n, at, 1)
-    opened(1)
-    return true
-  end
-  if kind == 'left' and raw then
-    local owner, joined = string.match(raw, '^([^;]*);(%d+)=[^,;]*;;$') -- one join, no leave, no peer
-    if not owner or tonumber(joined) >= at then return false end
-    if read_person(call('HGET', PEOPLE, owner)).list ~= key then return false end
-    call('HSET', CONNS, key, string.sub(raw, 1, -2) .. ARGV[6] .. ';')
-    delta(o.n, at, -1)
-    opened(-1)
-    return true
-  end
+-- names_joining says that a join of the connection names somebody: then nobody asks whom its leaves name.
+local function names_joining(x)
+  for _, m in ipairs(x.marks) do if m.join and m.person ~= '' then return true end end
   return false
 end
 
-if not touched and fast() then return leave() end
-
--- ends ------------------------------------------------------------------------------------------------------------------
-
--- tail is what a label's deltas at or after the second of `from` are; empty, and not looked for, in the usual case.
-local scanned
-local function tail(name, l, from)
-  if l.last < floor(from / 1000) * 1000 then return {} end
-  if not scanned then
-    scanned = {}
-    local raw = call('HGETALL', DELTAS)
-    for i = 1, #raw, 2 do
-      local label, ms = string.match(raw[i], '^(.*):(%d+)$')
-      scanned[label] = scanned[label] or {}
-      table.insert(scanned[label], {tonumber(ms), tonumber(raw[i + 1])})
+local function text_of(id, t)
+  local list, owner = {}, unnamed(id) and '' or id
+  for _, x in pairs(t.connections) do
+    local out, joined, once = {x.n .. '.' .. x.key}, names_joining(x), {}
+    for _, m in ipairs(x.marks) do
+      local plain = m.person == owner or (joined and not m.join)
+      local mark = (m.join and '>' or '<') .. int(m.at - base) .. (plain and '' or '=' .. m.person)
+      if not once[mark] then out[#out + 1], once[mark] = mark, true end
     end
+    if x.staff then out[#out + 1] = '!' end
+    list[#list + 1] = table.concat(out)
   end
-  local out, first = {}, floor(from / 1000) * 1000
-  for _, d in ipairs(scanned[name] or {}) do if d[1] >= first then out[#out + 1] = d end end
-  return out
+  table.sort(list)
+  local text = table.concat(list, ',') .. ';' .. t.flags .. ';' .. t.reported .. ';' .. t.name
+  return match(text, '^(.-);*$')
 end
 
--- weigh adds (sign 1) or takes away (sign -1) what a label contributes to curve, watch and present when it ends at stop.
--- Deltas before the second `from` stay as they are in the curve: they are shown under either end.
-local function weigh(name, l, stop, sign, from)
-  local beyond = tail(name, l, from)
-  if not stop then
-    c.present = c.present + sign * l.n
-    c.open_moment = c.open_moment + sign * l.moment
-    for _, d in ipairs(beyond) do later(d[1], sign * d[2]) end
-    l.watch = 0
-    return
-  end
-  local inside, watch = l.n, l.n * (stop - c.base) - l.moment
-  for _, d in ipairs(beyond) do
-    if floor(d[1] / 1000) < floor(stop / 1000) then
-      later(d[1], sign * d[2])
-    else
-      inside = inside - d[2]
-    end
-    if d[1] >= stop then watch = watch - d[2] * (stop - d[1]) end
-  end
-  later(stop, -sign * inside)
-  l.watch = watch
-  c.watch = c.watch + sign * watch
+-- taken gives a person as a table; from then on they are counted anew.
+local function taken(id)
+  local e = person_of(id)
+  if not e.tab then e.tab = parse(id, e.now) end
+  return e.tab
 end
 
--- reclose gives the occurrences of a room their ends after a mark moved one, and shifts the labels that contain them.
-local function reclose()
-  local ends, any, same = {}, false, {}
-  for _, x in pairs(by_id) do if x.room == room then same[#same + 1] = x end end
-  table.sort(same, function(a, b) return a.start > b.start end)
-  local later_start, at_start -- the smallest start after the one being looked at; the starts equal to it
-  for _, x in ipairs(same) do
-    if at_start and x.start < at_start then later_start = at_start end
-    at_start = x.start
-    local stop = x.stop or later_start
-    if stop ~= x.close then ends[x] = {stop}; any = true end
+local function is_staff(t)
+  if find(t.flags, 's', 1, true) then return true end
+  for _, x in pairs(t.connections) do if x.staff then return true end end
+  return false
+end
+
+-- what marks change --------------------------------------------------------------------------------------------------------
+
+local deltas = {} -- label → ms → change of persons
+local function delta(label, ms, by)
+  local d = deltas[label]
+  if not d then d = {}; deltas[label] = d end
+  d[ms] = (d[ms] or 0) + by
+end
+
+-- opened counts connections that opened (or, negative, closed).
+local function opened(p, by)
+  p.open = p.open + by
+  p.o.dirty = true
+end
+
+local shown = {} -- change of how many guests have a name
+local function show(name, by) if name ~= '' then shown[name] = (shown[name] or 0) + by end end
+
+-- seen_person counts, sign times, a person who has a visit or a total; joined: a visit.
+local function seen_person(id, t, sign, joined)
+  c.unique = c.unique + sign
+  if joined then c.measured = c.measured + sign end
+  if guest(id) then show(t.name, sign) else c.known = c.known + sign end
+  if find(t.flags, 'r', 1, true) then c.registered_seen = c.registered_seen + sign end
+end
+
+-- The fast paths: a person's first join, the leave of the only open visit, either of the two after the other, or once more, in a
+-- named occurrence. No person is taken apart. A result, or nil: the rest of this file is for everything else. ----------------------
+
+local PLAIN = {[''] = {flags = '', name = ''}, [';r'] = {flags = 'r', name = ''}}
+
+-- plain_fields are the fields of a person behind their connections, unless they need care.
+local function plain_fields(rest)
+  local fields = PLAIN[rest]
+  if fields then return fields end
+  local name = match(rest, '^;;;([^;]*)$')
+  return name and {flags = '', name = name}
+end
+
+local function fast_join(o, key, person, at, name)
+  local x, p, rel = C[key], o.list[1], int(at - base)
+  local id = person ~= '' and person or '~' .. key
+  local e = (x.owner == '' or x.owner == id) and not x.peers and person_of(id, not x.raw and person == '')
+  if not e or e.tab then return end
+  local list, rest = match(e.now, '^([^;]*)(.*)$')
+  local fields = plain_fields(rest)
+  if not fields then return end
+  if x.owner == '' then
+    if list ~= '' then return end
+    if name ~= '' then
+      if rest ~= '' then return end
+      fields, rest = {flags = '', name = name}, ';;;' .. name
+    end
+    x.owner, x.dirty = id, true
+    e.now = p.n .. '.' .. key .. '>' .. rel .. rest
+    delta(p.n, at, 1)
+    opened(p, 1)
+  else
+    if name ~= '' and name ~= fields.name then return end
+    local mine = p.n .. '.' .. key
+    if sub(list, 1, #mine) ~= mine then return end
+    local joined, left = match(sub(list, #mine + 1), '^>?(%-?%d*)<?(%-?%d*)$')
+    if not joined then return end
+    if joined ~= '' then return joined == rel and sub(list, #mine + 1, #mine + 1) == '>' and 'd' or nil end
+    if left == '' or tonumber(left) <= at - base then return end
+    e.now = mine .. '>' .. rel .. '<' .. left .. rest
+    c.leaving = c.leaving - 1
+    delta(p.n, at, 1)
+    delta(p.n, tonumber(left) + base, -1)
   end
-  if not any then return end
-  local raw, old = call('HGETALL', LABELS), {}
-  for i = 1, #raw, 2 do old[raw[i]] = {end_of(raw[i])} end
-  for o, new in pairs(ends) do
-    if o.close == nil then c.connections = c.connections - o.open end
-    o.close = new[1]
-    if o.close == nil then c.connections = c.connections + o.open end
-    write_occurrence(o)
+  e.seen = e.now
+  seen_person(id, fields, 1, true)
+  return 'r'
+end
+
+local function fast_leave(o, key, person, at, name)
+  local x, p, rel = C[key], o.list[1], int(at - base)
+  local id = x.owner ~= '' and x.owner or person ~= '' and person or '~' .. key
+  if x.peers or (unnamed(id) and person ~= '') then return end
+  local e = person_of(id, not x.raw and x.owner == '' and person == '')
+  if e.tab then return end
+  local list, rest = match(e.now, '^([^;]*)(.*)$')
+  local fields = plain_fields(rest)
+  if not fields then return end
+  local mine = p.n .. '.' .. key
+  if x.owner == '' then
+    if list ~= '' or (name ~= '' and rest ~= '') then return end
+    if name ~= '' then rest = ';;;' .. name end
+    x.owner, x.dirty = id, true
+    e.now = mine .. '<' .. rel .. rest
+    c.leaving = c.leaving + 1
+  else
+    if sub(list, 1, #mine) ~= mine or (name ~= '' and name ~= fields.name) then return end
+    local joined, left = match(sub(list, #mine + 1), '^>(%-?%d+)<?(%-?%d*)$')
+    if not joined then return end
+    if left ~= '' then return left == rel and 'd' or nil end
+    if tonumber(joined) >= at - base then return end
+    e.now = mine .. '>' .. joined .. '<' .. rel .. rest
+    delta(p.n, at, -1)
+    opened(p, -1)
   end
+  e.seen = e.now
+  return 'r'
+end
+
+-- everything else ------------------------------------------------------------------------------------------------------------
+
+local function add_mark(t, x, at, join, person)
+  local whoever = not join and names_joining(x)
+  for _, m in ipairs(x.marks) do
+    if m.at == at and m.join == join and (whoever or m.person == person) then return false end
+  end
+  x.marks[#x.marks + 1] = {at = at, join = join, person = person}
+  t.marks = t.marks + 1
+  return true
+end
+
+-- component lists the connections that binds tie to this one, itself first.
+local function component(key)
+  local members, known, i = {key}, {[key] = true}, 1
+  while members[i] do
+    for peer in gmatch(connection_of(members[i]).peers or '', '[^,]+') do
+      if not known[peer] then known[peer] = true; members[#members + 1] = peer end
+    end
+    i = i + 1
+  end
+  return members
+end
+
+local function sooner(best, m)
+  return m.person ~= '' and (not best or m.at < best.at or (m.at == best.at and m.person < best.person))
+end
+
+-- settle_owner gives the connections that are bound together to the person whom their earliest join names, else their earliest leave,
+-- else to the first of them. fresh is the connection that has no owner yet.
+local function settle_owner(key, fresh)
+  local members, all, join, leave, smallest = component(key), {}, nil, nil, nil
+  for _, k in ipairs(members) do
+    local owner = connection_of(k).owner
+    local x = k == key and fresh or (owner ~= '' and taken(owner).connections[k]) or nil
+    if x then
+      all[k] = x
+      if not smallest or k < smallest then smallest = k end
+      for _, m in ipairs(x.marks) do
+        if m.join and sooner(join, m) then join = m end
+        if not m.join and sooner(leave, m) then leave = m end
+      end
+    end
+  end
+  if not smallest then return '' end
+  local owner = join and join.person or leave and leave.person or '~' .. smallest
+  local new = taken(owner)
+  for k, x in pairs(all) do
+    local i = connection_of(k)
+    if i.owner ~= owner then
+      if i.owner ~= '' then
+        local old = taken(i.owner)
+        old.connections[k], old.marks = nil, old.marks - #x.marks
+      end
+      new.connections[k], new.marks = x, new.marks + #x.marks
+      i.owner, i.dirty = owner, true
+    end
+  end
+  return owner
+end
+
+-- connection gives a connection with its owner's table; a new one has no owner yet.
+local function connection(n, key)
+  local owner = connection_of(key).owner
+  local t = owner ~= '' and taken(owner) or nil
+  local x = t and t.connections[key]
+  if x then return x, t end
+  return {n = n, key = key, marks = {}}, {marks = 0}, true
+end
+
+-- result of a mark of a person's table.
+local function result(t, news)
+  if is_staff(t) then return news and 'S' or 's' end
+  return news and 'r' or 'd'
+end
+
+-- stay adds a join or a leave.
+local function stay(o, key, person, at, join, name)
+  local n, t, news = o.list[1].n, nil, nil
+  if key == '' then
+    t = taken(person)
+    if t.marks >= MAX_MARKS then return 't' end
+    local x = t.connections['@' .. n]
+    if not x then x = {n = n, key = '@', marks = {}}; t.connections['@' .. n] = x end
+    news = add_mark(t, x, at, join, person)
+  else
+    local x, of, fresh = connection(n, key)
+    if of.marks >= MAX_MARKS or (fresh and person ~= '' and taken(person).marks >= MAX_MARKS) then return 't' end
+    news = add_mark(of, x, at, join, person)
+    t = taken(settle_owner(key, fresh and x))
+  end
+  if name ~= '' and guest(person) then
+    local named = taken(person)
+    if named.name == '' or name < named.name then named.name = name; news = true end
+  end
+  return result(t, news)
+end
+
+-- bind ties two connections together.
+local function bind(o, key, peer)
+  local x, y, news = connection_of(key), connection_of(peer), false
+  if key == peer then return false end
+  for to, i in pairs({[peer] = x, [key] = y}) do
+    if not find(',' .. (i.peers or '') .. ',', ',' .. to .. ',', 1, true) then news = true end
+  end
+  if not news then return false end
+  if #component(key) + #component(peer) > MAX_BOUND then return nil end
+  x.peers, y.peers = x.peers and x.peers .. ',' .. peer or peer, y.peers and y.peers .. ',' .. key or key
+  x.n, y.n, x.dirty, y.dirty = o.list[1].n, o.list[1].n, true, true
+  settle_owner(key)
+  return true
+end
+
+-- of_staff says that a person, or the owner of a connection, is staff.
+local function of_staff(o, key, person)
+  local news = false
+  if person ~= '' then
+    local t = taken(person)
+    if not find(t.flags, 's', 1, true) then t.flags = t.flags .. 's'; news = true end
+  end
+  if key ~= '' and o then
+    local x, _, fresh = connection(o.list[1].n, key)
+    if not x.staff then
+      x.staff, news = true, true
+      settle_owner(key, fresh and x)
+    end
+  end
+  return news
+end
+
+local FLAG = {r = 'r', p = 'p'}
+
+-- of_person adds what is said of a person rather than of a stay.
+local function of_person(kind, id, occ, total)
+  local t = taken(id)
+  if FLAG[kind] then
+    if find(t.flags, FLAG[kind], 1, true) then return result(t, false) end
+    t.flags = t.flags .. FLAG[kind]
+    return result(t, true)
+  end
+  local totals, kept, size = {}, total, 0
+  for o, ms in gmatch(t.reported, '([^=,]*)=(%d+)') do
+    size = size + 1
+    if o == occ then if tonumber(ms) > tonumber(kept) then kept = ms end else totals[#totals + 1] = o .. '=' .. ms end
+  end
+  if size >= MAX_OPENINGS then return 't' end
+  totals[#totals + 1] = occ .. '=' .. kept
+  table.sort(totals)
+  local reported = table.concat(totals, ',')
+  if reported == t.reported then return result(t, false) end
+  t.reported = reported
+  return result(t, true)
+end
+
+-- everybody calls f with each mark in an occurrence, and takes apart whoever has one at or after a time.
+local function everybody(o, from, f)
+  local raw, n = call('HGETALL', PEOPLE), o.list[1].n
   for i = 1, #raw, 2 do
-    local name, l = raw[i], read_label(raw[i + 1])
-    local was, is = old[name][1], end_of(name)
-    if was ~= is then
-      local from = math.min(was or is, is or was)
-      weigh(name, l, was, -1, from)
-      weigh(name, l, is, 1, from)
-      write_label(name, l)
+    if not P[raw[i]] and find(raw[i + 1], n .. '.', 1, true) then P[raw[i]] = {raw = raw[i + 1], now = raw[i + 1], seen = raw[i + 1]} end
+  end
+  for id, e in pairs(P) do
+    local t, concerned = e.tab or parse(id, e.now), false
+    for _, x in pairs(t.connections) do
+      if x.n == n then
+        for _, m in ipairs(x.marks) do
+          concerned = concerned or m.at >= from
+          f(m)
+        end
+      end
     end
+    if concerned then e.tab = t end
   end
 end
 
--- connections: "owner;joins;leaves;peers", joins "ms=person" ----------------------------------------------------------------
+-- finish ends an occurrence: a named one at its latest end; a nameless one is cut in two there.
+local function finish(o, at)
+  local p, i = place(o.list, at, false)
+  if not o.nameless then
+    if p.stop and p.stop >= at then return false end
+    p.stop = at
+    change_end(o)
+    return true
+  end
+  if p.stop == at then return false end
+  if c.occurrences >= MAX_OPENINGS then return nil end
+  if not o.before then -- whoever is counted by now was placed in these
+    o.before = {}
+    for j, q in ipairs(o.list) do o.before[j] = {n = q.n, stop = q.stop, o = o, real = q} end
+  end
+  local q = new_opening(o, p.stop)
+  p.stop = at
+  table.insert(o.list, i + 1, q)
+  change_end(o)
+  if at > c.last then return true end -- nothing was later
+  if i > 1 then p.start = nil elseif p.start and p.start > at then p.start = at end
+  local function opens(t) -- it opens p or q
+    local r = place(o.list, t, true)
+    if (r == p and i > 1 or r == q) and (not r.start or t < r.start) then r.start = t end
+  end
+  for _, t in ipairs(o.touches) do opens(t) end
+  everybody(o, at, function(m) if m.join then opens(m.at) end end)
+  return true
+end
 
-local function read_connection(raw)
-  local r = {owner = '', joins = {}, leaves = {}, peers = {}}
-  if not raw then return r end
-  local owner, joins, leaves, peers = string.match(raw, '^([^;]*);([^;]*);([^;]*);([^;]*)$')
-  r.owner = owner
-  for ms, p in string.gmatch(joins, '(%d+)=([^,]*)') do r.joins[#r.joins + 1] = {tonumber(ms), p} end
-  for ms in string.gmatch(leaves, '%d+') do r.leaves[#r.leaves + 1] = tonumber(ms) end
-  for key in string.gmatch(peers, '[^,]+') do r.peers[#r.peers + 1] = key end
+-- the marks, one after the other --------------------------------------------------------------------------------------------------
+
+local function new_occurrence(room, id)
+  if c.occurrences >= MAX_OPENINGS then return nil end
+  local o = {id = id, room = room, nameless = sub(id, -1) == '/', touches = {}, list = {}}
+  o.list[1] = new_opening(o)
+  by_id[id] = o
+  return o
+end
+
+-- opens_room notes that something beside the audience opened a nameless occurrence: true if that is news, nil if it is too much.
+local function opens_room(o, at)
+  for _, t in ipairs(o.touches) do if t == at then return false end end
+  if #o.touches >= MAX_TOUCHES then return nil end
+  o.touches[#o.touches + 1], o.dirty = at, true
+  return true
+end
+
+local EVENT = {
+  j = function(o, at, key, person, name)
+    return not o.nameless and key ~= '' and fast_join(o, key, person, at, name) or stay(o, key, person, at, true, name)
+  end,
+  l = function(o, at, key, person, name)
+    return not o.nameless and key ~= '' and fast_leave(o, key, person, at, name) or stay(o, key, person, at, false, name)
+  end,
+  b = function(o, _, key, _, peer)
+    local bound = bind(o, key, peer)
+    return bound == nil and 't' or bound and 'r' or 'd'
+  end,
+  s = function() return 'd' end,
+  e = function(o, at)
+    local ended = finish(o, at)
+    return ended == nil and 't' or ended and 'r' or 'd'
+  end,
+  J = function(o, _, key, person) return of_staff(o, key, person) and 'S' or 's' end,
+}
+EVENT.L = EVENT.J
+function EVENT.B(o, _, key, person, peer)
+  local bound = bind(o, key, peer)
+  if bound == nil then return 't' end
+  return (of_staff(o, key, person) or bound) and 'S' or 's'
+end
+
+local OPENS = {j = true, s = true, J = true}
+
+-- apply adds a mark. S is s, of a mark that is news.
+local function apply(i)
+  local kind, index = sub(CODES, 3 * i - 2, 3 * i - 2), tonumber(sub(CODES, 3 * i - 1, 3 * i), 16)
+  local key, person, at, extra = ARGV[CONN + i], ARGV[PERSON + i], tonumber(ARGV[TIME + i]), ARGV[EXTRA + i]
+  local room, id = ARGV[OCC + 2 * index + 1], ARGV[OCC + 2 * index + 2]
+  if kind == 'P' then return of_staff(nil, '', person) and 'S' or 's' end
+  if kind == 'r' or kind == 'p' or kind == 'a' then return of_person(kind, person, id, extra) end
+  local known = by_id[id]
+  local o = known or new_occurrence(room, id)
+  if not o then return 't' end
+  local reopened = false
+  if o.nameless and OPENS[kind] and kind ~= 'j' then reopened = opens_room(o, at) end
+  local r = reopened == nil and 't' or EVENT[kind](o, at, key, person, extra)
+  if r == 't' then
+    if not known then by_id[id], by_number[o.list[1].n], c.occurrences = nil, nil, c.occurrences - 1 end
+    return r
+  end
+  if touch(o, at, OPENS[kind]) or reopened then
+    if r == 'd' then r = 'r' elseif r == 's' then r = 'S' end
+  end
   return r
 end
 
-local function write_connection(key, r)
-  local joins, leaves = {}, {}
-  for i, j in ipairs(r.joins) do joins[i] = int(j[1]) .. '=' .. j[2] end
-  for i, ms in ipairs(r.leaves) do leaves[i] = int(ms) end
-  call('HSET', CONNS, key, r.owner .. ';' .. table.concat(joins, ',') .. ';' .. table.concat(leaves, ',') .. ';' .. table.concat(r.peers, ','))
+local results, changed = {}, false
+for i = 1, N do
+  local r = apply(i)
+  if r == 'r' or r == 'S' then changed = true end
+  results[i] = r == 'S' and 's' or r
 end
+results = table.concat(results)
+if not changed then return results end
 
-local function native(k) return not string.find(k, '.@', 1, true) end -- the platform named the connection
+-- what that changed of persons ------------------------------------------------------------------------------------------------------
 
--- visits lists {start, end or nil} of one connection, before any cut.
-local function visits(key, r)
-  if #r.joins == 0 then return {} end
-  if native(key) then
-    local first, last
-    for _, j in ipairs(r.joins) do if not first or j[1] < first then first = j[1] end end
-    for _, ms in ipairs(r.leaves) do if not last or ms > last then last = ms end end
-    if last and last < first then last = first end
-    return {{first, last}}
-  end
-  local all, out, inside = {}, {}, false
-  for _, j in ipairs(r.joins) do all[#all + 1] = {j[1], 1} end
-  for _, ms in ipairs(r.leaves) do all[#all + 1] = {ms, 0} end
-  table.sort(all, function(a, b) if a[1] ~= b[1] then return a[1] < b[1] end return a[2] < b[2] end)
-  for _, m in ipairs(all) do
-    if m[2] == 1 and not inside then out[#out + 1] = {m[1]}; inside = true
-    elseif m[2] == 0 and inside then out[#out][2] = m[1]; inside = false end
-  end
-  return out
-end
-
-local function is_open(key, r)
-  local v = visits(key, r)
-  return #v > 0 and v[#v][2] == nil
-end
-
--- presence adds, sign times, the labels that a person with these connections passes through.
-local function presence(list, records, sign)
-  local steps = {}
-  for key in string.gmatch(list, '[^,]+') do
-    local n = tonumber(by_id[string.match(key, '^[^.]*')].n)
-    for _, v in ipairs(visits(key, records[key])) do
-      steps[#steps + 1] = {v[1], n, 1}
-      if v[2] then steps[#steps + 1] = {v[2], n, -1} end
+-- strands calls f with each connection's marks in each opening, in time order, leaves before joins. A mark that names no connection is of
+-- every connection that the person has in the occurrence. before: in the openings as they were.
+local function strands(t, before, f)
+  local by, loose = {}, {}
+  for _, x in pairs(t.connections) do
+    if x.key == '@' then
+      loose[x.n] = x.marks
+      by[x.n] = by[x.n] or {}
+    elseif #x.marks > 0 then
+      by[x.n] = by[x.n] or {}
+      table.insert(by[x.n], x.marks)
     end
   end
+  for n, list in pairs(by) do
+    local o = by_number[n].o
+    if #list == 0 then list = {{}} end
+    for _, own in ipairs(list) do
+      local marks = {}
+      for _, m in ipairs(own) do marks[#marks + 1] = m end
+      for _, m in ipairs(loose[n] or {}) do marks[#marks + 1] = m end
+      table.sort(marks, function(a, b) if a.at ~= b.at then return a.at < b.at end return not a.join and b.join end)
+      if not o.nameless then
+        f(o.list[1], marks)
+      else
+        local openings, parts = before and o.before or o.list, {}
+        for _, m in ipairs(marks) do
+          local p = place(openings, m.at, m.join)
+          parts[p] = parts[p] or {}
+          table.insert(parts[p], m)
+        end
+        for p, part in pairs(parts) do f(p, part) end
+      end
+    end
+  end
+end
+
+-- presence notes, sign times, the labels that a person passes through.
+local function presence(steps, sign)
   table.sort(steps, function(a, b) return a[1] < b[1] end)
   local inside, label, i = {}, '', 1
   while i <= #steps do
@@ -468,7 +658,7 @@ local function presence(list, records, sign)
     local numbers = {}
     for n, count in pairs(inside) do if count > 0 then numbers[#numbers + 1] = n end end
     table.sort(numbers)
-    local now = table.concat(numbers, ',')
+    local now = join_list(numbers)
     if now ~= label then
       if label ~= '' then delta(label, ms, -sign) end
       if now ~= '' then delta(now, ms, sign) end
@@ -477,117 +667,210 @@ local function presence(list, records, sign)
   end
 end
 
--- owner_of: the person whom the earliest join of these connections names, else the first connection that has a join.
-local function owner_of(members, records)
-  local best, smallest
-  for _, key in ipairs(members) do
-    for _, j in ipairs(records[key].joins) do
-      if not smallest or key < smallest then smallest = key end
-      if j[2] ~= '' and (not best or j[1] < best[1] or (j[1] == best[1] and j[2] < best[2])) then best = j end
+-- count_person counts a person, sign times. Staff are in no figure.
+local function count_person(id, t, sign, before)
+  if is_staff(t) then return end
+  local steps, joined, left = {}, false, false
+  strands(t, before, function(p, marks)
+    local inside, any = false, false
+    for _, m in ipairs(marks) do
+      if m.join ~= inside then
+        inside, any = m.join, true
+        steps[#steps + 1] = {m.at, tonumber(p.n), m.join and 1 or -1}
+      end
+    end
+    if inside then opened(p.real or p, sign) end
+    if any then joined = true elseif #marks > 0 then left = true end
+  end)
+  presence(steps, sign)
+  local seen = joined or t.reported ~= ''
+  if seen then seen_person(id, t, sign, joined) elseif left then c.leaving = c.leaving + sign end
+  if find(t.flags, 'r', 1, true) then c.registered = c.registered + sign end
+  if find(t.flags, 'p', 1, true) then c.replayed = c.replayed + sign end
+  if t.reported == '' then return end
+  local total = 0
+  for ms in gmatch(t.reported, '=(%d+)') do total = total + tonumber(ms) end
+  c.reported, c.reported_watch = c.reported + sign, c.reported_watch + sign * total
+  if not joined then c.filled = c.filled + sign * total end
+end
+
+local people = {} -- the fields to write, and to delete
+local gone = {}
+for id, e in pairs(P) do
+  if e.tab then
+    e.now = text_of(id, e.tab)
+    local reopened = false
+    for _, x in pairs(e.tab.connections) do reopened = reopened or by_number[x.n].o.before ~= nil end
+    if e.now ~= e.seen or reopened then
+      count_person(id, parse(id, e.seen), -1, true)
+      count_person(id, e.tab, 1, false)
     end
   end
-  if best then return best[2] end
-  return smallest and '~' .. smallest or ''
-end
-
-local function without(list, key)
-  local kept = {}
-  for k in string.gmatch(list, '[^,]+') do if k ~= key then kept[#kept + 1] = k end end
-  return table.concat(kept, ',')
-end
-
-local function copy(r)
-  local n = {owner = r.owner, joins = {}, leaves = {}, peers = {}}
-  for i, v in ipairs(r.joins) do n.joins[i] = v end
-  for i, v in ipairs(r.leaves) do n.leaves[i] = v end
-  for i, v in ipairs(r.peers) do n.peers[i] = v end
-  return n
-end
-
--- add puts the mark into a connection's record; false if it was there.
-local function add(r)
-  local marks, mark = r.joins, {at, person}
-  if kind == 'left' then marks, mark = r.leaves, at end
-  if kind == 'bound' then marks, mark = r.peers, occ .. '.' .. peer end
-  for _, m in ipairs(marks) do
-    if m == mark or (kind == 'joined' and m[1] == at and m[2] == person) then return false end
+  if e.now ~= (e.raw or '') then
+    if e.now == '' then gone[#gone + 1] = id else people[#people + 1] = id; people[#people + 1] = e.now end
   end
-  marks[#marks + 1] = mark
-  return true
 end
 
--- The sets before and after the mark; records are read once.
-local was, is = {}, {}
-local function load(key)
-  if not is[key] then
-    was[key] = read_connection(call('HGET', CONNS, key))
-    is[key] = copy(was[key])
-  end
-  return is[key]
+-- labels: "persons|moment|last|watch" -----------------------------------------------------------------------------------
+-- persons: sum of deltas; moment: sum of delta × (time − base); last: latest time that ever had a delta; watch: ms before
+-- the label's end, 0 while it has none.
+
+local L = {}
+local function read_label(name, raw)
+  local n, moment, last, watch = match(raw or '0|0|0|0', '^(%-?%d+)|(%-?%d+)|(%d+)|(%-?%d+)$')
+  L[name] = {n = tonumber(n), moment = tonumber(moment), last = tonumber(last), watch = tonumber(watch)}
+  return L[name]
 end
 
-local function write_owner(members)
-  local owner = owner_of(members, is)
-  local people = {} -- by id: {old, new}
-  local function fetch(id)
-    if id ~= '' and not people[id] then
-      local raw = call('HGET', PEOPLE, id)
-      people[id] = {read_person(raw), read_person(raw)}
-    end
-    return people[id]
+-- end_of is a label's end: the latest of its openings', nil while one of them is open.
+local function end_of(label, field)
+  local latest
+  for n in gmatch(label, '%d+') do
+    local close = by_number[n][field]
+    if not close then return nil end
+    if not latest or close > latest then latest = close end
   end
-  fetch(owner)
-  for _, key in ipairs(members) do
-    local r = is[key]
-    fetch(r.owner)
-    if #r.joins > 0 and r.owner ~= owner then
-      if r.owner ~= '' then people[r.owner][2].list = without(people[r.owner][2].list, key) end
-      local new = people[owner][2]
-      new.list = new.list == '' and key or new.list .. ',' .. key
-      r.owner = owner
+  return latest
+end
+
+-- beyond are a label's changes at or after its end; empty, and not looked for, in the usual case.
+local logged
+local function beyond(name, l, stop)
+  if l.last < stop then return {} end
+  if not logged then
+    logged = {}
+    for label, ms, sign, n in gmatch(call('GET', LOG) or '', '([%d,]+):(%-?%d+)([+-])(%d*);') do
+      local list = logged[label] or {}
+      logged[label] = list
+      list[#list + 1] = {tonumber(ms) + base, (sign == '+' and 1 or -1) * (n == '' and 1 or tonumber(n))}
     end
   end
-  for id, p in pairs(people) do
-    for key in string.gmatch(p[1].list .. ',' .. p[2].list, '[^,]+') do load(key) end
-    presence(p[1].list, was, -1)
-    presence(p[2].list, is, 1)
-    if p[1].list ~= p[2].list then write_person(id, p[1], p[2]) end
-  end
+  local out = {}
+  for _, d in ipairs(logged[name] or {}) do if d[1] >= stop then out[#out + 1] = d end end
+  return out
 end
 
--- component lists the connections that binds tie to this one, itself first.
-local function component(key)
-  local members, seen, i = {key}, {[key] = true}, 1
-  while members[i] do
-    for _, p in ipairs(load(members[i]).peers) do
-      if not seen[p] then seen[p] = true; members[#members + 1] = p end
+-- weigh adds (sign 1) or takes away (sign -1) what a label contributes to watch and present when it ends at stop.
+local function weigh(name, l, stop, sign)
+  if not stop then
+    c.present, c.open_moment, l.watch = c.present + sign * l.n, c.open_moment + sign * l.moment, 0
+    return
+  end
+  local watch = l.n * (stop - base) - l.moment
+  for _, d in ipairs(beyond(name, l, stop)) do watch = watch - d[2] * (stop - d[1]) end
+  l.watch, c.watch = watch, c.watch + sign * watch
+end
+
+-- ends of the rooms in which one has moved: its stop; without one, the start of the next opening of the same room.
+local reclosed = false
+for room in pairs(moved) do
+  local same = {}
+  for _, o in pairs(by_id) do
+    if o.room == room then for _, p in ipairs(o.list) do same[#same + 1] = p end end
+  end
+  table.sort(same, function(a, b) return (a.start or 0) > (b.start or 0) end)
+  local later, here -- the smallest start after the one being looked at; the starts equal to it
+  for _, p in ipairs(same) do
+    local stop = p.stop
+    if p.start then
+      if here and p.start < here then later = here end
+      here = p.start
+      stop = stop or later
     end
-    i = i + 1
+    if stop ~= p.close then p.close, p.o.dirty, reclosed = stop, true, true end
   end
-  return members
+end
+if reclosed then
+  local raw = call('HGETALL', LABELS)
+  for i = 1, #raw, 2 do
+    local was, is = end_of(raw[i], 'was'), end_of(raw[i], 'close')
+    if was ~= is then
+      local l = read_label(raw[i], raw[i + 1])
+      l.dirty = true
+      weigh(raw[i], l, was, -1)
+      weigh(raw[i], l, is, 1)
+    end
+  end
 end
 
--- mark adds a join, a leave or a bind; false when the set held it.
-local function mark()
-  local r = load(key)
-  if not add(r) then return false end
-  if kind == 'bound' then
-    local back = load(occ .. '.' .. peer)
-    back.peers[#back.peers + 1] = key
+-- the changes of persons, under the ends as they are now.
+local log = {}
+do
+  local missing = {}
+  for name in pairs(deltas) do if not L[name] then missing[#missing + 1] = name end end
+  for from = 1, #missing, 4000 do
+    local names = {unpack(missing, from, math.min(from + 3999, #missing))}
+    for i, raw in ipairs(call('HMGET', LABELS, unpack(names))) do read_label(names[i], raw) end
   end
-  local old = was[key]
-  opened((is_open(key, r) and 1 or 0) - (is_open(key, old) and 1 or 0))
-  if native(key) then
-    if #r.leaves > 0 and #r.joins == 0 then c.anomalies = c.anomalies + 1 end
-    if #old.leaves > 0 and #old.joins == 0 then c.anomalies = c.anomalies - 1 end
+end
+for name, by_ms in pairs(deltas) do
+  local l, stop = L[name], end_of(name, 'close')
+  for ms, by in pairs(by_ms) do
+    if by ~= 0 then
+      l.n, l.moment, l.dirty = l.n + by, l.moment + by * (ms - base), true
+      if ms > l.last then l.last = ms end
+      if not stop then
+        c.present, c.open_moment = c.present + by, c.open_moment + by * (ms - base)
+      elseif ms < stop then
+        l.watch, c.watch = l.watch + by * (stop - ms), c.watch + by * (stop - ms)
+      end
+      log[#log + 1] = name .. ':' .. int(ms - base) .. (by > 0 and '+' or '-') .. (math.abs(by) == 1 and '' or int(math.abs(by))) .. ';'
+    end
   end
-  local members = component(key)
-  write_owner(members)
-  for _, k in ipairs(members) do write_connection(k, is[k]) end
-  return true
 end
 
-if touched then reclose() end
-if (kind == 'joined' or kind == 'left' or kind == 'bound') and mark() then recorded = true end
-if not recorded then return 'duplicate' end
-return leave()
+-- and everything is written, once --------------------------------------------------------------------------------------------------
+
+local function write(command, key, list)
+  for from = 1, #list, 4000 do call(command, key, unpack(list, from, math.min(from + 3999, #list))) end
+end
+
+for name, by in pairs(shown) do
+  if by ~= 0 then
+    local now = call('HINCRBY', GUESTS, name, int(by))
+    if now == by then c.names = c.names + 1 elseif now == 0 then c.names = c.names - 1; call('HDEL', GUESTS, name) end
+  end
+end
+local occs, conns, labels = {}, {}, {}
+c.live, c.started, c.ended, c.connections = 0, 0, 0, 0
+for _, o in pairs(by_id) do
+  if o.dirty then occs[#occs + 1] = o.id; occs[#occs + 1] = write_occurrence(o) end
+  for _, p in ipairs(o.list) do
+    if p.start then
+      if c.started == 0 or p.start < c.started then c.started = p.start end
+      if not p.close then c.live = c.live + 1 elseif p.close > c.ended then c.ended = p.close end
+    end
+    if not p.close then c.connections = c.connections + p.open end
+  end
+end
+for key, x in pairs(C) do
+  if x.dirty then conns[#conns + 1] = key; conns[#conns + 1] = x.owner .. (x.peers and ';' .. x.n .. ';' .. x.peers or '') end
+end
+for name, l in pairs(L) do
+  if l.dirty then labels[#labels + 1] = name; labels[#labels + 1] = int(l.n) .. '|' .. int(l.moment) .. '|' .. int(l.last) .. '|' .. int(l.watch) end
+end
+write('HSET', OCCS, occs)
+write('HSET', CONNS, conns)
+write('HSET', PEOPLE, people)
+write('HDEL', PEOPLE, gone)
+write('HSET', LABELS, labels)
+if #log > 0 then
+  local size = call('APPEND', LOG, table.concat(log))
+  if size > 65536 and size > 200 * (c.measured + 1) then -- corrections append: now and then what they cancelled is left out
+    local sums, out = {}, {}
+    for label, ms, sign, n in gmatch(call('GET', LOG), '([%d,]+):(%-?%d+)([+-])(%d*);') do
+      local at = label .. ':' .. ms
+      sums[at] = (sums[at] or 0) + (sign == '+' and 1 or -1) * (n == '' and 1 or tonumber(n))
+    end
+    for at, by in pairs(sums) do
+      if by ~= 0 then out[#out + 1] = at .. (by > 0 and '+' or '-') .. (math.abs(by) == 1 and '' or int(math.abs(by))) .. ';' end
+    end
+    call('SET', LOG, table.concat(out))
+    c.epoch = c.epoch + 1
+  end
+end
+c.rev = c.rev + 1
+local counts = {}
+for i, name in ipairs(NAMES) do counts[i] = int(c[name]) end
+call('SET', COUNTS, table.concat(counts, ' '))
+return results
