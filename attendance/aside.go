@@ -232,6 +232,9 @@ func (s *asides) takeAside(ctx context.Context, source, token string, last bool,
 // Reclaim records the events put aside whose room a session claims by now and returns how many. Call it periodically: another
 // replica may have created the session while this one still put events aside.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
+	if err := s.markStaff(ctx); err != nil {
+		return 0, err
+	}
 	if err := s.moveAside(ctx); err != nil {
 		return 0, err
 	}

@@ -74,7 +74,11 @@ func (s *Store) beacon(ctx context.Context, session, connection string, kind Kin
 	if _, err := s.programme.Session(ctx, session); err != nil {
 		return err
 	}
-	_, err := s.Record(ctx, BeaconSource, []Event{{Kind: kind, Room: session, Connection: connection, At: s.now()}})
+	at := s.now()
+	if kind == Left {
+		at = at.Add(time.Millisecond) // after the join, which may have come in the same one
+	}
+	_, err := s.Record(ctx, BeaconSource, []Event{{Kind: kind, Room: session, Connection: connection, At: at}})
 	return err
 }
 

@@ -192,8 +192,8 @@ func (s *Store) recordKept(ctx context.Context, batch []sealed) ([]Result, error
 }
 
 // answers fails while the server does not answer.
-func (s *Store) answers(ctx context.Context) error {
+func (b *base) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	return s.rdb.Ping(ctx).Err()
+	return b.rdb.Ping(ctx).Err()
 }

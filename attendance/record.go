@@ -106,7 +106,7 @@ func recordArgs(events []placed) []any {
 const hexDigits = "0123456789abcdef"
 
 // tooMany is the script's answer to a mark that is one too many: see its limits.
-const tooMany Result = "too many"
+const tooMany = Result("too many")
 
 // resultOf reads one character of the script's reply.
 func resultOf(e *sealed, reply byte) Result {

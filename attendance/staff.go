@@ -132,11 +132,11 @@ func (s *Store) markStaffOf(ctx context.Context, session programme.Session, list
 }
 
 // known are those of some people of whom a session has anything.
-func (s *Store) known(ctx context.Context, session string, people []string) ([]string, error) {
+func (b *base) known(ctx context.Context, session string, people []string) ([]string, error) {
 	if len(people) == 0 {
 		return nil, nil
 	}
-	texts, err := s.rdb.HMGet(ctx, s.keys.people(session), people...).Result()
+	texts, err := b.rdb.HMGet(ctx, b.keys.people(session), people...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("staff: %w", err)
 	}

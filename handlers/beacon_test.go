@@ -319,7 +319,7 @@ func TestBeaconLeaksNothing(t *testing.T) {
 		}
 		s.do(call{method: http.MethodPost, path: "/here/eleves", form: url.Values{"id": {tab(3)}}})
 		stored := dump(t, rdb, prefix)
-		for _, part := range []string{"{eleves}:connections", "{eleves}:beacons"} {
+		for _, part := range []string{"{eleves}:devices", "{eleves}:beacons"} {
 			if !strings.Contains(stored, part) {
 				t.Errorf("no %s in %s", part, stored)
 			}

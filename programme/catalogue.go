@@ -120,6 +120,15 @@ func (c *Catalogue) Sessions(ctx context.Context) ([]Session, error) {
 	return slices.Clone(s.sessions), nil
 }
 
+// IDs lists the ids of all sessions, the retired ones too, sorted.
+func (c *Catalogue) IDs(ctx context.Context) ([]string, error) {
+	s, err := c.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(s.byID)), nil
+}
+
 // snapshot gives the sessions, read anew when the last snapshot is stale. While Redis is away that one is used: pages and surveys go
 // on, and events and answers go to the journal.
 func (c *Catalogue) snapshot(ctx context.Context) (*snapshot, error) {

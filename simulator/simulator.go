@@ -196,6 +196,7 @@ func closing(length time.Duration) time.Duration { return length + length/25 }
 
 // attend lets one connection join and leave.
 func (s *stage) attend(person int, staff bool, connection string, t stay) {
+	t = s.lasting(t)
 	e := attendance.Event{
 		Kind: attendance.Joined, Attendee: fmt.Sprintf("attendee-%d-%d", s.Seed, person), Connection: connection, Staff: staff,
 	}
@@ -214,6 +215,19 @@ func (s *stage) attend(person int, staff bool, connection string, t stay) {
 	if !staff {
 		s.visits = append(s.visits, v)
 	}
+}
+
+// lasting is a stay that begins before the room closes and whose leave comes after its join, also as the platform writes them down: at a
+// high speed an hour passes in a few seconds.
+func (s *stage) lasting(t stay) stay {
+	ends, bit := s.stamp(attendance.Ended, closing(s.length)), s.length/1000
+	for !s.stamp(attendance.Joined, t.from).Before(ends) {
+		t.from -= bit
+	}
+	for from := s.stamp(attendance.Joined, t.from); !s.dialect.SaysStay && !s.stamp(attendance.Left, t.to).After(from); {
+		t.to += bit
+	}
+	return t
 }
 
 // moment turns a time since the planned start, at a speed of 1, into a moment of the performance.

@@ -101,6 +101,10 @@ func (f fixture) holds(a *attacked) {
 	for path := range want {
 		got[path] = a.reads(path)
 	}
+	if strings.HasSuffix(string(f), "format-1") {
+		want.shorten()
+		got.shorten()
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		a.t.Errorf("what was stored is read as something else (-then +now):\n%s", diff)
 	}
@@ -111,6 +115,27 @@ func (f fixture) holds(a *attacked) {
 	for _, session := range sessions {
 		if drifts, err := a.service.stores.verify(a.t.Context(), session.ID, false); err != nil || len(drifts) > 0 {
 			a.t.Errorf("%s: %v (%v)", session.ID, drifts, err)
+		}
+	}
+}
+
+// longer is a pseudonym at the beginning of a row as format 1 showed it, sixteen characters long; unnamed is one that is made of a
+// connection.
+var (
+	longer  = regexp.MustCompile(`^([\w-]{12})[\w-]{4},`)
+	unnamed = regexp.MustCompile(`^~[^,]+,`)
+)
+
+// shorten cuts the pseudonyms of attendance to their first twelve characters, which are the ones that are shown today, and leaves out those
+// that are made of a connection: what they are made of has changed.
+func (r reading) shorten() {
+	for path, answer := range r {
+		rows, ok := answer.(map[string]any)["body"].([]any)
+		if !ok || !strings.HasSuffix(path, "/attendance.csv") {
+			continue
+		}
+		for i, row := range rows {
+			rows[i] = unnamed.ReplaceAllString(longer.ReplaceAllString(row.(string), "$1,"), "~,")
 		}
 	}
 }

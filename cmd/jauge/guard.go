@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +17,7 @@ import (
 
 // storeFormat is the format (schema version) of what Redis holds: names of keys, fields, and what is written in them. A change that
 // an older program would misread increments it, migrates data of the format before, and keeps a fixture of that in testdata.
-const storeFormat = 1
+const storeFormat = 2
 
 // unfit is the error of a store that answers and whose data this program must not touch: it has another format or secret key.
 type unfit struct{ why, message string } // why is one of a few fixed words, as judge's
@@ -40,6 +41,7 @@ type guard struct {
 	fingerprint string // of the secret key; empty: it is not checked
 	readOnly    bool   // nothing is written: another process works on the store
 	verdict     atomic.Pointer[verdict]
+	migration   migration
 }
 
 // verdict is the result of examining a store; guard's is nil while there is none.
@@ -74,22 +76,81 @@ func (g *guard) admit(ctx context.Context, send process) error {
 }
 
 // examine checks what the store holds and remembers the result: nil, or an *unfit error. Any other error means that the store did not
-// answer. A store without a format is empty or of the first one; it gets today's.
+// answer. Data of an earlier format is migrated first, in the background: until that is done, the store is as good as away.
 func (g *guard) examine(ctx context.Context, send process) error {
 	ctx = context.WithValue(ctx, examining{}, true)
-	found, err := g.keepFirst(ctx, send, "schema", strconv.Itoa(storeFormat))
+	found, err := g.format(ctx, send)
 	if err == nil {
 		err = knownFormat(found)
+	}
+	if today := strconv.Itoa(storeFormat); err == nil && found != today {
+		if err = g.migration.wait(ctx); err == nil {
+			err = send(ctx, redis.NewStatusCmd(ctx, "set", g.prefix+"schema", today))
+		}
 	}
 	if err == nil && g.fingerprint != "" {
 		if found, err = g.keepFirst(ctx, send, "fingerprint", g.fingerprint); err == nil && found != g.fingerprint {
 			err = errOtherKey
 		}
 	}
-	if err == nil || isUnfit(err) {
+	if err == nil || isUnfit(err) && !errors.Is(err, errMigrating) {
 		g.verdict.Store(&verdict{err})
 	}
 	return err
+}
+
+// format is the format of the store. One without is of the first if there is anything, else it gets today's.
+func (g *guard) format(ctx context.Context, send process) (string, error) {
+	today := strconv.Itoa(storeFormat)
+	filled := redis.NewIntCmd(ctx, "exists", g.prefix+"sessions")
+	if err := send(ctx, filled); err != nil {
+		return "", err
+	}
+	if filled.Val() > 0 {
+		today = "1"
+	}
+	return g.keepFirst(ctx, send, "schema", today)
+}
+
+// migration brings the data of an earlier format to this one, once for all who ask.
+type migration struct {
+	run  func(context.Context) error // nil: this program cannot
+	mu   sync.Mutex
+	done chan struct{} // closed when a run is over; nil: none has begun
+	err  error         // of that run
+}
+
+var errMigrating = &unfit{"migrating", "the data in Redis is brought to this version's format: until then, what comes is kept on this disk"}
+
+// wait starts a run unless one goes on, and waits for its end, or for that of ctx: then it gives errMigrating. Another try after a run that
+// failed starts a new one.
+func (m *migration) wait(ctx context.Context) error {
+	if m.run == nil {
+		return &unfit{"schema", "the data in Redis has an earlier format: start jauge serve once, it brings it to this version's"}
+	}
+	m.mu.Lock()
+	if m.done == nil {
+		m.done = make(chan struct{})
+		go func(done chan struct{}) {
+			err := m.run(context.WithValue(context.Background(), examining{}, true))
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if m.err = err; err != nil {
+				m.done = nil
+			}
+			close(done)
+		}(m.done)
+	}
+	done := m.done
+	m.mu.Unlock()
+	select {
+	case <-done:
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.err
+	case <-ctx.Done():
+		return errMigrating
+	}
 }
 
 func knownFormat(found string) error {

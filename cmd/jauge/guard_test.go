@@ -46,10 +46,10 @@ func TestANewerFormatIsRefused(t *testing.T) {
 		p.kill()
 		rdb := server.Client()
 		defer rdb.Close() //nolint:errcheck // nothing is pending
-		for _, format := range []string{"2", "0", "two"} {
+		for _, format := range []string{"3", "0", "two"} {
 			writeFormat(t, rdb, format)
 			before := content(t, rdb)
-			want := `jauge: the data in Redis has format "` + format + `", and jauge dev knows formats up to 1: start the version that wrote it or a newer one` + "\n"
+			want := `jauge: the data in Redis has format "` + format + `", and jauge dev knows formats up to 2: start the version that wrote it or a newer one` + "\n"
 			for _, command := range [][]string{{"serve"}, {"verify"}, {"verify", "--repair"}} {
 				if code, _, text := p.command(command...); code != exitFailed || !strings.HasSuffix(text, want) {
 					t.Errorf("%v: %d %s", command, code, text)
@@ -59,7 +59,7 @@ func TestANewerFormatIsRefused(t *testing.T) {
 				t.Errorf("something was written:\n%s", diff)
 			}
 		}
-		writeFormat(t, rdb, "1")
+		writeFormat(t, rdb, "2")
 		p.restart()
 		if n := p.attendance("talk")["unique"]; n != 1.0 {
 			t.Errorf("%v came", n)
@@ -80,12 +80,12 @@ func TestANewerFormatIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		format("2")
+		format("3")
 		before, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "jauge: journal: " + path + ` has format "2", and formats up to 1 are known: start the version of jauge that wrote it or a newer one` + "\n"
+		want := "jauge: journal: " + path + ` has format "3", and formats up to 2 are known: start the version of jauge that wrote it or a newer one` + "\n"
 		for _, command := range [][]string{{"serve"}, {"verify"}, {"journal", "list"}, {"journal", "retry"}, {"journal", "drop", "--all"}} {
 			if code, _, text := p.command(command...); code != exitFailed || !strings.HasSuffix(text, want) {
 				t.Errorf("%v: %d %s", command, code, text)
@@ -94,7 +94,7 @@ func TestANewerFormatIsRefused(t *testing.T) {
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 			t.Errorf("the journal was changed (%v)", err)
 		}
-		format("1")
+		format("2")
 		p.restart()
 		if n := p.attendance("talk")["unique"]; n != 1.0 {
 			t.Errorf("%v came", n)
@@ -113,11 +113,11 @@ func TestDataWithoutAFormatIsOfTheFirst(t *testing.T) {
 	if err := rdb.Del(t.Context(), "jauge:schema").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, text := p.command("verify"); code != exitOK || rdb.Exists(t.Context(), "jauge:schema").Val() != 0 {
+	if code, _, text := p.command("verify"); code != exitFailed || !strings.Contains(text, "start jauge serve once") || rdb.Exists(t.Context(), "jauge:schema").Val() != 0 {
 		t.Errorf("verify: %d %s", code, text)
 	}
 	p.restart()
-	if format := rdb.Get(t.Context(), "jauge:schema").Val(); format != "1" || p.attendance("talk")["unique"] != 1.0 {
+	if format := rdb.Get(t.Context(), "jauge:schema").Val(); format != "2" || p.attendance("talk")["unique"] != 1.0 {
 		t.Errorf("format %q, %v", format, p.attendance("talk"))
 	}
 }
@@ -149,11 +149,11 @@ func TestARedisOfANewerFormatIsLeftAlone(t *testing.T) {
 			p.send(attendance.Joined, "before", time.Now())
 			var before map[string][]string
 			begin(server, p, func() {
-				writeFormat(t, rdb, "2")
+				writeFormat(t, rdb, "3")
 				before = content(t, rdb)
 			})
 			p.keepsEverything("schema")
-			if _, text := p.do(http.MethodGet, "/readyz", http.Header{}, nil); !strings.Contains(string(text), `has format \"2\"`) {
+			if _, text := p.do(http.MethodGet, "/readyz", http.Header{}, nil); !strings.Contains(string(text), `has format \"3\"`) {
 				t.Errorf("/readyz: %s", text)
 			}
 			if code, _ := p.do(http.MethodGet, "/api/v1/sessions/talk/curve", http.Header{"Authorization": {"Bearer " + token}}, nil); code != http.StatusServiceUnavailable {
@@ -162,7 +162,7 @@ func TestARedisOfANewerFormatIsLeftAlone(t *testing.T) {
 			if diff := cmp.Diff(before, content(t, rdb)); diff != "" {
 				t.Errorf("something was written:\n%s", diff)
 			}
-			writeFormat(t, rdb, "1")
+			writeFormat(t, rdb, "2")
 			p.countsEverything(meanwhile+2, 2)
 		})
 	}
@@ -186,10 +186,10 @@ func TestTheLogSaysWhyAStoreIsNotUsed(t *testing.T) {
 	var log bytes.Buffer
 	watch := watcher{stores: s, log: slog.New(slog.NewTextHandler(&log, nil))}
 	for _, step := range []struct{ format, want string }{
-		{"1", ""},
-		{"2", `level=ERROR msg="Redis is not used: events and answers go to the journal until it is" why=schema error="the data in Redis has format \"2\"`},
 		{"2", ""},
-		{"1", `level=INFO msg="Redis is there"`},
+		{"3", `level=ERROR msg="Redis is not used: events and answers go to the journal until it is" why=schema error="the data in Redis has format \"3\"`},
+		{"3", ""},
+		{"2", `level=INFO msg="Redis is there"`},
 	} {
 		writeFormat(t, rdb, step.format)
 		log.Reset()
@@ -222,7 +222,7 @@ func TestReplicasThatStartTogetherAgree(t *testing.T) {
 				t.Errorf("replica %d: %v", i, err)
 			}
 		}
-		if format := rdb.Get(t.Context(), prefix+"schema").Val(); admitted != 1 || format != "1" {
+		if format := rdb.Get(t.Context(), prefix+"schema").Val(); admitted != 1 || format != "2" {
 			t.Errorf("%d were admitted, format %q", admitted, format)
 		}
 	})
@@ -234,7 +234,7 @@ func TestTheGuardLetsNothingThrough(t *testing.T) {
 	server := ownRedis(t)
 	rdb := server.Client()
 	defer rdb.Close() //nolint:errcheck // nothing is pending
-	writeFormat(t, rdb, "2")
+	writeFormat(t, rdb, "3")
 	guarded := hooked(server.Client(), newGuard(keyPrefix, []byte(key)))
 	defer guarded.Close() //nolint:errcheck // nothing is pending
 	ctx := t.Context()

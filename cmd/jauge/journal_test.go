@@ -39,7 +39,7 @@ func TestRefusedEntriesAreInAPersonsHands(t *testing.T) {
 	if code, out, err := p.journal("list"); code != exitOK || out != "Nothing waits, nothing was refused.\n" {
 		t.Errorf("at first: %d %q %q", code, out, err)
 	}
-	if err := rdb.Set(t.Context(), "jauge:{talk}:counts", "of another type", 0).Err(); err != nil {
+	if err := rdb.Set(t.Context(), "jauge:{talk}:persons", "of another type", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	p.send(attendance.Joined, "ann", time.Now())
@@ -58,7 +58,7 @@ func TestRefusedEntriesAreInAPersonsHands(t *testing.T) {
 	if code, out, _ := p.journal("retry"); code != exitFailed || out != "0 taken, 2 refused again.\n" {
 		t.Errorf("offered too early: %d %q", code, out)
 	}
-	if err := rdb.Del(t.Context(), "jauge:{talk}:counts").Err(); err != nil {
+	if err := rdb.Del(t.Context(), "jauge:{talk}:persons").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if code, out, err := p.journal("retry", ids[0]["id"].(string)); code != exitOK || out != "1 taken, 0 refused again.\n" {
@@ -81,7 +81,7 @@ func TestRefusedEntriesAreInAPersonsHands(t *testing.T) {
 		t.Errorf("with another token: %v", err)
 	}
 
-	if err := rdb.Set(t.Context(), "jauge:{talk}:counts", "of another type", 0).Err(); err != nil {
+	if err := rdb.Set(t.Context(), "jauge:{talk}:persons", "of another type", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	p.send(attendance.Joined, "carl", time.Now())

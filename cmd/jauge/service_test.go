@@ -251,10 +251,10 @@ func TestVerifyBesideARunningService(t *testing.T) {
 	if code, out, text := call("verify"); code != exitOK || out != "talk: every count agrees with the marks\n" {
 		t.Errorf("%d %s %s", code, out, text)
 	}
-	if err := rdb.HIncrBy(t.Context(), "jauge:{talk}:counts", "present", 2).Err(); err != nil {
+	if err := rdb.HSet(t.Context(), "jauge:{talk}:inside", "1", "3|0|0|0").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, _ := call("verify", "talk"); code != exitFailed || !strings.Contains(out, "present: stored 3, computed 1") {
+	if code, out, _ := call("verify", "talk"); code != exitFailed || !strings.Contains(out, "persons of label 1: stored 3, computed 1") {
 		t.Errorf("drift: %d %s", code, out)
 	}
 	if code, out, _ := call("verify", "--repair"); code != exitOK || !strings.Contains(out, "repaired") {

@@ -113,6 +113,27 @@ func (s *stores) build(c *Config, prefix string, now func() time.Time) (err erro
 		return err
 	}
 	s.voided = newVoided(s.rdb, prefix, s.journal)
+	if !s.guard.readOnly {
+		s.guard.migration.run = s.migrate
+	}
+	return nil
+}
+
+// migrate brings data of an earlier format to this one.
+func (s *stores) migrate(ctx context.Context) error {
+	began, said := time.Now(), time.Now()
+	slog.Info("the data in Redis has an earlier format: it is brought to this version's; what comes meanwhile is kept on this disk")
+	err := s.attendance.Migrate(ctx, func(done, of int) {
+		if time.Since(said) > time.Second {
+			said = time.Now()
+			slog.Info("migrating", "sessions", done, "of", of)
+		}
+	})
+	if err != nil {
+		slog.Error("the data in Redis could not be brought to this version's format: it is tried again", "why", whyOf(err))
+		return err
+	}
+	slog.Info("migrated", "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 

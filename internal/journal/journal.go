@@ -83,7 +83,7 @@ var (
 
 // Format is the format (schema version) of the log and of the entries in it. A change that an older program would misread increments
 // it, migrates logs of the format before, and keeps a fixture of that in the testdata of cmd/jauge.
-const Format = 1
+const Format = 2
 
 var formatName = []byte("schema") // in meta
 
