@@ -86,7 +86,7 @@ var fences = []struct {
 // A package is a room that a reader can keep in mind.
 const (
 	mostFiles   = 25   // of a package, without its tests
-	mostLines   = 4600 // the same
+	mostLines   = 5200 // the same
 	mostMethods = 40   // of one type
 )
 

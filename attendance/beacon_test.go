@@ -36,7 +36,7 @@ func TestSilentBeaconClosesAtItsLastHeartbeat(t *testing.T) {
 		if n, err := s.CloseSilentBeacons(ctx); n != 1 || err != nil {
 			t.Fatalf("closed %d, %v", n, err)
 		}
-		if f := figures(t, s, "talk"); *f.Present != 1 || *f.Unique != 3 || f.Capability != Live || f.Watch != 116*time.Second+time.Millisecond {
+		if f := figures(t, s, "talk"); *f.Present != 1 || *f.Unique != 3 || f.Capability != Live || f.Watch != 116*time.Second+2*time.Millisecond {
 			t.Errorf("present %d, unique %d, %s, watch %s", *f.Present, *f.Unique, f.Capability, f.Watch)
 		}
 		if alive, err := s.Beat(ctx, "talk", "c"); alive || err != nil {
@@ -185,7 +185,7 @@ func TestBeaconsThatAreNotOpen(t *testing.T) {
 		if alive, err := s.Beat(ctx, "talk", "tab"); alive || err != nil {
 			t.Errorf("has left: %t %v", alive, err)
 		}
-		if f := figures(t, s, "talk"); *f.Present != 0 || *f.Unique != 1 || f.Watch != time.Minute {
+		if f := figures(t, s, "talk"); *f.Present != 0 || *f.Unique != 1 || f.Watch != time.Minute+time.Millisecond {
 			t.Errorf("present %d, unique %d, watch %s", *f.Present, *f.Unique, f.Watch)
 		}
 		if n := rdb.Exists(ctx, s.keys.beacons("talk")).Val(); n != 0 {

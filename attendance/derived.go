@@ -32,7 +32,7 @@ type label struct {
 }
 
 // readDerived reads what is kept beside the counts of a session.
-func (s *Store) readDerived(ctx context.Context, id string) (derived, error) {
+func (s *reader) readDerived(ctx context.Context, id string) (derived, error) {
 	d := derived{deltas: map[string]int64{}, labels: map[string]label{}, guests: map[string]int64{}}
 	log, err := s.rdb.Get(ctx, s.keys.log(id)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
