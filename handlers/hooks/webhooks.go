@@ -53,12 +53,20 @@ func (h *Handlers) Webhook(c *gin.Context) error {
 		c.Data(reply.Status, reply.ContentType, reply.Body)
 		return nil
 	}
-	c.Data(http.StatusOK, "application/json", taken200)
+	accept(c)
 	return nil
 }
 
-// taken200 is the answer to what is taken.
-var taken200 = []byte("{}\n")
+// What a delivery that is taken is answered: always the same, and so without anything that is made for it.
+var (
+	acceptedType = []string{"application/json"}
+	accepted     = []byte("{}\n")
+)
+
+func accept(c *gin.Context) {
+	c.Writer.Header()["Content-Type"] = acceptedType
+	_, _ = c.Writer.Write(accepted) // the caller may have hung up
+}
 
 // hello answers a platform's handshake; nil: the request is none.
 func hello(source platforms.Source, request platforms.Request) *platforms.Reply {
