@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // fill has people come and go, or come only, in posts of a size.
@@ -46,7 +47,27 @@ func (b *bench) memory(ctx context.Context) ([]Row, error) {
 	}
 	each := (after - before) / people
 	b.say("memory: %s bytes an attendee", number(each))
-	return []Row{row("memory of an attendee, 100,000, one visit", "", " B", atMost(190), []float64{each}, nil)}, nil
+	byKey, err := redis.sizes(ctx, people)
+	return []Row{row("memory of an attendee, 100,000, one visit", "", " B", atMost(190), []float64{each}, byKey)}, err
+}
+
+// sizes gives the bytes of each key by its last part, for each of so many people; what is less than a tenth of a byte is left out.
+func (s *redisServer) sizes(ctx context.Context, people float64) (map[string]float64, error) {
+	keys, err := s.Keys(ctx, "*").Result()
+	if err != nil {
+		return nil, err
+	}
+	sizes := map[string]float64{}
+	for _, key := range keys {
+		size, err := s.MemoryUsage(ctx, key, 0).Result() // 0: of all that is in it
+		if err != nil {
+			return nil, err
+		}
+		if each := float64(size) / people; each > 0.1 {
+			sizes[key[strings.LastIndex(key, ":")+1:]+" B"] += each
+		}
+	}
+	return sizes, nil
 }
 
 // growth measures whether an event costs Redis more where more people are: events in a session of a million, and in one of a hundred thousand.

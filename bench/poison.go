@@ -82,9 +82,14 @@ func (b *bench) poisoned(ctx context.Context, v venom) (worst, drained float64, 
 	over, slowest := make(chan struct{}), make(chan float64)
 	var failed error
 	go func() { slowest <- b.beside(ctx, jauge, over, &failed) }()
-	_, err = fire(ctx, requests, aim{addresses: []string{jauge.address}, connections: 1, lasting: b.patience()})
-	if err == nil {
-		_, err = fire(ctx, batch, aim{addresses: []string{jauge.address}, connections: 1, lasting: b.patience()})
+	for _, v := range []*volley{requests, batch} {
+		if err == nil {
+			var h hits
+			h, err = fire(ctx, v, aim{addresses: []string{jauge.address}, connections: 1, lasting: b.patience()})
+			if err == nil && h.acknowledged != h.answered {
+				err = fmt.Errorf("bad events were answered with %v", h.other)
+			}
+		}
 	}
 	last := time.Now()
 	for pending := 1.0; err == nil && pending > 0 && time.Since(last) < b.patience(); time.Sleep(20 * time.Millisecond) {

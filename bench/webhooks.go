@@ -169,12 +169,14 @@ func (p *pairs) take(service, empty hits, cpuService, cpuRedis, cpuEmpty float64
 	p.answeredEmpty += empty.answered
 }
 
+// absolute has beside the rates what they would be to each other if nothing else took of the processor: calm also where the rates are not.
 func (p *pairs) absolute() map[string]float64 {
+	service, empty, sending := (p.cpuService+p.cpuRedis)/float64(p.answered), p.cpuEmpty/float64(p.answeredEmpty), over(p.empty, hits.each)
 	return map[string]float64{
-		"a second": over(p.service, hits.rate), "empty a second": over(p.empty, hits.rate),
+		"ratio by processor time": (empty + sending) / (service + sending),
+		"a second":                over(p.service, hits.rate), "empty a second": over(p.empty, hits.rate),
 		"p50 ms": over(p.service, half), "p99 ms": over(p.service, tail), "empty p50 ms": over(p.empty, half), "empty p99 ms": over(p.empty, tail),
-		"jauge µs": p.cpuService / float64(p.answered), "redis µs": p.cpuRedis / float64(p.answered), "empty µs": p.cpuEmpty / float64(p.answeredEmpty),
-		"sending µs": over(p.empty, hits.each),
+		"jauge µs": p.cpuService / float64(p.answered), "redis µs": p.cpuRedis / float64(p.answered), "empty µs": empty, "sending µs": sending,
 	}
 }
 
