@@ -208,18 +208,26 @@ func (t *census) findPeak() {
 	}
 }
 
-// liveTime is how long the session was open: the union of its openings, those that are open counted until now.
-func (m *marks) liveTime(plannedEnd, now int64) int64 {
-	span := &personVisits{}
+// liveTime is how long the session took place: the planned time, as far as a room was open then; where none was, as long as one was
+// open. What is open counts until now.
+func (m *marks) liveTime(plannedStart, plannedEnd, now int64) int64 {
+	open := &personVisits{}
 	for _, list := range m.openings(plannedEnd, now) {
 		for _, p := range list {
 			if p.start != 0 {
-				span.visits = append(span.visits, visit{start: p.start, end: p.end})
+				open.visits = append(open.visits, visit{start: p.start, end: p.end})
 			}
 		}
 	}
-	slices.SortFunc(span.visits, func(a, b visit) int { return cmp.Compare(a.start, b.start) })
-	return span.watch(upper, max(now, m.last))
+	slices.SortFunc(open.visits, func(a, b visit) int { return cmp.Compare(a.start, b.start) })
+	until, planned := max(now, m.last), int64(0)
+	for _, v := range open.union(upper) {
+		planned += max(0, min(v.end, until, plannedEnd)-max(v.start, plannedStart))
+	}
+	if planned > 0 {
+		return planned
+	}
+	return open.watch(upper, until)
 }
 
 // counts is what record.lua keeps of a set, made of the set itself. The automatic close is left out: it is not stored.

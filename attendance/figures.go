@@ -31,11 +31,14 @@ type Figures struct {
 	Peak        *int       // the highest present, by event time
 	PeakAt      *time.Time // its earliest second
 	Unique      *int       // persons with a visit
+	UniqueLow   *int       // how many people these are at least: those with an id that lasts, and the names of the others. Known where Unique is
 	Registered  *int
 	Declared    *int
 	NoShowRate  *float64 // registered and never seen ÷ registered; known once somebody could have been seen
 
 	AttendanceRate *float64 // Unique ÷ invited, else ÷ registered; above 1 where more came. Known once somebody could have been seen
+
+	SeenLeavingOnly *int // persons of whom nothing but a leave was seen: in no other figure
 
 	Watch      time.Duration // sum of all stays so far; open visits count until now
 	Provenance Provenance    // of Unique and Watch

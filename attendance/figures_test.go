@@ -161,6 +161,42 @@ func TestAttendanceRate(t *testing.T) {
 	}
 }
 
+// How many people came at least: those with an id that lasts, and the names of the others, who are somebody if they have none.
+func TestUniqueLow(t *testing.T) {
+	t.Parallel()
+	s := New(nil, nil, Options{Capabilities: map[string]Capability{"totals": Totals, "joins": Joins}})
+	for _, row := range []struct {
+		name    string
+		source  string
+		counts  counts
+		low     int // -1: not known
+		leaving int // -1: not known
+	}{
+		{"nobody", "live", counts{}, 0, 0},
+		{"everybody has an id", "live", counts{"unique": 5, "known": 5}, 5, 0},
+		{"guests who came again", "live", counts{"unique": 9, "known": 2, "names": 3}, 5, 0},
+		{"guests of no name", "live", counts{"unique": 4}, 1, 0},
+		{"a platform without leaves", "joins", counts{"unique": 4, "known": 1, "names": 1, "leaving": 2}, 2, -1},
+		{"leaves without joins", "live", counts{"unique": 4, "known": 4, "leaving": 2}, 4, 2},
+		{"totals, awaited", "totals", counts{"registered": 4}, -1, -1},
+		{"totals, beside nameless pages", "totals", counts{"unique": 9, "measured": 5, "known": 4, "reported": 4}, 4, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			f := s.figures(hourLong("talk", in(row.source, "room")), row.counts, nil, planned)
+			number := func(n *int) int {
+				if n == nil {
+					return -1
+				}
+				return *n
+			}
+			if low, leaving := number(f.UniqueLow), number(f.SeenLeavingOnly); low != row.low || leaving != row.leaving {
+				t.Errorf("at least %d, %d only leaving; want %d and %d", low, leaving, row.low, row.leaving)
+			}
+		})
+	}
+}
+
 // Mean and median are of those who attended, not of those who looked in.
 func TestSummaryOfStays(t *testing.T) {
 	t.Parallel()

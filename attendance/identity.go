@@ -131,8 +131,12 @@ func (s sealer) optional(kind, source, id string) string {
 func (s sealer) seal(source string, e Event) sealed {
 	email, name := strings.ToLower(strings.TrimSpace(e.Email)), wholeName(e.Name)
 	person := s.optional("person", source, cmp.Or(e.Attendee, email))
-	if e.Guest && name != "" && s.byName[source] {
+	switch {
+	case !e.Guest:
+	case name != "" && s.byName[source]:
 		person = s.token("guest", source, name)
+	case person == "" && e.Connection != "": // then the connection is the person, and has the name
+		person = s.token("guest of", source, e.Room, e.Occurrence, e.Connection)
 	}
 	return sealed{
 		Kind: e.Kind, Source: source, RoomID: e.Room, Alias: e.Alias, Room: s.token("room", source, e.Room),

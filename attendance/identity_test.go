@@ -95,18 +95,21 @@ func TestWhoIsThePerson(t *testing.T) {
 		same, byID bool // one person; and in a session that began when the id was the person
 		guests     bool
 	}{
-		"one id":                         {a: Event{Attendee: "1"}, b: Event{Attendee: "1"}, same: true, byID: true},
-		"two ids":                        {a: Event{Attendee: "1"}, b: Event{Attendee: "2"}},
-		"two ids, one address":           {a: Event{Attendee: "1", Email: "Jo@x.test "}, b: Event{Attendee: "2", Email: "jo@X.test"}, same: true},
-		"an id with an address, without": {a: Event{Attendee: "1", Email: "jo@x.test"}, b: Event{Attendee: "1"}, byID: true},
-		"an address alone":               {a: Event{Email: "jo@x.test"}, b: Event{Attendee: "2", Email: "jo@x.test"}, same: true},
-		"an address on two platforms":    {a: Event{Email: "jo@x.test"}, b: Event{Email: "jo@x.test"}, elsewhere: true, same: true},
-		"an id on two platforms":         {a: Event{Attendee: "1"}, b: Event{Attendee: "1"}, elsewhere: true},
-		"guests of one connection":       {a: Event{Attendee: "u1", Guest: true}, b: Event{Attendee: "u1", Guest: true}, same: true, byID: true, guests: true},
-		"guests of one name":             {a: Event{Attendee: "u1", Guest: true, Name: "Jo"}, b: Event{Attendee: "u2", Guest: true, Name: "Jo"}, guests: true},
-		"guests of one name, by name":    {s: byName, a: Event{Attendee: "u1", Guest: true, Name: "Jo  Chill"}, b: Event{Attendee: "u2", Guest: true, Name: "jo chill"}, same: true, byID: true, guests: true},
-		"others of one name, by name":    {s: byName, a: Event{Attendee: "1", Name: "Jo"}, b: Event{Attendee: "2", Name: "Jo"}},
-		"a guest with an address":        {a: Event{Attendee: "u1", Guest: true, Email: "jo@x.test"}, b: Event{Attendee: "1", Email: "jo@x.test"}, same: true},
+		"one id":                           {a: Event{Attendee: "1"}, b: Event{Attendee: "1"}, same: true, byID: true},
+		"two ids":                          {a: Event{Attendee: "1"}, b: Event{Attendee: "2"}},
+		"two ids, one address":             {a: Event{Attendee: "1", Email: "Jo@x.test "}, b: Event{Attendee: "2", Email: "jo@X.test"}, same: true},
+		"an id with an address, without":   {a: Event{Attendee: "1", Email: "jo@x.test"}, b: Event{Attendee: "1"}, byID: true},
+		"an address alone":                 {a: Event{Email: "jo@x.test"}, b: Event{Attendee: "2", Email: "jo@x.test"}, same: true},
+		"an address on two platforms":      {a: Event{Email: "jo@x.test"}, b: Event{Email: "jo@x.test"}, elsewhere: true, same: true},
+		"an id on two platforms":           {a: Event{Attendee: "1"}, b: Event{Attendee: "1"}, elsewhere: true},
+		"guests of one connection":         {a: Event{Attendee: "u1", Guest: true}, b: Event{Attendee: "u1", Guest: true}, same: true, byID: true, guests: true},
+		"guests of no id, one connection":  {a: Event{Connection: "1", Guest: true, Name: "Jo"}, b: Event{Connection: "1", Guest: true}, same: true, byID: true, guests: true},
+		"guests of no id, two connections": {a: Event{Connection: "1", Guest: true, Name: "Jo"}, b: Event{Connection: "2", Guest: true, Name: "Jo"}, guests: true},
+		"guests of no id, two openings":    {a: Event{Occurrence: "a", Connection: "1", Guest: true}, b: Event{Occurrence: "b", Connection: "1", Guest: true}, guests: true},
+		"guests of one name":               {a: Event{Attendee: "u1", Guest: true, Name: "Jo"}, b: Event{Attendee: "u2", Guest: true, Name: "Jo"}, guests: true},
+		"guests of one name, by name":      {s: byName, a: Event{Attendee: "u1", Guest: true, Name: "Jo  Chill"}, b: Event{Attendee: "u2", Guest: true, Name: "jo chill"}, same: true, byID: true, guests: true},
+		"others of one name, by name":      {s: byName, a: Event{Attendee: "1", Name: "Jo"}, b: Event{Attendee: "2", Name: "Jo"}},
+		"a guest with an address":          {a: Event{Attendee: "u1", Guest: true, Email: "jo@x.test"}, b: Event{Attendee: "1", Email: "jo@x.test"}, same: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

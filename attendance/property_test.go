@@ -207,7 +207,7 @@ func modelShows(events []sealed, now int64) visible {
 		Watch: t.watch + t.filled, Measured: total(t.measured, t.watch), Reported: total(t.reported, t.reportedWatch),
 		Known: t.known, Names: t.names, Leaving: t.leaving,
 		Registered: t.registered, RegisteredSeen: t.registeredSeen, Replayed: t.replayed, Occurrences: t.openings,
-		Rows: m.rows(end, now),
+		Rows: m.rows(talk.StartsAt.UnixMilli(), end, now),
 	}
 	closed := now >= m.closeAt(end)
 	switch {

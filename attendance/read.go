@@ -123,7 +123,7 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 	}
 	if f.Capability == Live {
 		peak := int(c["peak"])
-		f.Present, f.Connections, f.Peak = &present, &connections, &peak
+		f.Present, f.Connections, f.Peak, f.SeenLeavingOnly = &present, &connections, &peak, new(int(c["leaving"]))
 		if peak > 0 {
 			at := time.Unix(c["peak_at"], 0).UTC()
 			f.PeakAt = &at
@@ -164,12 +164,13 @@ func (f *Figures) totals(planned Capability, measured Total, c counts) {
 		f.Reported = &reported
 	}
 	unique := int(c["unique"])
+	low := min(max(int(c["known"]+c["names"]), 1), unique) // guests without names are somebody
 	f.Provenance, f.Watch = FromMarks, measured.Watch+time.Duration(c["filled"])*time.Millisecond
 	if planned == Totals && reported.Unique > 0 {
-		f.Provenance, unique, f.Watch = FromPlatform, reported.Unique, reported.Watch
+		f.Provenance, unique, low, f.Watch = FromPlatform, reported.Unique, reported.Unique, reported.Watch
 	}
 	if f.Capability == Live || f.Capability == Joins || unique > 0 {
-		f.Unique = &unique
+		f.Unique, f.UniqueLow = &unique, &low
 	}
 }
 

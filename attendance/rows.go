@@ -18,12 +18,12 @@ func (s *reader) Rows(ctx context.Context, id string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.rows(session.EndsAt.UnixMilli(), s.now().UnixMilli()), nil
+	return m.rows(session.StartsAt.UnixMilli(), session.EndsAt.UnixMilli(), s.now().UnixMilli()), nil
 }
 
 // rows describes every person, by first join.
-func (m *marks) rows(plannedEnd, now int64) []Row {
-	t, live := m.count(plannedEnd, now), m.liveTime(plannedEnd, now)
+func (m *marks) rows(plannedStart, plannedEnd, now int64) []Row {
+	t, live := m.count(plannedEnd, now), m.liveTime(plannedStart, plannedEnd, now)
 	rows := make([]Row, 0, len(t.people))
 	for id, p := range t.people {
 		rows = append(rows, p.row(id, t.until, live))
@@ -92,7 +92,7 @@ func (s *reader) Stayed(ctx context.Context, id, source, attendee string) (compl
 		if err != nil {
 			return false, false, err
 		}
-		live := m.liveTime(end, now)
+		live := m.liveTime(session.StartsAt.UnixMilli(), end, now)
 		if err := m.parsePerson(who[i], text.(string)); err != nil {
 			return false, false, err
 		}

@@ -353,13 +353,14 @@ func TestARowOfWhoIsIn(t *testing.T) {
 	}
 }
 
-// The live time of a session is what its occurrences cover together, those that go on until now.
+// The live time of a session is what its occurrences cover together of the planned time, those that go on until now; where they cover none
+// of it, all that they cover.
 func TestLiveTime(t *testing.T) {
 	t.Parallel()
 	const m = int64(60_000)
 	occurrence := func(room string, start, stop int64) *occurrenceMarks {
 		o := &occurrenceMarks{room: room, start: plannedStart + start*m, stops: map[int64]bool{}}
-		if stop > 0 {
+		if stop != 0 {
 			o.stops[plannedStart+stop*m] = true
 		}
 		return o
@@ -369,6 +370,12 @@ func TestLiveTime(t *testing.T) {
 		of   map[string]*occurrenceMarks
 		want int64 // minutes
 	}{
+		{"a rehearsal before", map[string]*occurrenceMarks{"a": occurrence("r", -20, 25)}, 25},
+		{"a rehearsal of its own", map[string]*occurrenceMarks{"a": occurrence("r", -20, -5), "b": occurrence("r", 5, 20)}, 15},
+		{"a long goodbye", map[string]*occurrenceMarks{"a": occurrence("r", 50, 90)}, 10},
+		{"from before to beyond", map[string]*occurrenceMarks{"a": occurrence("r", -20, 90)}, 60},
+		{"only before", map[string]*occurrenceMarks{"a": occurrence("r", -20, -5)}, 15},
+		{"only afterwards", map[string]*occurrenceMarks{"a": occurrence("r", 60, 75)}, 15},
 		{"none", nil, 0},
 		{"one that ended", map[string]*occurrenceMarks{"a": occurrence("r", 0, 20)}, 20},
 		{"one that goes on", map[string]*occurrenceMarks{"a": occurrence("r", 5, 0)}, 25},
@@ -384,7 +391,7 @@ func TestLiveTime(t *testing.T) {
 				set.occurrences = row.of
 			}
 			set.last = set.latest()
-			if got := set.liveTime(plannedStart+60*m, plannedStart+30*m); got != row.want*m {
+			if got := set.liveTime(plannedStart, plannedStart+60*m, plannedStart+30*m); got != row.want*m {
 				t.Errorf("%d ms, not %d minutes", got, row.want)
 			}
 		})

@@ -92,7 +92,7 @@ const maxSummaryAge = time.Minute
 func (s *reader) cached(now versioned) Status {
 	st := Status{Figures: now.Figures}
 	k, kept := s.statuses.get(now.Session.ID)
-	if kept && k.State == now.State && (k.rev == now.rev && k.settled() || now.AsOf.Sub(k.AsOf) < maxSummaryAge) {
+	if kept && k.says(now) && (k.rev == now.rev && k.settled() || now.AsOf.Sub(k.AsOf) < maxSummaryAge) {
 		st.Summary = k.Summary
 	}
 	return st
@@ -140,10 +140,15 @@ func (s *reader) await(ctx context.Context, now versioned) (k keptStatus, fresh 
 
 // current says whether a cached status may still be shown.
 func (k keptStatus) current(now versioned) bool {
-	if k.State != now.State || !k.Session.EndsAt.Equal(now.Session.EndsAt) {
+	if !k.says(now) {
 		return false
 	}
 	return k.rev == now.rev && k.settled() || (k.rev == now.rev || now.large()) && time.Now().Before(k.until)
+}
+
+// says tells whether a cached status is of the session as it is planned now, and stands where it does.
+func (k keptStatus) says(now versioned) bool {
+	return k.State == now.State && k.Session.StartsAt.Equal(now.Session.StartsAt) && k.Session.EndsAt.Equal(now.Session.EndsAt)
 }
 
 // settled says whether only a new mark can change the status: the session is over.
@@ -173,7 +178,7 @@ func (s *reader) compute(now versioned) (keptStatus, error) {
 	c, t := m.counts(end)
 	c["peak"], c["peak_at"] = int64(t.peak), t.peakAt
 	st := Status{Figures: s.figures(now.Session, c, now.Declared, asOf)}
-	st.Summary = summarise(m.rows(end, asOf.UnixMilli()), s.planned(now.Session) == Totals)
+	st.Summary = summarise(m.rows(now.Session.StartsAt.UnixMilli(), end, asOf.UnixMilli()), s.planned(now.Session) == Totals)
 	k := keptStatus{st, now.rev, time.Now().Add(keepFactor * time.Since(began))}
 	s.statuses.put(now.Session.ID, k)
 	return k, nil

@@ -134,7 +134,7 @@ func TestSession(t *testing.T) {
 			ID: "metier", Series: &series, Title: planned()[0].Title, State: attendance.InSession,
 			StartsAt: start, EndsAt: start.Add(time.Hour), StartedAt: &start,
 			Attendance: lookup.AttendanceObject{
-				Capability: attendance.Live, Present: ptr(11), Connections: ptr(11), Peak: ptr(11), PeakAt: &peakAt, Unique: ptr(12),
+				Capability: attendance.Live, Present: ptr(11), Connections: ptr(11), Peak: ptr(11), PeakAt: &peakAt, Unique: ptr(12), UniqueLow: ptr(12), SeenLeavingOnly: ptr(0),
 				Attended: ptr(12), Completed: ptr(4), Invited: ptr(46), WatchSeconds: &watch,
 				StayMean: new(watch / 12), StayMedian: new(23.5 * 60), AttendanceRate: new(12.0 / 46), // they stay 10 minutes, and 19 to 29
 			},

@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/attendance"
+	"jauge/handlers/lookup"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -111,6 +113,42 @@ func TestPages(t *testing.T) {
 	s.at(start.Add(65 * time.Minute))
 	golden(t, "session-ended.html", s.get("/sessions/metier"))
 	golden(t, "live-ended.en.html", s.get("/sessions/metier/live?lang=en"))
+}
+
+// TestGuestsOnPages: where a platform gives guests no id, every page says beside who came how many people these are at least; and it says
+// whose join was lost.
+func TestGuestsOnPages(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *site) {
+		guest := func(kind attendance.Kind, connection, name string) {
+			s.event("zoom", attendance.Event{Kind: kind, Room: "951", Occurrence: "o==", Guest: true, Connection: connection, Name: name, At: start.Add(time.Minute)})
+		}
+		says := func(path string, words ...string) {
+			t.Helper()
+			text := strings.Join(strings.Fields(s.get(path).Body.String()), " ")
+			for _, word := range words {
+				if not, absent := strings.CutPrefix(word, "not "); strings.Contains(text, not) == absent {
+					t.Errorf("%s: %s\n%s", path, word, text)
+				}
+			}
+		}
+		guest(attendance.Joined, "1", "Jo")
+		guest(attendance.Joined, "2", "Al")
+		says("/sessions/metier?lang=en", "not <small>at least", "not only seen leaving")
+		guest(attendance.Joined, "3", " jo")
+		guest(attendance.Joined, "4", "JO ")
+		guest(attendance.Left, "5", "Zoé")
+		if got := decode[lookup.Object](t, s.get("/api/v1/sessions/metier")).Attendance; *got.Unique != 4 || *got.UniqueLow != 2 || *got.SeenLeavingOnly != 1 {
+			t.Errorf("%d came, at least %d, %d only leaving", *got.Unique, *got.UniqueLow, *got.SeenLeavingOnly)
+		}
+		says("/sessions/metier?lang=en", `<span data-figure="unique">4</span> <small>at least 2</small>`, `<dt>only seen leaving</dt><dd data-figure="seen_leaving_only">1</dd>`, "The platform gives guests no id")
+		says("/sessions/metier?lang=fr", "<small>au moins 2</small>", "<dt>vues seulement en partant</dt>")
+		says("/?lang=fr", "4 <small>au moins 2</small>")
+		says("/series/cycle?lang=fr", "4 <small>au moins 2</small>")
+		s.event("zoom", attendance.Event{Kind: attendance.Ended, Room: "951", Occurrence: "o==", At: start.Add(time.Hour)})
+		s.at(start.Add(65 * time.Minute))
+		says("/sessions/metier?lang=fr", `<strong data-figure="unique">4</strong> personnes venues <small>au moins 2</small>`)
+	})
 }
 
 // TestFormPages compares the pages on the way of a form.

@@ -75,6 +75,8 @@ var (
 		"The highest number of persons present so far, by event time.", "session")
 	sessionUnique = desc("jauge_session_attendees_unique", "",
 		"Persons with at least one visit so far, of whatever length.", "session")
+	sessionLeaving = desc("jauge_session_seen_leaving_only", "",
+		"Persons of whom nothing but a leave was seen, because their joins were lost; in no other figure.", "session")
 	sessionReported = desc("jauge_session_attendees_reported", "",
 		"Persons in the platform's own totals, which come after the end; absent before, and where the platform reports none.", "session")
 	sessionReplay = desc("jauge_session_replay_viewers", "",
@@ -119,7 +121,7 @@ var (
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		sessionInfo, sessionLive, sessionAttendees, sessionConnections, sessionPeak, sessionUnique, sessionReported,
+		sessionInfo, sessionLive, sessionAttendees, sessionConnections, sessionPeak, sessionUnique, sessionLeaving, sessionReported,
 		sessionReplay, sessionRegistered, sessionInvited, sessionAttended, sessionInferred, sessionDeclared, sessionWatch, sessionLastEvent, respondents, choices, score, nps, aside, redisUp, redisTrouble, collectSuccess, collectDuration,
 	} {
 		ch <- d
@@ -193,7 +195,7 @@ func emitFigures(ch chan<- prometheus.Metric, f attendance.Figures) {
 	gauge(ch, sessionLive, live, s.ID)
 	for d, n := range map[*prometheus.Desc]*int{
 		sessionAttendees: f.Present, sessionConnections: f.Connections, sessionPeak: f.Peak, sessionUnique: f.Unique,
-		sessionRegistered: f.Registered, sessionDeclared: f.Declared, sessionReplay: f.Replayed,
+		sessionLeaving: f.SeenLeavingOnly, sessionRegistered: f.Registered, sessionDeclared: f.Declared, sessionReplay: f.Replayed,
 	} {
 		if n != nil {
 			gauge(ch, d, float64(*n), s.ID)

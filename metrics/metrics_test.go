@@ -49,7 +49,7 @@ func scraped() []attendance.Status {
 				Invited: 600,
 			},
 			State: attendance.InSession, Capability: attendance.Live, LastEventAt: at,
-			Present: new(412), Connections: new(420), Peak: new(431), Unique: new(502), Registered: new(640),
+			Present: new(412), Connections: new(420), Peak: new(431), Unique: new(502), SeenLeavingOnly: new(3), Registered: new(640),
 			Watch: 90*time.Minute + 500*time.Millisecond,
 		}, Summary: &attendance.Summary{Attended: 390, Watch: 100 * time.Minute, WatchLow: 75 * time.Minute}},
 		{Figures: attendance.Figures{

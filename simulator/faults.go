@@ -67,7 +67,7 @@ func (s *stage) send(d Delivery, forged func(name string) []byte) {
 // intruder forges a join, or a total of a minute: a service that believes it counts a person too many.
 func (s *stage) intruder(e attendance.Event) func(name string) []byte {
 	return func(name string) []byte {
-		e.Kind, e.Staff = attendance.Joined, false
+		e.Kind, e.Staff, e.Guest = attendance.Joined, false, false
 		if s.dialect.Capability == attendance.Totals {
 			e.Kind, e.Total = attendance.Attended, time.Minute
 		}

@@ -30,6 +30,7 @@ type Options struct {
 	Start     time.Time // when the session begins, by the clock that events are stamped with
 	Speed     float64   // how many times faster than planned it goes, stamps included; 1 by default
 	Faults    Faults    // none by default; beacons have none
+	Guests    int       // how many of those who come the platform gives no id, where it has such guests: each of their connections is somebody new
 	Beacons   int       // persons whose pages send beacons, beside those who come
 
 	Survey *survey.Survey // what is asked, as For returned it; nil: nothing, and no form is played
@@ -181,27 +182,41 @@ func (s *stage) enter(source *platforms.Source) {
 // play adds the events of a platform of joins and leaves: the room opens, people come and go, the room closes.
 func (s *stage) play() {
 	s.say(attendance.Event{Kind: attendance.Started}, -Lead(s.session), -1)
+	guests := s.Guests
+	if !s.dialect.Guests {
+		guests = 0
+	}
+	came := 0
 	for i, p := range draw(s.audience, s.Attendees, s.length) {
+		if !p.staff {
+			came++
+		}
 		for j, stay := range p.stays {
-			s.attend(i, p.staff, fmt.Sprintf("%s-%d-%d", s.occurrence, i, j), stay)
+			s.attend(i, p.staff, !p.staff && i < guests, fmt.Sprintf("%s-%d-%d", s.occurrence, i, j), stay)
 		}
 	}
 	closes := closing(s.length)
 	s.say(attendance.Event{Kind: attendance.Ended}, closes, -1)
 	s.truth.count(s.visits, s.stamp(attendance.Ended, closes))
+	s.truth.UniqueLow = &came // guests keep their names
 }
 
 // closing is when the room closes, after the planned start, at a speed of 1.
 func closing(length time.Duration) time.Duration { return length + length/25 }
 
-// attend lets one connection join and leave.
-func (s *stage) attend(person int, staff bool, connection string, t stay) {
+// attend lets one connection join and leave. Nobody can tell that two connections are the same guest's.
+func (s *stage) attend(person int, staff, guest bool, connection string, t stay) {
 	t = s.lasting(t)
 	e := attendance.Event{
 		Kind: attendance.Joined, Attendee: fmt.Sprintf("attendee-%d-%d", s.Seed, person), Connection: connection, Staff: staff,
 	}
+	who := person
+	if guest {
+		who = -1 - len(s.visits)
+		e.Attendee, e.Guest, e.Name = "", true, fmt.Sprintf("Guest %d", person)
+	}
 	s.say(e, t.from, person)
-	v := visit{person: person, from: s.stamp(attendance.Joined, t.from), to: s.stamp(attendance.Left, t.to)}
+	v := visit{person: who, from: s.stamp(attendance.Joined, t.from), to: s.stamp(attendance.Left, t.to)}
 	if !staff && s.happens(s.Faults.LoseLeave) {
 		v.to = time.Time{}
 		s.truth.LostLeaves++

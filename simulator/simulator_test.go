@@ -54,7 +54,7 @@ func performance(t *testing.T, platform string, o Options) *Performance {
 // shown is what a service shows, in the words of Truth.
 func shown(f attendance.Figures) Truth {
 	return Truth{
-		Session: f.Session.ID, Unique: f.Unique, Peak: f.Peak, PeakAt: f.PeakAt, WatchSeconds: new(f.Watch.Seconds()),
+		Session: f.Session.ID, Unique: f.Unique, UniqueLow: f.UniqueLow, Peak: f.Peak, PeakAt: f.PeakAt, WatchSeconds: new(f.Watch.Seconds()),
 		Present: f.Present, Connections: f.Connections, Registered: f.Registered, NoShowRate: f.NoShowRate,
 	}
 }
@@ -62,7 +62,7 @@ func shown(f attendance.Figures) Truth {
 // figures is the part of the truth that a service shows.
 func (t Truth) figures() Truth {
 	return Truth{
-		Session: t.Session, Unique: t.Unique, Peak: t.Peak, PeakAt: t.PeakAt, WatchSeconds: t.WatchSeconds,
+		Session: t.Session, Unique: t.Unique, UniqueLow: t.UniqueLow, Peak: t.Peak, PeakAt: t.PeakAt, WatchSeconds: t.WatchSeconds,
 		Present: t.Present, Connections: t.Connections, Registered: t.Registered, NoShowRate: t.NoShowRate,
 	}
 }
@@ -102,7 +102,7 @@ func TestServiceShowsTheTruth(t *testing.T) {
 					t.Parallel()
 					for seed := range uint64(4) {
 						p := performance(t, platform, Options{
-							Attendees: int(3 + 6*seed), Seed: seed, Faults: faults, Start: planned, Speed: []float64{1, 60, 3600, 47.3}[seed],
+							Attendees: int(3 + 6*seed), Guests: int(4 * seed), Seed: seed, Faults: faults, Start: planned, Speed: []float64{1, 60, 3600, 47.3}[seed],
 						})
 						session, _ := on(platform)
 						prefix := fmt.Sprintf("%s%s-%s-%d:", prefix, platform, strings.ReplaceAll(name, " ", "-"), seed)
@@ -225,7 +225,7 @@ func TestTotalsAreToldAfterwards(t *testing.T) {
 	t.Parallel()
 	p := performance(t, "livestorm", Options{Attendees: 20, Seed: 1, Start: planned})
 	if truth, want := p.Truth, (Truth{
-		Session: "on-livestorm", Unique: new(20), WatchSeconds: p.Truth.WatchSeconds, Registered: new(30), NoShowRate: new(10.0 / 30), Requests: 66,
+		Session: "on-livestorm", Unique: new(20), UniqueLow: new(20), WatchSeconds: p.Truth.WatchSeconds, Registered: new(30), NoShowRate: new(10.0 / 30), Requests: 66,
 	}); !cmp.Equal(want, truth) || *truth.WatchSeconds < 20*30*60 || *truth.WatchSeconds > 20*68*60 {
 		t.Errorf("(-want +got):\n%s", cmp.Diff(want, truth))
 	}

@@ -39,7 +39,7 @@ func (s *stage) playTotals() {
 	s.say(attendance.Event{Kind: attendance.Started}, -lead/5, -1)
 	s.say(attendance.Event{Kind: attendance.Ended}, closes, -1)
 	registered := s.Attendees + away
-	s.truth.Unique, s.truth.WatchSeconds = new(s.Attendees), new(watched.Seconds())
+	s.truth.Unique, s.truth.UniqueLow, s.truth.WatchSeconds = new(s.Attendees), new(s.Attendees), new(watched.Seconds())
 	s.truth.Registered, s.truth.NoShowRate = &registered, new(float64(away)/float64(registered))
 }
 

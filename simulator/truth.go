@@ -15,9 +15,10 @@ import (
 // leave is lost for good lasts until the session's end.
 type Truth struct {
 	Session      string     `json:"session"`
-	Unique       *int       `json:"unique,omitempty"` // persons who came
-	Visits       int        `json:"visits,omitempty"` // connections that they came with; 0: the platform tells none
-	Peak         *int       `json:"peak,omitempty"`   // most persons within the same second
+	Unique       *int       `json:"unique,omitempty"`     // persons who came; each connection of a guest is one
+	UniqueLow    *int       `json:"unique_low,omitempty"` // how many they are at least, where a guest who comes again is somebody new
+	Visits       int        `json:"visits,omitempty"`     // connections that they came with; 0: the platform tells none
+	Peak         *int       `json:"peak,omitempty"`       // most persons within the same second
 	PeakAt       *time.Time `json:"peak_at,omitempty"`
 	WatchSeconds *float64   `json:"watch_seconds,omitempty"` // all persons' time; two devices at once are one person
 	Present      *int       `json:"present,omitempty"`       // 0: the session ended
@@ -86,6 +87,9 @@ func (t *Truth) countBeacons(n int, beside attendance.Capability) {
 		n += *t.Unique
 	}
 	t.Unique, t.Peak, t.PeakAt, t.WatchSeconds = &n, nil, nil, nil
+	if t.UniqueLow == nil {
+		t.UniqueLow = new(1) // somebody opened them
+	}
 }
 
 // findPeak takes the most persons in one second, and the first such second.

@@ -28,6 +28,7 @@ type simulateCmd struct {
 	Config    string  `help:"Configuration file of the service (default: $JAUGE_CONFIG, ./jauge.yaml, the built-in example programme)." type:"path"`
 	Session   string  `help:"The session to play (default: the first that has a room on a source)."`
 	Attendees int     `help:"How many persons come, or answer where there is only a form (default: as many as were invited, or 60)."`
+	Guests    int     `help:"How many of them have no id, where the platform has such guests: each connection of theirs counts as a person more."`
 	Beacons   int     `help:"How many persons' pages send beacons beside that, at most 600."`
 	Speed     float64 `default:"60" help:"How many times as fast as planned: at 60 an hour takes a minute, for the service too."`
 	Faults    bool    `help:"Send duplicates, late and reordered requests and forged ones, and lose leaves."`
@@ -81,7 +82,7 @@ func (cmd simulateCmd) play(ctx context.Context, out output) error {
 	if err := poster.Reach(ctx); err != nil {
 		return err
 	}
-	o := simulator.Options{Attendees: cmp.Or(cmd.Attendees, session.Invited, defaultAudience), Seed: cmd.Seed, Speed: cmd.Speed, Beacons: cmd.Beacons, Survey: c.asks(session)}
+	o := simulator.Options{Attendees: cmp.Or(cmd.Attendees, session.Invited, defaultAudience), Seed: cmd.Seed, Speed: cmd.Speed, Guests: cmd.Guests, Beacons: cmd.Beacons, Survey: c.asks(session)}
 	o.Start = time.Now().Add(time.Duration(float64(simulator.Lead(session)) / cmd.Speed))
 	if cmd.Faults {
 		o.Faults = simulator.AllFaults()
@@ -120,6 +121,9 @@ func (cmd simulateCmd) choose(c *Config) (programme.Session, error) {
 	}
 	if cmd.Attendees < 0 {
 		add("--attendees", "must be at least 1")
+	}
+	if cmd.Guests < 0 {
+		add("--guests", "must not be negative")
 	}
 	if cmd.Beacons < 0 || cmd.Beacons > mostBeacons {
 		add("--beacons", fmt.Sprintf("must be from 0 to %d: the service takes no more at once from one address", mostBeacons))

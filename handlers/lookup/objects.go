@@ -31,6 +31,8 @@ type AttendanceObject struct {
 	Peak            *int                  `json:"peak"`
 	PeakAt          *time.Time            `json:"peak_at"`
 	Unique          *int                  `json:"unique"`
+	UniqueLow       *int                  `json:"unique_low"` // where guests have no id, unique is a count of connections
+	SeenLeavingOnly *int                  `json:"seen_leaving_only"`
 	Attended        *int                  `json:"attended"`
 	Completed       *int                  `json:"completed"`
 	StayMean        *float64              `json:"stay_mean_seconds"` // of those who attended
@@ -91,7 +93,8 @@ func (st Status) Object(now time.Time) Object {
 
 func (st Status) attendance() AttendanceObject {
 	o := AttendanceObject{
-		Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak, Unique: st.Unique,
+		Capability: st.Capability, Present: st.Present, Connections: st.Connections, Peak: st.Peak,
+		Unique: st.Unique, UniqueLow: st.UniqueLow, SeenLeavingOnly: st.SeenLeavingOnly,
 		Registered: st.Registered, Declared: st.Declared, NoShowRate: st.NoShowRate, AttendanceRate: st.AttendanceRate,
 		Measured: total(st.Measured), Reported: total(st.Reported), Replayed: st.Replayed,
 	}

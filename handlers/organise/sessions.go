@@ -56,6 +56,22 @@ func (v sessionView) NotLive() string {
 	return "live.not_live"
 }
 
+// Least is how many people came at least, where those are fewer than were counted; nil: as many, or nothing is known of them.
+func (v sessionView) Least() *int {
+	if v.UniqueLow == nil || *v.UniqueLow == *v.Unique || *v.UniqueLow <= 1 {
+		return nil
+	}
+	return v.UniqueLow
+}
+
+// Leaving is how many were only seen leaving, if there are any.
+func (v sessionView) Leaving() *int {
+	if v.SeenLeavingOnly == nil || *v.SeenLeavingOnly == 0 {
+		return nil
+	}
+	return v.SeenLeavingOnly
+}
+
 // totalView is one of two counts of the same people.
 type totalView struct {
 	From attendance.Provenance
