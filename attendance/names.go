@@ -33,7 +33,7 @@ func nameWords(text string) []string {
 		}
 		word.Reset()
 	}
-	for _, r := range folded(text) {
+	for _, r := range folded(text, norm.NFKD) {
 		switch {
 		case unicode.IsMark(r), unicode.Is(unicode.Cf, r): // accents, and invisible characters
 		case unicode.IsLetter(r):
@@ -46,12 +46,12 @@ func nameWords(text string) []string {
 	return words
 }
 
-// folded is a text without case, with its accents apart.
-func folded(text string) string {
+// folded is a text in a normal form, without case.
+func folded(text string, form norm.Form) string {
 	if strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0 { // most names: the same, and much faster
 		return strings.ToLower(text)
 	}
-	return cases.Fold().String(norm.NFKD.String(text))
+	return cases.Fold().String(form.String(text))
 }
 
 // transliterate writes in ASCII the Latin letters that Unicode does not decompose.
@@ -89,7 +89,7 @@ func (s sealer) hashNames(name string) []string {
 
 // wholeName is a name as whole names are compared: without case and superfluous spaces.
 func wholeName(name string) string {
-	return cases.Fold().String(norm.NFKC.String(strings.Join(strings.Fields(name), " ")))
+	return folded(strings.Join(strings.Fields(name), " "), norm.NFKC)
 }
 
 // hashWholeName hashes a name by which guests are told apart, and staff are known.

@@ -49,8 +49,10 @@ func TestNameWords(t *testing.T) {
 func TestASCIIFoldsAlike(t *testing.T) {
 	t.Parallel()
 	for r := range rune(unicode.MaxASCII + 1) {
-		if got, want := folded(string(r)), cases.Fold().String(norm.NFKD.String(string(r))); got != want {
-			t.Errorf("%q is folded to %q, not %q", r, got, want)
+		for _, form := range []norm.Form{norm.NFKC, norm.NFKD} {
+			if got, want := folded(string(r), form), cases.Fold().String(form.String(string(r))); got != want {
+				t.Errorf("%q is folded to %q, not %q", r, got, want)
+			}
 		}
 	}
 }
