@@ -16,7 +16,7 @@ import (
 // accepts an address it posts a test body there, which must be answered with 200.
 //
 // What Daily says of a participant names the room, not the meeting in it: joins and leaves, and with them starts and ends,
-// are of one occurrence per room. That a room was opened again after its end within one session cannot be told.
+// are of a room's occurrence without a name, which an end closes and a later join opens again.
 // Source: https://docs.daily.co/reference/rest-api/webhooks
 var daily = Dialect{
 	Capability: attendance.Live,

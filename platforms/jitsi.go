@@ -11,9 +11,9 @@ import (
 // jitsi: rooms of a Jitsi Meet server of one's own, with the module event_sync in its XMPP server Prosody. It posts to four
 // paths below one address and signs nothing: a header that the server's configuration holds shows the secret itself.
 //
-// The module names no opening of a room with its occupants: joins and leaves, and with them starts and ends, are of one
-// occurrence per room. That a room was opened again after its end within one session cannot be told. Breakout rooms are
-// posted under the name of the main room, and a stay in one is a stay at the meeting.
+// The module names no opening of a room with its occupants: joins and leaves, and with them starts and ends, are of a room's
+// occurrence without a name, which an end closes and a later join opens again. Breakout rooms are posted under the name of the main
+// room, and a stay in one is a stay at the meeting.
 // Source: https://github.com/jitsi-contrib/prosody-plugins/tree/main/event_sync
 var jitsi = Dialect{
 	Capability: attendance.Live,
