@@ -3,7 +3,9 @@ package attendance
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,6 +90,40 @@ func BenchmarkAside(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
+			})
+		}
+	})
+}
+
+// BenchmarkRecordCallers is what many requests at once cost, each with the join or the leave of one person.
+func BenchmarkRecordCallers(b *testing.B) {
+	onBoth(b, func(b *testing.B, rdb redis.UniversalClient, prefix string) {
+		for _, callers := range []int{1, 64, 512} {
+			b.Run(fmt.Sprint(callers), func(b *testing.B) {
+				s := opened(rdb, Options{Prefix: prefix + fmt.Sprint(callers), Key: make([]byte, 32)})
+				now := time.Now()
+				session := hourLong("s", in("live", "room"))
+				session.StartsAt, session.EndsAt = now, now.Add(time.Hour)
+				if err := define(b.Context(), s, session); err != nil {
+					b.Fatal(err)
+				}
+				var next atomic.Int64
+				b.SetParallelism(max(callers/runtime.GOMAXPROCS(0), 1))
+				b.ReportAllocs()
+				b.ResetTimer()
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						n := next.Add(1)
+						id := fmt.Sprint(n / 2)
+						e := Event{Kind: Joined, Room: "room", Occurrence: "o", Attendee: id, Connection: id, At: now.Add(time.Duration(n) * time.Millisecond)}
+						if n%2 == 1 {
+							e.Kind, e.At = Left, e.At.Add(time.Minute)
+						}
+						if _, err := s.Record(b.Context(), "live", []Event{e}); err != nil {
+							b.Error(err)
+						}
+					}
+				})
 			})
 		}
 	})
