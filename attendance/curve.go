@@ -169,7 +169,7 @@ func (t *timeline) advance(reply []any, asked position) (moment, error) {
 	return moment{t.counts, t.curve}, nil
 }
 
-// append takes in what was appended to the log: "label:ms±n;", ms from base on, n left out if it is 1.
+// append takes in what was appended to the log: "label:" and, of each person, the ms from base on with + or -, and then ";".
 func (t *timeline) append(log string, base int64) error {
 	t.read += int64(len(log))
 	return eachChange(log, func(label string, ms, by int64) {
@@ -185,23 +185,26 @@ func (t *timeline) append(log string, base int64) error {
 func eachChange(log string, f func(label string, ms, by int64)) error {
 	for log != "" {
 		entry, rest, whole := strings.Cut(log, ";")
-		label, change, ok := strings.Cut(entry, ":")
-		i := strings.LastIndexAny(change, "+-")
-		if !whole || !ok || i < 1 {
-			return errors.New("log in the store: wrong shape")
+		label, changes, ok := strings.Cut(entry, ":")
+		if !whole || !ok {
+			return errShape
 		}
-		ms, err := strconv.ParseInt(change[:i], 10, 64)
-		by := int64(1)
-		if err == nil && i+1 < len(change) {
-			by, err = strconv.ParseInt(change[i+1:], 10, 64)
+		for changes != "" {
+			i := strings.IndexAny(changes[1:], "+-") + 1
+			if i < 1 {
+				return errShape
+			}
+			ms, err := strconv.ParseInt(changes[:i], 10, 64)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errShape, err)
+			}
+			by := int64(1)
+			if changes[i] == '-' {
+				by = -1
+			}
+			f(label, ms, by)
+			changes = changes[i+1:]
 		}
-		if err != nil {
-			return fmt.Errorf("log in the store: %w", err)
-		}
-		if change[i] == '-' {
-			by = -by
-		}
-		f(label, ms, by)
 		log = rest
 	}
 	return nil

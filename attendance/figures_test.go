@@ -358,7 +358,6 @@ func TestSpoiltDataIsAnError(t *testing.T) {
 			{k.labels("talk"), "1", "1|2|3", []string{"verify"}},
 			{k.guests("talk"), "x", "many", []string{"verify"}},
 			{k.log("talk"), "", "1:one+;", []string{"figures", "curve", "verify"}},
-			{k.log("talk"), "", "1:1+many;", []string{"figures", "curve", "verify"}},
 			{k.log("talk"), "", "1:1", []string{"figures", "curve", "verify"}},
 			{k.log("talk"), "", "1;", []string{"figures", "curve", "verify"}},
 		} {

@@ -14,7 +14,7 @@ func (k keys) session(id string) []string {
 		k.connections(id), // HASH connection → owner;peers: an index of people
 		k.people(id),      // HASH person → connections with their marks;flags;reported;name
 		k.labels(id),      // HASH label → persons|moment|last|watch
-		k.log(id),         // STRING label:ms±n;…: changes of persons under that label, appended
+		k.log(id),         // STRING label:ms±ms±…;…: changes of persons under that label, appended
 		k.guests(id),      // HASH name → guests of that name who have been seen
 	}
 }

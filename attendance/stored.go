@@ -138,13 +138,16 @@ func (m *storedMarks) parsePerson(person, text string) error {
 	return nil
 }
 
-// parseMarks reads "number.connection" with its marks: >join, <leave, ! of staff; with =person, if it names another one.
+// parseMarks reads "number.connection", or of the first occurrence "connection", with its marks: >join, <leave, ! of staff; with =person, if it names another one.
 func (m *storedMarks) parseMarks(person, text string) error {
 	from := strings.IndexAny(text, "><!")
 	if from < 0 {
 		return errShape
 	}
-	number, connection, _ := strings.Cut(text[:from], ".")
+	number, connection, named := strings.Cut(text[:from], ".")
+	if !named {
+		number, connection = "1", text[:from]
+	}
 	occurrence, ok := m.numbers[number]
 	if !ok {
 		return errShape

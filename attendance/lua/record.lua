@@ -113,71 +113,72 @@ local function touch(o, at, opens)
 end
 
 -- connections: "owner", or "owner;number;peer,peer" of one that is bound to others in the occurrence of that number; the marks are with the owner. people: "connections;flags;reported;name", empty fields at the end left
--- out. connections: "number.connection" with its marks, >join, <leave, ! of staff; a mark that names another person than the owner
--- has =person behind it; what names no connection is "number.@". flags: r registered, p watched the replay, s staff. reported: the platform's totals,
+-- out. connections: "number.connection", or of the first occurrence "connection", with its marks, >join, <leave, ! of staff; a mark that names
+-- another person than the owner has =person behind it; what names no connection is of the connection @. flags: r registered, p watched the replay, s staff. reported: the platform's totals,
 -- "occurrence=ms". The owner of a connection that nobody is named for is ~connection ---------------------------------------------
 
-local C, P, named = {}, {}, {} -- by connection; by person; the persons that have to be read
+-- Tables of columns, and not of records: a script of hundreds of marks makes fewer tables that way.
+-- owner, peers, index and was: of connections; owner nil: it was not read; was: as it is stored; changed: it has to be written.
+-- stored, now, counted and tabs: of people; now: as text, until they are taken apart (tabs); counted: what the counts have of them.
+local owner, peers, index, was, changed = {}, {}, {}, {}, {}
+local stored, now, counted, tabs = {}, {}, {}, {}
 
-local function read_connection(raw)
-  if not raw then return {owner = ''} end
-  if not find(raw, ';', 1, true) then return {raw = raw, owner = raw} end
-  local owner, n, peers = match(raw, '^([^;]*);(%d+);(.*)$')
-  return {raw = raw, owner = owner, n = n, peers = peers}
+local function read_connection(key, raw)
+  was[key] = raw
+  if not raw then
+    owner[key] = ''
+  elseif not find(raw, ';', 1, true) then
+    owner[key] = raw
+  else
+    owner[key], index[key], peers[key] = match(raw, '^([^;]*);(%d+);(.*)$')
+  end
+end
+
+local function read_person(id, raw)
+  stored[id], now[id], counted[id] = raw, raw or '', raw or ''
 end
 
 do
-  local raw = N > 0 and call('HMGET', CONNS, unpack(ARGV, CONN + 1, CONN + N)) or {}
-  local ids = {}
-  local function want(id)
-    if id ~= '' and not named[id] then named[id] = true; ids[#ids + 1] = id end
-  end
+  local raw, ids, wanted = N > 0 and call('HMGET', CONNS, unpack(ARGV, CONN + 1, CONN + N)) or {}, {}, {[''] = true}
   for i = 1, N do
-    local key, value = ARGV[CONN + i], raw[i]
+    local key, person = ARGV[CONN + i], ARGV[PERSON + i]
     if key ~= '' then
-      C[key] = C[key] or read_connection(value)
-      want(C[key].owner)
+      if not owner[key] then read_connection(key, raw[i]) end
+      local id = owner[key]
+      if not wanted[id] then wanted[id] = true; ids[#ids + 1] = id end
     end
-    want(ARGV[PERSON + i])
+    if not wanted[person] then wanted[person] = true; ids[#ids + 1] = person end
   end
   if #ids > 0 then
-    for i, value in ipairs(call('HMGET', PEOPLE, unpack(ids))) do P[ids[i]] = {raw = value, now = value or '', seen = value or ''} end
+    for i, value in ipairs(call('HMGET', PEOPLE, unpack(ids))) do read_person(ids[i], value) end
   end
 end
 
--- P[id].now is the person as a text, until it is taken apart: then P[id].tab is. seen is what the counts have of them. The owner of a
--- connection that is new and names nobody is new, too.
+-- person_of reads a person unless that was done. The owner of a connection that is new and names nobody is new, too.
 local function person_of(id, new)
-  local e = P[id]
-  if not e then
-    local raw = not new and call('HGET', PEOPLE, id)
-    e = {raw = raw, now = raw or '', seen = raw or ''}
-    P[id] = e
-  end
-  return e
+  if not now[id] then read_person(id, not new and call('HGET', PEOPLE, id)) end
 end
 
-local function connection_of(key)
-  local x = C[key]
-  if not x then
-    x = read_connection(call('HGET', CONNS, key))
-    C[key] = x
-  end
-  return x
+local function owner_of(key)
+  if not owner[key] then read_connection(key, call('HGET', CONNS, key)) end
+  return owner[key]
 end
 
 local function unnamed(id) return sub(id, 1, 1) == '~' end
 local function guest(id) local first = sub(id, 1, 1); return first == '*' or first == '~' end
 
+local function key_in(n, key) return n == '1' and key or n .. '.' .. key end
+
 local function parse(id, text)
   local list, flags, reported, name = match(text, '^([^;]*);?([^;]*);?([^;]*);?([^;]*)$')
   local t = {flags = flags, reported = reported, name = name, connections = {}, marks = 0}
-  local owner = unnamed(id) and '' or id
+  local me = unnamed(id) and '' or id
   for key, rest in gmatch(list, '([^,><!]+)([^,]*)') do
     local n, conn = match(key, '^(%d+)%.(.*)$')
+    if not n then n, conn = '1', key end
     local x = {n = n, key = conn, staff = find(rest, '!', 1, true) ~= nil, marks = {}}
     for sign, at, who in gmatch(rest, '([><])(%-?%d+)(=?[^><!]*)') do
-      x.marks[#x.marks + 1] = {at = tonumber(at) + base, join = sign == '>', person = who == '' and owner or sub(who, 2)}
+      x.marks[#x.marks + 1] = {at = tonumber(at) + base, join = sign == '>', person = who == '' and me or sub(who, 2)}
     end
     t.marks = t.marks + #x.marks
     t.connections[conn == '@' and '@' .. n or conn] = x
@@ -192,11 +193,11 @@ local function names_joining(x)
 end
 
 local function text_of(id, t)
-  local list, owner = {}, unnamed(id) and '' or id
+  local list, me = {}, unnamed(id) and '' or id
   for _, x in pairs(t.connections) do
-    local out, joined, once = {x.n .. '.' .. x.key}, names_joining(x), {}
+    local out, joined, once = {key_in(x.n, x.key)}, names_joining(x), {}
     for _, m in ipairs(x.marks) do
-      local plain = m.person == owner or (joined and not m.join)
+      local plain = m.person == me or (joined and not m.join)
       local mark = (m.join and '>' or '<') .. int(m.at - base) .. (plain and '' or '=' .. m.person)
       if not once[mark] then out[#out + 1], once[mark] = mark, true end
     end
@@ -210,9 +211,10 @@ end
 
 -- taken gives a person as a table; from then on they are counted anew.
 local function taken(id)
-  local e = person_of(id)
-  if not e.tab then e.tab = parse(id, e.now) end
-  return e.tab
+  person_of(id)
+  local t = tabs[id]
+  if not t then t = parse(id, now[id]); tabs[id] = t end
+  return t
 end
 
 local function is_staff(t)
@@ -250,79 +252,92 @@ end
 -- The fast paths: a person's first join, the leave of the only open visit, either of the two after the other, or once more, in a
 -- named occurrence. No person is taken apart. A result, or nil: the rest of this file is for everything else. ----------------------
 
-local PLAIN = {[''] = {flags = '', name = ''}, [';r'] = {flags = 'r', name = ''}}
+local NOBODY = {flags = '', name = ''}
+local PLAIN = {[''] = NOBODY, [';r'] = {flags = 'r', name = ''}}
 
--- plain_fields are the fields of a person behind their connections, unless they need care.
-local function plain_fields(rest)
+-- split gives a person's connections, what is behind them, and the fields of that unless they need care.
+local function split(text)
+  local i = find(text, ';', 1, true)
+  if not i then return text, '', NOBODY end
+  local list, rest = sub(text, 1, i - 1), sub(text, i)
   local fields = PLAIN[rest]
-  if fields then return fields end
-  local name = match(rest, '^;;;([^;]*)$')
-  return name and {flags = '', name = name}
+  if not fields and sub(rest, 1, 3) == ';;;' then fields = {flags = '', name = sub(rest, 4)} end
+  return list, rest, fields
+end
+
+-- stay_of gives the only join and leave of a person's only connection, as text; nil where there are others.
+local function stay_of(list, mine)
+  local size = #mine
+  if sub(list, 1, size) ~= mine then return end
+  local sign = sub(list, size + 1, size + 1)
+  if find(list, ',', size, true) or find(list, '=', size, true) or find(list, '!', size, true) or find(list, sign, size + 2, true) then return end
+  local left = find(list, '<', size + 1, true)
+  if sign == '>' then
+    if not left then return sub(list, size + 2) end
+    return sub(list, size + 2, left - 1), sub(list, left + 1)
+  end
+  if sign == '<' and not find(list, '>', size + 1, true) then return nil, sub(list, size + 2) end
 end
 
 local function fast_join(o, key, person, at, name)
-  local x, p, rel = C[key], o.list[1], int(at - base)
-  local id = person ~= '' and person or '~' .. key
-  local e = (x.owner == '' or x.owner == id) and not x.peers and person_of(id, not x.raw and person == '')
-  if not e or e.tab then return end
-  local list, rest = match(e.now, '^([^;]*)(.*)$')
-  local fields = plain_fields(rest)
+  local p, id, of = o.list[1], person ~= '' and person or '~' .. key, owner[key]
+  if peers[key] or (of ~= '' and of ~= id) then return end
+  person_of(id, person == '' and not was[key])
+  if tabs[id] then return end
+  local list, rest, fields = split(now[id])
   if not fields then return end
-  if x.owner == '' then
+  local mine, text = key_in(p.n, key), nil
+  if of == '' then
     if list ~= '' then return end
     if name ~= '' then
       if rest ~= '' then return end
       fields, rest = {flags = '', name = name}, ';;;' .. name
     end
-    x.owner, x.dirty = id, true
-    e.now = p.n .. '.' .. key .. '>' .. rel .. rest
+    owner[key], changed[key] = id, true
+    text = mine .. '>' .. at - base .. rest
     delta(p.n, at, 1)
     opened(p, 1)
   else
     if name ~= '' and name ~= fields.name then return end
-    local mine = p.n .. '.' .. key
-    if sub(list, 1, #mine) ~= mine then return end
-    local joined, left = match(sub(list, #mine + 1), '^>?(%-?%d*)<?(%-?%d*)$')
-    if not joined then return end
-    if joined ~= '' then return joined == rel and sub(list, #mine + 1, #mine + 1) == '>' and 'd' or nil end
-    if left == '' or tonumber(left) <= at - base then return end
-    e.now = mine .. '>' .. rel .. '<' .. left .. rest
+    local joined, left = stay_of(list, mine)
+    if joined then return tonumber(joined) == at - base and 'd' or nil end
+    if not left or tonumber(left) <= at - base then return end
+    text = mine .. '>' .. at - base .. '<' .. left .. rest
     c.leaving = c.leaving - 1
     delta(p.n, at, 1)
     delta(p.n, tonumber(left) + base, -1)
   end
-  e.seen = e.now
+  now[id], counted[id] = text, text
   seen_person(id, fields, 1, true)
   return 'r'
 end
 
 local function fast_leave(o, key, person, at, name)
-  local x, p, rel = C[key], o.list[1], int(at - base)
-  local id = x.owner ~= '' and x.owner or person ~= '' and person or '~' .. key
-  if x.peers or (unnamed(id) and person ~= '') then return end
-  local e = person_of(id, not x.raw and x.owner == '' and person == '')
-  if e.tab then return end
-  local list, rest = match(e.now, '^([^;]*)(.*)$')
-  local fields = plain_fields(rest)
+  local p, of = o.list[1], owner[key]
+  local id = of ~= '' and of or person ~= '' and person or '~' .. key
+  if peers[key] or (unnamed(id) and person ~= '') then return end
+  person_of(id, of == '' and person == '' and not was[key])
+  if tabs[id] then return end
+  local list, rest, fields = split(now[id])
   if not fields then return end
-  local mine = p.n .. '.' .. key
-  if x.owner == '' then
+  local mine, text = key_in(p.n, key), nil
+  if of == '' then
     if list ~= '' or (name ~= '' and rest ~= '') then return end
     if name ~= '' then rest = ';;;' .. name end
-    x.owner, x.dirty = id, true
-    e.now = mine .. '<' .. rel .. rest
+    owner[key], changed[key] = id, true
+    text = mine .. '<' .. at - base .. rest
     c.leaving = c.leaving + 1
   else
-    if sub(list, 1, #mine) ~= mine or (name ~= '' and name ~= fields.name) then return end
-    local joined, left = match(sub(list, #mine + 1), '^>(%-?%d+)<?(%-?%d*)$')
+    if name ~= '' and name ~= fields.name then return end
+    local joined, left = stay_of(list, mine)
     if not joined then return end
-    if left ~= '' then return left == rel and 'd' or nil end
+    if left then return tonumber(left) == at - base and 'd' or nil end
     if tonumber(joined) >= at - base then return end
-    e.now = mine .. '>' .. joined .. '<' .. rel .. rest
+    text = list .. '<' .. at - base .. rest
     delta(p.n, at, -1)
     opened(p, -1)
   end
-  e.seen = e.now
+  now[id], counted[id] = text, text
   return 'r'
 end
 
@@ -342,7 +357,8 @@ end
 local function component(key)
   local members, known, i = {key}, {[key] = true}, 1
   while members[i] do
-    for peer in gmatch(connection_of(members[i]).peers or '', '[^,]+') do
+    owner_of(members[i])
+    for peer in gmatch(peers[members[i]] or '', '[^,]+') do
       if not known[peer] then known[peer] = true; members[#members + 1] = peer end
     end
     i = i + 1
@@ -359,8 +375,8 @@ end
 local function settle_owner(key, fresh)
   local members, all, join, leave, smallest = component(key), {}, nil, nil, nil
   for _, k in ipairs(members) do
-    local owner = connection_of(k).owner
-    local x = k == key and fresh or (owner ~= '' and taken(owner).connections[k]) or nil
+    local of = owner_of(k)
+    local x = k == key and fresh or (of ~= '' and taken(of).connections[k]) or nil
     if x then
       all[k] = x
       if not smallest or k < smallest then smallest = k end
@@ -371,26 +387,25 @@ local function settle_owner(key, fresh)
     end
   end
   if not smallest then return '' end
-  local owner = join and join.person or leave and leave.person or '~' .. smallest
-  local new = taken(owner)
+  local id = join and join.person or leave and leave.person or '~' .. smallest
+  local new = taken(id)
   for k, x in pairs(all) do
-    local i = connection_of(k)
-    if i.owner ~= owner then
-      if i.owner ~= '' then
-        local old = taken(i.owner)
+    if owner[k] ~= id then
+      if owner[k] ~= '' then
+        local old = taken(owner[k])
         old.connections[k], old.marks = nil, old.marks - #x.marks
       end
       new.connections[k], new.marks = x, new.marks + #x.marks
-      i.owner, i.dirty = owner, true
+      owner[k], changed[k] = id, true
     end
   end
-  return owner
+  return id
 end
 
 -- connection gives a connection with its owner's table; a new one has no owner yet.
 local function connection(n, key)
-  local owner = connection_of(key).owner
-  local t = owner ~= '' and taken(owner) or nil
+  local of = owner_of(key)
+  local t = of ~= '' and taken(of) or nil
   local x = t and t.connections[key]
   if x then return x, t end
   return {n = n, key = key, marks = {}}, {marks = 0}, true
@@ -426,15 +441,13 @@ end
 
 -- bind ties two connections together.
 local function bind(o, key, peer)
-  local x, y, news = connection_of(key), connection_of(peer), false
-  if key == peer then return false end
-  for to, i in pairs({[peer] = x, [key] = y}) do
-    if not find(',' .. (i.peers or '') .. ',', ',' .. to .. ',', 1, true) then news = true end
-  end
-  if not news then return false end
+  owner_of(key)
+  if key == peer or find(',' .. (peers[key] or '') .. ',', ',' .. peer .. ',', 1, true) then return false end
   if #component(key) + #component(peer) > MAX_BOUND then return nil end
-  x.peers, y.peers = x.peers and x.peers .. ',' .. peer or peer, y.peers and y.peers .. ',' .. key or key
-  x.n, y.n, x.dirty, y.dirty = o.list[1].n, o.list[1].n, true, true
+  for one, other in pairs({[key] = peer, [peer] = key}) do
+    peers[one] = peers[one] and peers[one] .. ',' .. other or other
+    index[one], changed[one] = o.list[1].n, true
+  end
   settle_owner(key)
   return true
 end
@@ -484,10 +497,10 @@ end
 local function everybody(o, from, f)
   local raw, n = call('HGETALL', PEOPLE), o.list[1].n
   for i = 1, #raw, 2 do
-    if not P[raw[i]] and find(raw[i + 1], n .. '.', 1, true) then P[raw[i]] = {raw = raw[i + 1], now = raw[i + 1], seen = raw[i + 1]} end
+    if not now[raw[i]] and (n == '1' or find(raw[i + 1], n .. '.', 1, true)) then read_person(raw[i], raw[i + 1]) end
   end
-  for id, e in pairs(P) do
-    local t, concerned = e.tab or parse(id, e.now), false
+  for id, text in pairs(now) do
+    local t, concerned = tabs[id] or parse(id, text), false
     for _, x in pairs(t.connections) do
       if x.n == n then
         for _, m in ipairs(x.marks) do
@@ -496,7 +509,7 @@ local function everybody(o, from, f)
         end
       end
     end
-    if concerned then e.tab = t end
+    if concerned then tabs[id] = t end
   end
 end
 
@@ -574,10 +587,12 @@ function EVENT.B(o, _, key, person, peer)
 end
 
 local OPENS = {j = true, s = true, J = true}
+local PLACE = {}
+for i = 0, M - 1 do PLACE[string.format('%02x', i)] = i end
 
 -- apply adds a mark. S is s, of a mark that is news.
 local function apply(i)
-  local kind, index = sub(CODES, 3 * i - 2, 3 * i - 2), tonumber(sub(CODES, 3 * i - 1, 3 * i), 16)
+  local kind, index = sub(CODES, 3 * i - 2, 3 * i - 2), PLACE[sub(CODES, 3 * i - 1, 3 * i)]
   local key, person, at, extra = ARGV[CONN + i], ARGV[PERSON + i], tonumber(ARGV[TIME + i]), ARGV[EXTRA + i]
   local room, id = ARGV[OCC + 2 * index + 1], ARGV[OCC + 2 * index + 2]
   if kind == 'P' then return of_staff(nil, '', person) and 'S' or 's' end
@@ -598,14 +613,14 @@ local function apply(i)
   return r
 end
 
-local results, changed = {}, false
+local results, news = {}, false
 for i = 1, N do
   local r = apply(i)
-  if r == 'r' or r == 'S' then changed = true end
+  if r == 'r' or r == 'S' then news = true end
   results[i] = r == 'S' and 's' or r
 end
 results = table.concat(results)
-if not changed then return results end
+if not news then return results end
 
 -- what that changed of persons ------------------------------------------------------------------------------------------------------
 
@@ -694,20 +709,19 @@ local function count_person(id, t, sign, before)
   if not joined then c.filled = c.filled + sign * total end
 end
 
-local people = {} -- the fields to write, and to delete
-local gone = {}
-for id, e in pairs(P) do
-  if e.tab then
-    e.now = text_of(id, e.tab)
-    local reopened = false
-    for _, x in pairs(e.tab.connections) do reopened = reopened or by_number[x.n].o.before ~= nil end
-    if e.now ~= e.seen or reopened then
-      count_person(id, parse(id, e.seen), -1, true)
-      count_person(id, e.tab, 1, false)
-    end
+local people, gone = {}, {} -- fields to write, and to delete
+for id, t in pairs(tabs) do
+  now[id] = text_of(id, t)
+  local reopened = false
+  for _, x in pairs(t.connections) do reopened = reopened or by_number[x.n].o.before ~= nil end
+  if now[id] ~= counted[id] or reopened then
+    count_person(id, parse(id, counted[id]), -1, true)
+    count_person(id, t, 1, false)
   end
-  if e.now ~= (e.raw or '') then
-    if e.now == '' then gone[#gone + 1] = id else people[#people + 1] = id; people[#people + 1] = e.now end
+end
+for id, text in pairs(now) do
+  if text ~= (stored[id] or '') then
+    if text == '' then gone[#gone + 1] = id else people[#people + 1] = id; people[#people + 1] = text end
   end
 end
 
@@ -739,10 +753,10 @@ local function beyond(name, l, stop)
   if l.last < stop then return {} end
   if not logged then
     logged = {}
-    for label, ms, sign, n in gmatch(call('GET', LOG) or '', '([%d,]+):(%-?%d+)([+-])(%d*);') do
+    for label, changes in gmatch(call('GET', LOG) or '', '([%d,]+):([^;]*);') do
       local list = logged[label] or {}
       logged[label] = list
-      list[#list + 1] = {tonumber(ms) + base, (sign == '+' and 1 or -1) * (n == '' and 1 or tonumber(n))}
+      for ms, sign in gmatch(changes, '(%-?%d+)([+-])') do list[#list + 1] = {tonumber(ms) + base, sign == '+' and 1 or -1} end
     end
   end
   local out = {}
@@ -804,7 +818,7 @@ do
   end
 end
 for name, by_ms in pairs(deltas) do
-  local l, stop = L[name], end_of(name, 'close')
+  local l, stop, out = L[name], end_of(name, 'close'), {}
   for ms, by in pairs(by_ms) do
     if by ~= 0 then
       l.n, l.moment, l.dirty = l.n + by, l.moment + by * (ms - base), true
@@ -814,9 +828,11 @@ for name, by_ms in pairs(deltas) do
       elseif ms < stop then
         l.watch, c.watch = l.watch + by * (stop - ms), c.watch + by * (stop - ms)
       end
-      log[#log + 1] = name .. ':' .. int(ms - base) .. (by > 0 and '+' or '-') .. (math.abs(by) == 1 and '' or int(math.abs(by))) .. ';'
+      local change = ms - base .. (by > 0 and '+' or '-')
+      for _ = 1, math.abs(by) do out[#out + 1] = change end
     end
   end
+  if #out > 0 then log[#log + 1] = name .. ':' .. table.concat(out) .. ';' end
 end
 
 -- and everything is written, once --------------------------------------------------------------------------------------------------
@@ -843,8 +859,9 @@ for _, o in pairs(by_id) do
     if not p.close then c.connections = c.connections + p.open end
   end
 end
-for key, x in pairs(C) do
-  if x.dirty then conns[#conns + 1] = key; conns[#conns + 1] = x.owner .. (x.peers and ';' .. x.n .. ';' .. x.peers or '') end
+for key in pairs(changed) do
+  conns[#conns + 1] = key
+  conns[#conns + 1] = owner[key] .. (peers[key] and ';' .. index[key] .. ';' .. peers[key] or '')
 end
 for name, l in pairs(L) do
   if l.dirty then labels[#labels + 1] = name; labels[#labels + 1] = int(l.n) .. '|' .. int(l.moment) .. '|' .. int(l.last) .. '|' .. int(l.watch) end
@@ -858,12 +875,15 @@ if #log > 0 then
   local size = call('APPEND', LOG, table.concat(log))
   if size > 65536 and size > 200 * (c.measured + 1) then -- corrections append: now and then what they cancelled is left out
     local sums, out = {}, {}
-    for label, ms, sign, n in gmatch(call('GET', LOG), '([%d,]+):(%-?%d+)([+-])(%d*);') do
-      local at = label .. ':' .. ms
-      sums[at] = (sums[at] or 0) + (sign == '+' and 1 or -1) * (n == '' and 1 or tonumber(n))
+    for label, changes in gmatch(call('GET', LOG), '([%d,]+):([^;]*);') do
+      local by = sums[label] or {}
+      sums[label] = by
+      for ms, sign in gmatch(changes, '(%-?%d+)([+-])') do by[ms] = (by[ms] or 0) + (sign == '+' and 1 or -1) end
     end
-    for at, by in pairs(sums) do
-      if by ~= 0 then out[#out + 1] = at .. (by > 0 and '+' or '-') .. (math.abs(by) == 1 and '' or int(math.abs(by))) .. ';' end
+    for label, by in pairs(sums) do
+      out[#out + 1] = label .. ':'
+      for ms, n in pairs(by) do out[#out + 1] = string.rep(ms .. (n > 0 and '+' or '-'), math.abs(n)) end
+      out[#out + 1] = ';'
     end
     call('SET', LOG, table.concat(out))
     c.epoch = c.epoch + 1
