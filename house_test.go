@@ -79,6 +79,7 @@ var fences = []struct {
 	{"github.com/alicebob/miniredis", []string{"internal/embedded"}, false},
 	{"github.com/prometheus/client_golang", []string{"metrics", "cmd"}, false},
 	{"github.com/grafana/grafana-foundation-sdk", []string{"dashboards"}, false},
+	{"github.com/KimMachineGun/automemlimit", []string{"cmd"}, false},
 	{"net/http", []string{"cmd", "handlers", "metrics", "platforms", "simulator", "internal"}, false}, // the domains know no HTTP
 	{module + "/internal/redistest", []string{"internal/redistest"}, true},
 }
