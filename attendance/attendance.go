@@ -28,11 +28,14 @@ const (
 	Replayed   Kind = "replayed"   // a person watched the recording; kept apart from attendance
 )
 
+// known is no event of a platform: it marks the id of somebody who registered and is known by their e-mail address. See marksOf.
+const known Kind = "known"
+
 // Kinds lists them all.
 var Kinds = []Kind{Joined, Left, Started, Ended, Bound, Registered, Attended, Replayed}
 
 // ofPerson says whether the kind states something of a person rather than of a stay in a room.
-func (k Kind) ofPerson() bool { return k == Registered || k == Attended || k == Replayed }
+func (k Kind) ofPerson() bool { return k == Registered || k == Attended || k == Replayed || k == known }
 
 // Event is one statement of a platform, decoded and reduced to what counting needs. It carries the platform's own ids:
 // they are hashed before anything is stored (see identity.go). Email and Name serve to be hashed only.

@@ -136,7 +136,8 @@ func (s *Store) closeSilent(ctx context.Context, session, connection string, at 
 }
 
 // marksOf gives the marks of an event. Where beacons count beside the platform, its end of the session ends the beacons' occurrence
-// too: a page that stays open afterwards is not in the session.
+// too: a page that stays open afterwards is not in the session. Who registered is known by their e-mail address, and may come under the
+// id alone.
 func (s *Store) marksOf(ctx context.Context, e sealed) ([]placed, error) {
 	if e.Version == 0 { // the session has begun with an earlier version
 		if err := s.keepByID(ctx, e.Session); err != nil {
@@ -151,6 +152,11 @@ func (s *Store) marksOf(ctx context.Context, e sealed) ([]placed, error) {
 		e.Staff = true
 	}
 	marks := []placed{{e.Session, s.seal.within(e.Session, e, byID)}}
+	if e.Kind == Registered && e.Email != "" && e.Person != "" && !byID && s.capability(e.Source) == Live {
+		id := e
+		id.Kind, id.Email = known, ""
+		marks = append(marks, placed{e.Session, s.seal.within(e.Session, id, byID)})
+	}
 	if e.Beacons {
 		marks = append(marks, placed{e.Session, s.seal.within(e.Session, sealed{
 			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At, Occurrence: s.seal.occurrence(BeaconSource, e.Session, ""),

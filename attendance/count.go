@@ -57,6 +57,11 @@ func (m *marks) count(plannedEnd, now int64) *census {
 			}
 		}
 	}
+	for person := range m.known {
+		if !staff[person] && !m.registered[person] && t.people[person] != nil {
+			t.registeredSeen++
+		}
+	}
 	for person := range m.replayed {
 		if !staff[person] {
 			t.replayed++

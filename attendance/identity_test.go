@@ -9,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"jauge/internal/redistest"
+	"jauge/programme"
+
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 )
 
 // What leaves the door names nobody, and tells people, connections and occurrences apart as far as their source does.
@@ -132,6 +136,61 @@ func TestWhoIsThePerson(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhoRegisteredIsSeen: a registration says an address, and a join of the same person an id, an address, or both, whichever comes first.
+func TestWhoRegisteredIsSeen(t *testing.T) {
+	t.Parallel()
+	const address = "jo@example.test"
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		for name, tt := range map[string]struct {
+			staff  []string
+			came   []Event
+			noShow float64 // -1: nobody registered
+		}{
+			"nobody came":                    {noShow: 1},
+			"somebody else":                  {came: []Event{{Attendee: "2"}}, noShow: 1},
+			"by id":                          {came: []Event{{Attendee: "1"}}},
+			"by address":                     {came: []Event{{Email: address}}},
+			"by both":                        {came: []Event{{Attendee: "1", Email: address}}},
+			"by another id and the address":  {came: []Event{{Attendee: "2", Email: address}}},
+			"by id, and by both":             {came: []Event{{Attendee: "1"}, {Attendee: "1", Email: address}}},
+			"staff by address, comes by id":  {staff: []string{address}, came: []Event{{Attendee: "1"}}, noShow: -1},
+			"staff by id, comes by address":  {staff: []string{"1"}, came: []Event{{Email: address}}, noShow: -1},
+			"the address of staff, not come": {staff: []string{address}, noShow: -1},
+		} {
+			for _, late := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, registered late %t", name, late), func(t *testing.T) {
+					t.Parallel()
+					s := opened(rdb, Options{
+						Prefix: fmt.Sprint(prefix, name, late, ":"), Key: make([]byte, 32), Staff: tt.staff, Now: func() time.Time { return planned.Add(time.Minute) },
+					})
+					if err := s.programme.Configure(t.Context(), []programme.Session{hourLong("talk", in("live", "room"))}); err != nil {
+						t.Fatal(err)
+					}
+					registered := Event{Kind: Registered, Room: "room", Attendee: "1", Email: address, At: planned}
+					if !late {
+						record(t, s, "live", registered)
+					}
+					record(t, s, "live", Event{Kind: Started, Room: "room", Occurrence: "one", At: planned})
+					for i, e := range tt.came {
+						e.Kind, e.Room, e.Occurrence, e.Connection, e.At = Joined, "room", "one", fmt.Sprint("c", i), planned
+						record(t, s, "live", e)
+					}
+					if late {
+						record(t, s, "live", registered)
+					}
+					f := figures(t, s, "talk")
+					if got := f.NoShowRate; tt.noShow < 0 && (got != nil || *f.Unique != 0) || tt.noShow >= 0 && (got == nil || *got != tt.noShow || *f.Registered != 1) {
+						t.Errorf("%v of %v did not come, %d did", got, f.Registered, *f.Unique)
+					}
+					if drifts, err := s.Verify(t.Context(), "talk"); err != nil || len(drifts) > 0 {
+						t.Errorf("%v (%v)", drifts, err)
+					}
+				})
+			}
+		}
+	})
 }
 
 // Parts that are hashed together cannot be shifted against each other.

@@ -21,6 +21,7 @@ type marks struct {
 	connections map[string]*connectionMarks // by occurrence.connection; what names no connection is occurrence.@person
 	staff       map[string]bool             // by person
 	registered  map[string]bool             // by person
+	known       map[string]bool             // by person: the id of somebody registered, who is known by their e-mail address
 	replayed    map[string]bool             // by person: watched the recording
 	names       map[string]string           // by guest: the first, in order, of the names they were shown under (hashes)
 	reported    map[string]map[string]int64 // by person and occurrence: the platform's own total, ms
@@ -60,7 +61,7 @@ type mark struct {
 func newMarks() *marks {
 	return &marks{
 		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{}, staff: map[string]bool{},
-		registered: map[string]bool{}, replayed: map[string]bool{}, names: map[string]string{}, reported: map[string]map[string]int64{},
+		registered: map[string]bool{}, known: map[string]bool{}, replayed: map[string]bool{}, names: map[string]string{}, reported: map[string]map[string]int64{},
 	}
 }
 

@@ -79,7 +79,7 @@ func history(r *rand.Rand) []sealed {
 		case n < 94:
 			e.Kind, e.Person, e.Staff = Registered, person, true
 		case n < 96:
-			e.Kind, e.Person = Registered, person
+			e.Kind, e.Person = []Kind{Registered, known}[r.IntN(2)], person
 		case n < 97:
 			e.Kind, e.Person = Replayed, person
 		default:
@@ -154,6 +154,8 @@ func (m *marks) addOfPerson(e sealed) {
 		m.staff[e.Person] = true
 	case e.Kind == Registered:
 		m.registered[e.Person] = true
+	case e.Kind == known:
+		m.known[e.Person] = true
 	case e.Kind == Replayed:
 		m.replayed[e.Person] = true
 	default:

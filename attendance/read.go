@@ -136,7 +136,7 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 	if n := int(c["registered"]); n > 0 {
 		f.Registered = &n
 		if f.showsWhoCame(s.planned(session)) {
-			rate := float64(c["registered"]-c["registered_seen"]) / float64(n)
+			rate := float64(c["registered"]-min(c["registered_seen"], c["registered"])) / float64(n) // somebody may have come under two ids
 			f.NoShowRate = &rate
 		}
 	}
@@ -174,16 +174,20 @@ func (f *Figures) totals(planned Capability, measured Total, c counts) {
 	}
 }
 
+// capability is what a source can tell; Live by default.
+func (b *base) capability(source string) Capability {
+	if c, ok := b.capabilities[source]; ok {
+		return c
+	}
+	return Live
+}
+
 // planned is the best capability among the sources of a session's rooms.
 func (s *reader) planned(session programme.Session) Capability {
 	order := []Capability{Live, Joins, Totals, Declared}
 	best := len(order)
 	for _, room := range session.Rooms {
-		c, ok := s.capabilities[room.Source]
-		if !ok {
-			c = Live
-		}
-		best = min(best, slices.Index(order, c))
+		best = min(best, slices.Index(order, s.capability(room.Source)))
 	}
 	if best == len(order) {
 		return Declared

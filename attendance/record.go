@@ -28,7 +28,7 @@ func (e sealed) scriptKind() byte {
 			return 'L'
 		case Bound:
 			return 'B'
-		case Registered, Attended, Replayed:
+		case Registered, Attended, Replayed, known:
 			return 'P'
 		}
 	}
@@ -45,6 +45,8 @@ func (e sealed) scriptKind() byte {
 		return 'r'
 	case Replayed:
 		return 'p'
+	case known:
+		return 'k'
 	case Attended:
 		return 'a'
 	}

@@ -116,7 +116,7 @@ func (m *storedMarks) parsePerson(person, text string) error {
 			return err
 		}
 	}
-	for flag, set := range map[string]map[string]bool{"r": m.registered, "p": m.replayed, "s": m.staff} {
+	for flag, set := range map[string]map[string]bool{"r": m.registered, "k": m.known, "p": m.replayed, "s": m.staff} {
 		if strings.Contains(f[1], flag) {
 			set[person] = true
 		}

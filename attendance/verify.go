@@ -253,7 +253,7 @@ func (m *marks) events(session string) []placed {
 	for _, set := range []struct {
 		people map[string]bool
 		e      sealed
-	}{{m.staff, sealed{Kind: Registered, Staff: true}}, {m.registered, sealed{Kind: Registered}}, {m.replayed, sealed{Kind: Replayed}}} {
+	}{{m.staff, sealed{Kind: Registered, Staff: true}}, {m.registered, sealed{Kind: Registered}}, {m.known, sealed{Kind: known}}, {m.replayed, sealed{Kind: Replayed}}} {
 		for person := range set.people {
 			set.e.Person = person
 			emit(set.e)
