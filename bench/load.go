@@ -125,12 +125,14 @@ func fire(ctx context.Context, v *volley, a aim) (h hits, err error) {
 	return g.hits, nil
 }
 
-// threadTime is the processor time that this thread has taken so far.
-func threadTime() time.Duration {
-	const thread = 1 // RUSAGE_THREAD
-	var used syscall.Rusage
-	_ = syscall.Getrusage(thread, &used)
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+// threadTime is the processor time that this thread has taken so far, and processTime that of this process.
+func threadTime() time.Duration  { return used(1) } // RUSAGE_THREAD
+func processTime() time.Duration { return used(syscall.RUSAGE_SELF) }
+
+func used(who int) time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(who, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func (g *gunner) connect() error {

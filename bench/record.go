@@ -134,7 +134,7 @@ func (b *bench) contend(ctx context.Context, redis *redisServer, callers int, w 
 	if err != nil {
 		return nil, nil, err
 	}
-	rates, cost := map[string][]float64{}, map[string][]float64{}
+	rates, cost, own := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds + 1 {
 		events, err := w.next(int(b.lasting.Seconds() * 30_000))
 		if err != nil {
@@ -151,35 +151,37 @@ func (b *bench) contend(ctx context.Context, redis *redisServer, callers int, w 
 		}
 		for i := range contenders {
 			c := contenders[(i+round)%len(contenders)]
-			rate, each, err := redis.measure(ctx, func() (float64, int, error) { return concurrently(ctx, callers, c.n, 2*b.lasting, c.do) })
+			before := processTime()
+			rate, each, count, err := redis.measure(ctx, func() (float64, int, error) { return concurrently(ctx, callers, c.n, 2*b.lasting, c.do) })
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 			if round > 0 {
 				rates[c.name], cost[c.name] = append(rates[c.name], rate), append(cost[c.name], each)
+				own[c.name] = append(own[c.name], micros(processTime()-before)/count)
 			}
 		}
 	}
 	absolute = map[string]float64{}
 	for name := range rates {
-		absolute[name+" a second"], absolute[name+" redis µs"] = median(rates[name]), median(cost[name])
+		absolute[name+" a second"], absolute[name+" redis µs"], absolute[name+" caller µs"] = median(rates[name]), median(cost[name]), median(own[name])
 	}
 	b.say("%d callers: %s", callers, absolutes(absolute))
 	return rates, absolute, nil
 }
 
-// measure gives beside a rate what one operation took of Redis' processor time, in µs.
-func (s *redisServer) measure(ctx context.Context, do func() (rate float64, n int, _ error)) (rate, each float64, _ error) {
+// measure gives beside a rate what one operation took of Redis' processor time, in µs, and how many there were.
+func (s *redisServer) measure(ctx context.Context, do func() (rate float64, n int, _ error)) (rate, each, count float64, _ error) {
 	before, err := s.busy(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	rate, n, err := do()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	after, err := s.busy(ctx)
-	return rate, 1e6 * (after - before) / float64(n), err
+	return rate, 1e6 * (after - before) / float64(n), float64(n), err
 }
 
 func ratios(of, against []float64) []float64 {
