@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -110,6 +111,7 @@ func main() {
 }
 
 func (b *bench) run(history string, limit time.Duration) (err error) {
+	debug.SetGCPercent(400) // as the service does, for whoever is called from here
 	b.rounds, b.lasting = 7, 2*time.Second
 	bound := 15 * time.Minute
 	if b.short {
