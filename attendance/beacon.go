@@ -144,7 +144,7 @@ func (s *Store) marksOf(ctx context.Context, e sealed) ([]placed, error) {
 			return nil, err
 		}
 	}
-	byID, err := s.isByID(ctx, e.Session)
+	byID, err := s.goesByID(ctx, e.Session, e.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (s *Store) marksOf(ctx context.Context, e sealed) ([]placed, error) {
 		e.Staff = true
 	}
 	marks := []placed{{e.Session, s.seal.within(e.Session, e, byID)}}
-	if e.Kind == Registered && e.Email != "" && e.Person != "" && !byID && s.capability(e.Source) == Live {
+	if e.Kind == Registered && e.Email != "" && e.Person != "" && !byID {
 		id := e
 		id.Kind, id.Email = known, ""
 		marks = append(marks, placed{e.Session, s.seal.within(e.Session, id, byID)})

@@ -193,6 +193,23 @@ func TestWhoRegisteredIsSeen(t *testing.T) {
 	})
 }
 
+// TestTotalsGoByID: a platform of totals names everybody by one id in every event, and says an address in some.
+func TestTotalsGoByID(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+		s, _ := newStore(t, rdb, prefix, hourLong("talk", in("totals", "room")))
+		record(t, s, "totals",
+			Event{Kind: Registered, Room: "room", Attendee: "1", At: planned},
+			Event{Kind: Registered, Room: "room", Attendee: "1", Email: "jo@example.test", At: planned},
+			Event{Kind: Registered, Room: "room", Attendee: "2", Email: "al@example.test", At: planned},
+			Event{Kind: Attended, Room: "room", Attendee: "1", Email: "jo@example.test", At: planned, Total: time.Hour},
+		)
+		if f := figures(t, s, "talk"); *f.Registered != 2 || *f.Unique != 1 || *f.NoShowRate != 0.5 {
+			t.Errorf("%d registered, %d came, %f did not", *f.Registered, *f.Unique, *f.NoShowRate)
+		}
+	})
+}
+
 // Parts that are hashed together cannot be shifted against each other.
 func TestHashesKeepPartsApart(t *testing.T) {
 	t.Parallel()
