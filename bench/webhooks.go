@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -37,17 +38,21 @@ func (b *bench) webhooks(ctx context.Context) ([]Row, error) {
 		{name: "webhooks, one connection", connections: 1, in: live},
 	}
 	always := []*setting{{name: "webhooks, 64 connections, appendfsync always", connections: 64, in: live, target: atLeast(0.30)}}
-	lost, err := b.posted(ctx, everysec, "everysec")
-	if err != nil {
-		return nil, err
-	}
-	lostAlways, err := b.posted(ctx, always, "always")
-	if err != nil {
-		return nil, err
+	embedded := []*setting{{name: "webhooks, 64 connections, embedded store", connections: 64, in: live}}
+	lost := 0.0
+	for _, on := range []struct {
+		settings []*setting
+		store    []string
+	}{{everysec, fsync("everysec")}, {always, fsync("always")}, {embedded, nil}} {
+		more, err := b.posted(ctx, on.settings, on.store)
+		if err != nil {
+			return nil, err
+		}
+		lost += more
 	}
 	var rows []Row
 	unhappily := 0
-	for _, s := range append(everysec, always...) {
+	for _, s := range slices.Concat(everysec, always, embedded) {
 		rows = append(rows, row(s.name, "empty Gin handler", "", s.target, s.ratio, s.absolute()))
 		unhappily += s.unhappily
 	}
@@ -56,7 +61,7 @@ func (b *bench) webhooks(ctx context.Context) ([]Row, error) {
 	}
 	rows = append(rows,
 		row("webhooks answered with something else than 2xx", "", "", atMost(0), []float64{float64(unhappily)}, nil),
-		row("webhooks acknowledged and not recorded as new", "", "", atMost(0), []float64{lost + lostAlways}, nil),
+		row("webhooks acknowledged and not recorded as new", "", "", atMost(0), []float64{lost}, nil),
 		processorTime(everysec[:2]))
 	return rows, nil
 }
@@ -76,13 +81,18 @@ func processorTime(settings []*setting) Row {
 		map[string]float64{"jauge µs": service, "redis µs": redis, "empty µs": empty})
 }
 
-// posted measures settings beside each other on one service, and gives how many acknowledged events were not recorded.
-func (b *bench) posted(ctx context.Context, settings []*setting, policy string) (lost float64, _ error) {
-	redis, err := b.redis(ctx, fsync(policy)...)
-	if err != nil {
-		return 0, err
+// posted measures settings beside each other on one service, and gives how many acknowledged events were not recorded. Without settings
+// of Redis, it works on the embedded store.
+func (b *bench) posted(ctx context.Context, settings []*setting, store []string) (lost float64, _ error) {
+	url, cpu := "", func() time.Duration { return 0 }
+	if store != nil {
+		redis, err := b.redis(ctx, store...)
+		if err != nil {
+			return 0, err
+		}
+		defer redis.stop()
+		url, cpu = redis.url(), redis.cpu
 	}
-	defer redis.stop()
 	var rooms []string
 	for _, s := range settings {
 		for range max(1, s.webinars) {
@@ -91,7 +101,7 @@ func (b *bench) posted(ctx context.Context, settings []*setting, policy string) 
 			s.crowds = append(s.crowds, newCrowd(room, b.now))
 		}
 	}
-	jauge, err := b.jauge(ctx, b.binary, redis.url(), rooms...)
+	jauge, err := b.jauge(ctx, b.binary, url, rooms...)
 	if err != nil {
 		return 0, err
 	}
@@ -104,7 +114,7 @@ func (b *bench) posted(ctx context.Context, settings []*setting, policy string) 
 	acknowledged := 0
 	for round := range b.rounds + 1 { // the first one warms up
 		for _, s := range settings {
-			n, err := b.pair(ctx, s, round, jauge, empty, redis)
+			n, err := b.pair(ctx, s, round, jauge, empty, cpu)
 			if err != nil {
 				return 0, fmt.Errorf("%s: %w", s.name, err)
 			}
@@ -116,7 +126,7 @@ func (b *bench) posted(ctx context.Context, settings []*setting, policy string) 
 }
 
 // pair sends the same requests to both, in turn the one and the other first.
-func (b *bench) pair(ctx context.Context, s *setting, round int, jauge, empty *server, redis *redisServer) (acknowledged int, _ error) {
+func (b *bench) pair(ctx context.Context, s *setting, round int, jauge, empty *server, redis func() time.Duration) (acknowledged int, _ error) {
 	lasting := b.lasting
 	if round == 0 {
 		lasting /= 5
@@ -139,9 +149,9 @@ func (b *bench) pair(ctx context.Context, s *setting, round int, jauge, empty *s
 			nothing, err = fire(ctx, requests, aim{addresses: []string{empty.address}, connections: s.connections, lasting: lasting, again: true})
 			cpuEmpty = empty.cpu() - before
 		} else {
-			before, beforeRedis := jauge.cpu(), redis.cpu()
+			before, beforeRedis := jauge.cpu(), redis()
 			service, err = fire(ctx, requests, aim{addresses: []string{jauge.address}, connections: s.connections, lasting: lasting})
-			cpuService, cpuRedis = jauge.cpu()-before, redis.cpu()-beforeRedis
+			cpuService, cpuRedis = jauge.cpu()-before, redis()-beforeRedis
 		}
 		if err != nil {
 			return 0, err
