@@ -29,7 +29,7 @@ const (
 )
 
 // known is no event of a platform: it marks the id of somebody who registered and is known by their e-mail address. See marksOf.
-const known Kind = "known"
+const known = Kind("known")
 
 // Kinds lists them all.
 var Kinds = []Kind{Joined, Left, Started, Ended, Bound, Registered, Attended, Replayed}

@@ -164,7 +164,7 @@ func compare(m *storedMarks, session programme.Session, stored counts, kept deri
 		c.add("watch of label "+name, a.watch, b.watch)
 		c.add("last of label "+name, a.last, max(a.last, b.last))
 	})
-	eachOf(kept.guests, want.guests, func(name string, a, b int64) { c.add("guests of one name", a, b) })
+	eachOf(kept.guests, want.guests, func(_ string, a, b int64) { c.add("guests of one name", a, b) })
 	return c
 }
 
