@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"net/url"
@@ -143,11 +144,13 @@ func eachHost(c *tls.Config) {
 var noNotifications = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 
 // impatient sets the time-outs and retries that the URL leaves open. A platform waits three seconds for an answer, and what Redis
-// does not take in time, the journal takes.
+// does not take in time, the journal takes. No answer is waited for less than the whole of what a call may take: go-redis sends again what was not answered
+// within the read time-out, while the server may still be at it.
 func impatient(dial, read, write *time.Duration, dials, retries *int) {
-	for _, timeout := range []*time.Duration{dial, read, write} {
-		if *timeout == 0 {
-			*timeout = time.Second
+	*dial = cmp.Or(*dial, time.Second)
+	for _, timeout := range []*time.Duration{read, write} {
+		if *timeout >= 0 { // negative: never
+			*timeout = max(*timeout, answerWithin)
 		}
 	}
 	for _, tries := range []*int{dials, retries} {
@@ -156,3 +159,6 @@ func impatient(dial, read, write *time.Duration, dials, retries *int) {
 		}
 	}
 }
+
+// answerWithin is a little more than the 1.2 s after which a request gives the store up.
+const answerWithin = 1250 * time.Millisecond

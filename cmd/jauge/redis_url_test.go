@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -31,16 +33,17 @@ type settled struct {
 func TestRedisURLs(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]settled{
-		"redis://h:1/2":                    {Addrs: []string{"h:1"}, Read: time.Second},
-		"rediss://u:p@h:1":                 {Addrs: []string{"h:1"}, TLS: "h", User: "u", Password: "p", Read: time.Second},
+		"redis://h:1/2":                    {Addrs: []string{"h:1"}, Read: answerWithin},
+		"rediss://u:p@h:1":                 {Addrs: []string{"h:1"}, TLS: "h", User: "u", Password: "p", Read: answerWithin},
 		"redis://h:1?read_timeout=3s":      {Addrs: []string{"h:1"}, Read: 3 * time.Second},
-		"unix:///run/redis.sock":           {Addrs: []string{"/run/redis.sock"}, Read: time.Second},
-		"redis+cluster://a:1,b:2":          {Addrs: []string{"a:1", "b:2"}, Read: time.Second},
-		"rediss+cluster://u:p@a:1,b:2":     {Addrs: []string{"a:1", "b:2"}, TLS: "each", User: "u", Password: "p", Read: time.Second},
-		"redis+cluster://a:1?tls=true":     {Addrs: []string{"a:1"}, TLS: "each", Read: time.Second},
-		"redis+cluster://a:1?tls=false":    {Addrs: []string{"a:1"}, Read: time.Second},
-		"redis+cluster://u:a,b@a:1,b:2":    {Addrs: []string{"a:1", "b:2"}, User: "u", Password: "a,b", Read: time.Second},
-		"rediss+cluster://[::1]:1,[::2]:2": {Addrs: []string{"[::1]:1", "[::2]:2"}, TLS: "each", Read: time.Second},
+		"redis://h:1?read_timeout=200ms":   {Addrs: []string{"h:1"}, Read: answerWithin},
+		"unix:///run/redis.sock":           {Addrs: []string{"/run/redis.sock"}, Read: answerWithin},
+		"redis+cluster://a:1,b:2":          {Addrs: []string{"a:1", "b:2"}, Read: answerWithin},
+		"rediss+cluster://u:p@a:1,b:2":     {Addrs: []string{"a:1", "b:2"}, TLS: "each", User: "u", Password: "p", Read: answerWithin},
+		"redis+cluster://a:1?tls=true":     {Addrs: []string{"a:1"}, TLS: "each", Read: answerWithin},
+		"redis+cluster://a:1?tls=false":    {Addrs: []string{"a:1"}, Read: answerWithin},
+		"redis+cluster://u:a,b@a:1,b:2":    {Addrs: []string{"a:1", "b:2"}, User: "u", Password: "a,b", Read: answerWithin},
+		"rediss+cluster://[::1]:1,[::2]:2": {Addrs: []string{"[::1]:1", "[::2]:2"}, TLS: "each", Read: answerWithin},
 	} {
 		made, err := parseRedisURL(url)
 		if err != nil {
@@ -168,4 +171,39 @@ func runRedis(t *testing.T, args ...string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+}
+
+// A call to which a server that hangs does not answer reaches it once: what is in doubt is not sent again behind it.
+func TestWhatIsNotAnsweredIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{"by default": "", "with a hasty time-out": "?read_timeout=100ms"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := ownRedis(t)
+			dial, err := parseRedisURL(server.URL() + options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rdb, other := dial(), server.Client()
+			t.Cleanup(func() { _ = errors.Join(rdb.Close(), other.Close()) })
+			first, second := rdb.(*redis.Client).Conn(), rdb.(*redis.Client).Conn() // the second is there for another try
+			if err := errors.Join(first.Ping(t.Context()).Err(), second.Ping(t.Context()).Err(), first.Close(), second.Close()); err != nil {
+				t.Fatal(err)
+			}
+			server.Pause()
+			within, cancel := context.WithTimeout(t.Context(), 1200*time.Millisecond)
+			defer cancel()
+			if err := rdb.Incr(within, "sent").Err(); !away(err) {
+				t.Errorf("a server that hangs: %v", err)
+			}
+			_ = rdb.Close()
+			server.Resume()
+			await(t, "the server to have read all that was sent", func() bool {
+				return strings.Count(other.ClientList(t.Context()).Val(), " addr=") == 1
+			})
+			if n := other.Get(t.Context(), "sent").Val(); n != "1" {
+				t.Errorf("it was sent %s times", n)
+			}
+		})
+	}
 }
