@@ -87,7 +87,7 @@ var fences = []struct {
 // A package is a room that a reader can keep in mind.
 const (
 	mostFiles   = 25   // of a package, without its tests
-	mostLines   = 5200 // the same
+	mostLines   = 5600 // the same
 	mostMethods = 40   // of one type
 )
 

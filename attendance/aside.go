@@ -38,6 +38,7 @@ type Reason string
 // The reasons. Only an event without a session can count later; the others never do.
 const (
 	NoSession  Reason = "no_session" // no session claims the room
+	Outside    Reason = "outside"    // sessions have the room, but at other times
 	OutOfRange Reason = "time"       // it happened before 2000, or more than 24 hours after it arrived
 	Nobody     Reason = "nobody"     // it is of a person, and names neither an attendee nor a connection
 	Malformed  Reason = "malformed"  // the platform left something out, or wrote it in a way that nobody can read
@@ -66,6 +67,12 @@ type AsideGroup struct {
 	Reason              Reason
 	Count               int
 	FirstAt, LastAt     time.Time // by the platform's clock
+}
+
+// openGroup is what is aside of one opening of a room.
+type openGroup struct {
+	AsideGroup
+	opening string // see sealed.opening; empty: of several, or of none
 }
 
 // Events may be this far ahead of the receiver's clock, and no older than this moment.
@@ -141,8 +148,9 @@ func (s *asides) asideID(e sealed) (string, error) {
 
 // asideText is the event in JSON, as it is kept. An event that a session may claim has no reason there.
 func (e sealed) asideText() (string, error) {
-	e.Session, e.Beacons = "", false
-	if e.Reason == NoSession {
+	e.Session, e.Beacons, e.From, e.Contest = "", false, "", nil
+	e.Occurrence, e.Aside = cmp.Or(e.Aside, e.Occurrence), ""
+	if e.Reason == NoSession || e.Reason == Outside {
 		e.Reason = ""
 	}
 	text, err := json.Marshal(e)
@@ -196,7 +204,11 @@ func (s *asides) putAsideOf(ctx context.Context, source string, events []*sealed
 		if err != nil {
 			return 0, err
 		}
-		group := token + "." + string(e.Kind) + "." + string(cmp.Or(e.Reason, NoSession))
+		reason := cmp.Or(e.Reason, NoSession)
+		if reason == Outside { // which of the two it is depends on what is planned when it is shown
+			reason = NoSession
+		}
+		group := token + "." + string(e.Kind) + "." + string(reason) + "." + e.opening()
 		keys = append(keys, s.keys.asideRoom(source, token))
 		args = append(args, token, name, id, group, e.At, e.Arrived, text)
 	}
@@ -238,23 +250,12 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	if err := s.moveAside(ctx); err != nil {
 		return 0, err
 	}
-	groups, err := s.AsideGroups(ctx)
-	if err != nil {
+	if err := s.again(ctx); err != nil {
 		return 0, err
 	}
-	var rooms []asideRoom
-	for _, g := range groups {
-		if g.Reason != NoSession {
-			continue
-		}
-		room := asideRoom{g.Source, g.Room, g.Alias}
-		_, claimed, err := s.programme.Find(ctx, room.seen())
-		if err != nil {
-			return 0, err
-		}
-		if claimed {
-			rooms = append(rooms, room)
-		}
+	rooms, err := s.reclaimable(ctx)
+	if err != nil {
+		return 0, err
 	}
 	slices.SortFunc(rooms, func(a, b asideRoom) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Room, b.Room), cmp.Compare(a.Alias, b.Alias))
@@ -268,6 +269,59 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 		}
 	}
 	return total, nil
+}
+
+// reclaimable are the rooms of which events are aside that a session may have claimed by now: their occurrence, or their time.
+func (s *asides) reclaimable(ctx context.Context) ([]asideRoom, error) {
+	groups, err := s.asideGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	groups = slices.DeleteFunc(groups, func(g openGroup) bool { return g.Reason != NoSession })
+	var names []string
+	for _, g := range groups {
+		names = append(names, s.openingName(g))
+	}
+	claimed, err := s.programme.Claimed(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	var rooms []asideRoom
+	for i, g := range groups {
+		room := asideRoom{g.Source, g.Room, g.Alias}
+		is := claimed[names[i]]
+		switch {
+		case is:
+		case g.opening == "" || g.Source == BeaconSource: // of several, or of no opening: a registration
+			_, is, err = s.programme.Find(ctx, room.seen())
+		default:
+			is, err = s.programme.Reaches(ctx, room.seen().Room, g.Alias, g.FirstAt, g.LastAt)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			rooms = append(rooms, room)
+		}
+	}
+	return rooms, nil
+}
+
+// openingName names the occurrence of a group among those of all rooms; one that no event has where the platform names none.
+func (s *asides) openingName(g openGroup) string {
+	return s.seal.token("room", g.Source, g.Room) + "." + g.opening
+}
+
+// opening names the opening of the room that an event put aside is of: its occurrence, or, where the platform names none, the day (UTC).
+// Empty: it is of none.
+func (e sealed) opening() string {
+	switch {
+	case e.Kind == Registered || e.Reason != "" && e.Reason != NoSession && e.Reason != Outside:
+		return ""
+	case strings.HasSuffix(e.Occurrence, "/"):
+		return e.Occurrence + time.UnixMilli(e.At).UTC().Format(time.DateOnly)
+	}
+	return e.Occurrence
 }
 
 // reclaim records those events of a room that sessions claim.
@@ -427,6 +481,48 @@ func (s *asides) AsideCounts(ctx context.Context) (map[string]int, error) {
 
 // AsideGroups counts the events that are kept aside, by source, room, kind and reason. It reads no event.
 func (s *asides) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
+	all, err := s.asideGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var groups []AsideGroup
+	index := map[AsideGroup]int{}
+	for _, g := range all {
+		if g.Reason, err = s.reasonNow(ctx, g.Reason, asideRoom{g.Source, g.Room, g.Alias}); err != nil {
+			return nil, err
+		}
+		k := AsideGroup{Source: g.Source, Room: g.Room, Alias: g.Alias, Kind: g.Kind, Reason: g.Reason}
+		i, ok := index[k]
+		if !ok {
+			index[k], i = len(groups), len(groups)
+			k.FirstAt, k.LastAt = g.FirstAt, g.LastAt
+			groups = append(groups, k)
+		}
+		groups[i].Count += g.Count
+		if g.FirstAt.Before(groups[i].FirstAt) {
+			groups[i].FirstAt = g.FirstAt
+		}
+		if g.LastAt.After(groups[i].LastAt) {
+			groups[i].LastAt = g.LastAt
+		}
+	}
+	return groups, nil
+}
+
+// reasonNow is a reason as it is shown: of what no session has claimed, whether there are sessions in that room.
+func (s *asides) reasonNow(ctx context.Context, reason Reason, room asideRoom) (Reason, error) {
+	if reason != NoSession {
+		return reason, nil
+	}
+	serves, err := s.programme.Serves(ctx, room.seen().Room, room.Alias)
+	if err == nil && serves {
+		return Outside, nil
+	}
+	return NoSession, err
+}
+
+// asideGroups counts the events that are kept aside by opening of the room, too.
+func (s *asides) asideGroups(ctx context.Context) ([]openGroup, error) {
 	sources, err := s.asideSources(ctx)
 	if err != nil || len(sources) == 0 {
 		return nil, err
@@ -442,7 +538,7 @@ func (s *asides) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("events put aside: %w", err)
 	}
-	var groups []AsideGroup
+	var groups []openGroup
 	for i, source := range sources {
 		rooms := replies[i].rooms.Val()
 		for name, value := range replies[i].groups.Val() {
@@ -464,10 +560,13 @@ func (s *asides) AsideGroups(ctx context.Context) ([]AsideGroup, error) {
 	return groups, nil
 }
 
-func parseGroup(group, value string) (g AsideGroup, token string, _ error) {
+func parseGroup(group, value string) (g openGroup, token string, _ error) {
 	names, numbers := strings.Split(group, "."), strings.Split(value, "|")
-	if len(names) != 3 || len(numbers) != 3 {
-		return g, "", errors.New("group of events put aside: not of three parts")
+	if len(names) == 3 { // an earlier version did not tell openings apart
+		names = append(names, "")
+	}
+	if len(names) != 4 || len(numbers) != 3 {
+		return g, "", errors.New("group of events put aside: not of its parts")
 	}
 	var parsed [3]int64
 	for i, text := range numbers {
@@ -476,7 +575,7 @@ func parseGroup(group, value string) (g AsideGroup, token string, _ error) {
 			return g, "", fmt.Errorf("group of events put aside: %w", err)
 		}
 	}
-	g = AsideGroup{
+	g.opening, g.AsideGroup = names[3], AsideGroup{
 		Kind: Kind(names[1]), Reason: Reason(names[2]), Count: int(parsed[0]),
 		FirstAt: time.UnixMilli(parsed[1]).UTC(), LastAt: time.UnixMilli(parsed[2]).UTC(),
 	}
@@ -529,8 +628,12 @@ func (s *asides) asideFirst(ctx context.Context, source string, limit int) ([]As
 		if err != nil {
 			return nil, err
 		}
+		reason, err := s.reasonNow(ctx, cmp.Or(e.Reason, NoSession), e.asideRoom())
+		if err != nil {
+			return nil, err
+		}
 		events = append(events, AsideEvent{
-			Source: e.Source, Room: e.RoomID, Alias: e.Alias, Kind: e.Kind, Reason: cmp.Or(e.Reason, NoSession),
+			Source: e.Source, Room: e.RoomID, Alias: e.Alias, Kind: e.Kind, Reason: reason,
 			At: time.UnixMilli(e.At).UTC(), ReceivedAt: time.UnixMilli(e.Arrived).UTC(),
 		})
 	}

@@ -3,7 +3,7 @@
 // from that set alone, so the order and the number of deliveries do not matter.
 //
 // The story in files: attendance.go (the words), identity.go (how people become pseudonyms), names.go (what is known of their
-// names), staff.go (who is not counted), store.go (events in), decide.go (which planned session an event belongs to), aside.go (what belongs
+// names), staff.go (who is not counted), store.go (events in), decide.go (which planned session an event belongs to), move.go (when that changes), aside.go and byhand.go (what belongs
 // to none), record.go with lua/record.lua (marks in, counts corrected), commit.go (many at once), beacon.go (people of platforms that
 // send no joins), session_end.go (what a host does by hand). marks.go and count.go are the reference model: the set, and every figure as a
 // function of it. figures.go, read.go, curve.go, rows.go and status.go (counts and people out), stored.go (the set, read back), derived.go and

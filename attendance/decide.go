@@ -12,7 +12,7 @@ import (
 
 // Which session an event belongs to is decided once, by what is planned: at the door, or when an event that was put aside is
 // claimed. The decision goes into the journal with the event, and what is replayed is the decision: a restart, another replica
-// or a session that is created or changed later moves nobody.
+// or a session that is created or changed later moves nobody. An earlier mark of the same occurrence may: see move.go.
 
 // occurrenceOf names the occurrence of an event among those of all rooms; empty: the platform names none.
 func (s *Store) occurrenceOf(e sealed) string {
@@ -25,7 +25,12 @@ func (s *Store) occurrenceOf(e sealed) string {
 // seen is what the programme needs to know of an event.
 func (s *Store) seen(e sealed) programme.Seen {
 	seen := e.asideRoom().seen()
-	seen.Occurrence, seen.At, seen.Session = s.occurrenceOf(e), time.UnixMilli(e.At), e.Session
+	seen.Occurrence, seen.At = s.occurrenceOf(e), time.UnixMilli(e.At)
+	seen.Session, seen.From, seen.Contest = e.Session, e.From, e.Contest
+	if e.Kind == Registered { // before any opening of the room
+		seen.Occurrence = ""
+	}
+	seen.Anytime = e.Kind.ofPerson() && seen.Occurrence == ""
 	return seen
 }
 
@@ -38,8 +43,18 @@ func (r asideRoom) seen() programme.Seen {
 	return seen
 }
 
+// contest says whether the occurrence of an event could still move when the event was decided on.
+type contest byte
+
+const (
+	settled  contest = iota // it could not
+	open                    // it could
+	settling                // it could before this event, and cannot any more
+	moved                   // it could not, but it had moved before, and nobody here knows whether all of it
+)
+
 // decide fills in the session of each event that has none yet, or the reason why it has none. An event with a session keeps it, and
-// claims its occurrence for it.
+// claims its occurrence for it. Events of occurrences that may move are kept for that.
 func (s *Store) decide(ctx context.Context, batch []sealed) error {
 	var seen []programme.Seen
 	var index []int
@@ -48,13 +63,43 @@ func (s *Store) decide(ctx context.Context, batch []sealed) error {
 			seen, index = append(seen, s.seen(e)), append(index, i)
 		}
 	}
-	sessions, err := s.programme.Claim(ctx, seen)
+	decisions, err := s.programme.Claim(ctx, s.now(), seen)
 	if err != nil {
 		return err
 	}
-	for i, session := range sessions {
-		if e := &batch[index[i]]; e.Session == "" {
-			s.assign(e, session)
+	moving, long := map[string][]*sealed{}, map[string]time.Duration{}
+	for i, d := range decisions {
+		e := &batch[index[i]]
+		replayed := e.Session != "" && s.journal.Ahead()
+		switch {
+		case e.Session == "":
+			s.assign(e, d.Session)
+			if e.From, e.Contest = d.From, d.Contest; d.Served {
+				e.Reason = Outside
+			}
+		default:
+			e.Session = d.Session.ID // the occurrence may have moved since
+		}
+		switch {
+		case d.Open:
+			e.contest = open
+		case d.Settles:
+			e.contest = settling
+		case d.Moved && !s.isThrough(seen[i].Occurrence, e.Session):
+			e.contest = moved
+		}
+		if d.Open || d.Settles || replayed && d.Contested {
+			name := seen[i].Occurrence
+			moving[name] = append(moving[name], e)
+			long[name] = d.Until.Sub(s.now())
+			if replayed {
+				long[name] = max(long[name], loggedAfter)
+			}
+		}
+	}
+	for name, events := range moving {
+		if err := s.mover.log(ctx, name, events, long[name]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -84,7 +129,7 @@ func (f forJournal) MarshalJSON() ([]byte, error) {
 		if e.Session != "" || e.Reason != "" {
 			continue
 		}
-		if session, ok := f.s.programme.Known(f.s.seen(*e)); ok {
+		if session, ok := f.s.programme.Known(f.s.now(), f.s.seen(*e)); ok {
 			f.s.assign(e, session)
 		} else {
 			e.Arrived = f.s.now().UnixMilli()

@@ -289,19 +289,20 @@ func playPlan(t *testing.T, seed uint64) {
 	}
 }
 
-// A room that serves two sessions passes from one to the next by the clock; an occurrence does not.
+// A room that serves two sessions passes from one to the next by the clock, half-way between them; an occurrence does not.
 func TestARoomPassesFromOneSessionToTheNext(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
 		next time.Duration // after the first one's start, which lasts an hour
+		last time.Duration // that the room is the first one's
 		from time.Duration // that the room is the next one's
 	}{
-		{"hours later, when its doors open", 5 * time.Hour, 4 * time.Hour},
-		{"soon after, once the first one may have closed", 105 * time.Minute, 90 * time.Minute},
-		{"minutes after, at its start", 65 * time.Minute, 65 * time.Minute},
-		{"at once", time.Hour, time.Hour},
-		{"while the first one lasts", 50 * time.Minute, 50 * time.Minute},
+		{"hours later, when its window opens", 5 * time.Hour, 2 * time.Hour, 4 * time.Hour},
+		{"soon after", 105 * time.Minute, 82*time.Minute + 30*time.Second - time.Millisecond, 82*time.Minute + 30*time.Second},
+		{"minutes after", 65 * time.Minute, 62*time.Minute + 30*time.Second - time.Millisecond, 62*time.Minute + 30*time.Second},
+		{"at once", time.Hour, time.Hour - time.Millisecond, time.Hour},
+		{"while the first one lasts", 50 * time.Minute, 50*time.Minute - time.Millisecond, 50 * time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -310,7 +311,7 @@ func TestARoomPassesFromOneSessionToTheNext(t *testing.T) {
 				next := hourLong("next", rooms...)
 				next.StartsAt, next.EndsAt = planned.Add(row.next), planned.Add(row.next+time.Hour)
 				s, c := newStore(t, rdb, prefix, hourLong("first", rooms...), next)
-				for _, unnamed := range []time.Duration{row.from - time.Second, row.from} {
+				for _, unnamed := range []time.Duration{row.last, row.from} {
 					e := c.event(Joined, fmt.Sprint(unnamed), "", unnamed)
 					e.Room, e.Occurrence = "annexe", ""
 					record(t, s, "live", e)

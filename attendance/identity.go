@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"jauge/internal/mac"
+	"jauge/programme"
 )
 
 // People become pseudonyms in two steps. Seal, at the door, replaces every id by a keyed hash scoped to its source: that
@@ -42,7 +43,12 @@ type sealed struct {
 	Arrived    int64    `json:"w,omitempty"` // when it came, ms; set while no session has it, so that a replay does not prolong its stay aside
 	Session    string   `json:"d,omitempty"` // the session that it belongs to; empty: none, with a Reason, or nothing is decided yet
 	Beacons    bool     `json:"e,omitempty"` // it ends what beacons count in the session, too
-	Version    int      `json:"v,omitempty"` // sealVersion; 0 of an event that an earlier version sealed
+	Aside      string   `json:"u,omitempty"` // the occurrence that it had while it was aside; empty: the same
+	From       string   `json:"y,omitempty"` // the session that its occurrence is taken from, by the decision on this event
+
+	Contest *programme.Contest `json:"z,omitempty"` // what was planned when it claimed its occurrence
+	contest contest
+	Version int `json:"v,omitempty"` // sealVersion; 0 of an event that an earlier version sealed
 }
 
 // sealVersion is how this version seals events. The one before had no e-mail beside the id, and wrote the occurrence of a platform that names none

@@ -61,3 +61,12 @@ func (k keys) asideName(source, name string) string { return k.of("aside:"+sourc
 
 // asideBefore is a ZSET in which an earlier version kept what is aside, of all sources.
 func (k keys) asideBefore() string { return k.prefix + "aside" }
+
+// moving is a HASH of the sealed events of an occurrence that may still go to another session: event's id → event.
+func (k keys) moving(occurrence string) string { return k.of("moving:"+occurrence, "events") }
+
+// forgetting is there while a process takes an occurrence out of a session.
+func (k keys) forgetting(id string) string { return k.of(id, "forgetting") }
+
+// counted is a HASH of the openings that were counted by hand and may be put back aside.
+func (k keys) counted() string { return k.prefix + "aside:counted" }

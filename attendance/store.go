@@ -32,6 +32,8 @@ type Store struct {
 	*reader
 	*asides
 	*names
+	*mover
+	*byHand
 	commits commits
 	journal *journal.Journal
 	observe func(source, kind, result string)
@@ -70,6 +72,9 @@ func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *S
 		reader: &reader{base: b, statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second)},
 		asides: &asides{base: b, bounds: asideBounds{asidePerSource, asidePerRoom, asideRooms}, dropped: func(string, int) {}},
 	}
+	s.mover, s.byHand = &mover{store: s}, &byHand{s}
+	journal.Handle(o.Journal, entryCounted, s.byHand.apply)
+	journal.Handle(o.Journal, entryUncounted, s.undo)
 	journal.Handle(o.Journal, entryEvents, s.applyKept)
 	journal.Handle(o.Journal, entryClaimed, func(ctx context.Context, events []sealed) error { return s.applyClaimed(ctx, events, true) })
 	journal.Handle(o.Journal, entryHeads, s.declare)
@@ -83,8 +88,11 @@ const (
 	entryEvents  = "attendance.events"
 	entryClaimed = "attendance.claimed" // events that were aside, with their sessions
 	entryHeads   = "attendance.heads"
-	entryEnd     = "attendance.end"
-	entryBeat    = "attendance.beat"
+
+	entryCounted   = "attendance.counted"   // an opening counted by hand, with its events
+	entryUncounted = "attendance.uncounted" // and put back aside
+	entryEnd       = "attendance.end"
+	entryBeat      = "attendance.beat"
 )
 
 // Observe sets the function that is told of each event recorded from the journal. Call it before the journal is drained.
@@ -195,7 +203,10 @@ func (s *Store) record(ctx context.Context, batch []sealed) ([]Result, error) {
 	for i := len(written) - 1; i >= 0; i-- { // the first of an event's marks is its own
 		results[index[i]] = written[i]
 	}
-	return results, s.putTooManyAside(ctx, batch, results)
+	if err := s.putTooManyAside(ctx, batch, results); err != nil {
+		return nil, err
+	}
+	return results, s.follow(ctx, batch)
 }
 
 // putTooManyAside keeps aside what record.lua did not take.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"jauge/attendance"
 	"jauge/feedback"
 	"jauge/handlers/door"
 	"jauge/internal/problem"
@@ -23,6 +24,12 @@ func (s *server) asFailure(err error) *door.Failure {
 		return door.NotFound("There is no session with this id.")
 	case errors.Is(err, programme.ErrExists):
 		return &door.Failure{Status: http.StatusConflict, Code: "conflict", Detail: "A session with this id exists; change it with PUT."}
+	case errors.Is(err, programme.ErrClaimed):
+		return &door.Failure{Status: http.StatusConflict, Code: "conflict", Detail: "Another session has this meeting."}
+	case errors.Is(err, attendance.ErrNothingAside):
+		return door.NotFound("Nothing of this is aside, or was counted by hand.")
+	case errors.Is(err, attendance.ErrBusy):
+		return door.Unavailable(err)
 	case errors.Is(err, feedback.ErrNoSurvey):
 		return door.NotFound("This session has no survey.")
 	case errors.Is(err, feedback.ErrNotFound):

@@ -57,6 +57,8 @@ func (s *server) routes() []route {
 		{"GET", "/sessions/:id/texts", organisers, organiser, s.organise.TextsPage},
 		{"POST", "/sessions/:id/texts/:text", organisers, organiser, s.organise.ModerateForm},
 		{"GET", "/series/:id", organisers, organiser, s.organise.SeriesPage},
+		{"POST", "/aside/claim", organisers, organiser, s.organise.ClaimForm},
+		{"POST", "/aside/unclaim", organisers, organiser, s.organise.UnclaimForm},
 		{"GET", "/login", organisers, public, s.organise.LoginForm},
 		{"POST", "/login", organisers, public, s.organise.Login},
 		{"POST", "/logout", organisers, public, s.organise.Logout},
@@ -81,6 +83,8 @@ func (s *server) routes() []route {
 		{"POST", "/api/v1/sessions/:id/invitations", programs, organiser, s.api.CreateInvitations},
 		{"GET", "/api/v1/series/:id", programs, organiser, s.api.GetSeries},
 		{"GET", "/api/v1/aside", programs, organiser, s.api.GetAside},
+		{"POST", "/api/v1/aside/claim", programs, organiser, s.api.ClaimAside},
+		{"POST", "/api/v1/aside/unclaim", programs, organiser, s.api.UnclaimAside},
 
 		{"GET", "/assets/:file", programs, public, s.pages.Asset},
 		{"GET", "/healthz", programs, public, s.healthz},

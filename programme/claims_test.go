@@ -2,7 +2,6 @@ package programme
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,14 +24,28 @@ var hall = Room{"live", "hall"}
 // claim decides on one event and gives the session's id.
 func claim(t *testing.T, c *Catalogue, seen Seen) string {
 	t.Helper()
-	sessions, err := c.Claim(t.Context(), []Seen{seen})
-	if err != nil || len(sessions) != 1 {
-		t.Fatalf("%v (%v)", sessions, err)
+	decisions, err := c.Claim(t.Context(), planned, []Seen{seen})
+	if err != nil || len(decisions) != 1 {
+		t.Fatalf("%v (%v)", decisions, err)
 	}
-	return sessions[0].ID
+	return decisions[0].Session.ID
 }
 
-// A room that serves two sessions passes to the next one when its doors open, not while the first may still be closing, and at
+// holders are the sessions that have each occurrence, as the store knows it.
+func holders(t *testing.T, rdb redis.UniversalClient, prefix string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for occurrence, text := range rdb.HGetAll(t.Context(), prefix+"claims").Val() {
+		c, err := parseClaim(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[occurrence] = c.Holder
+	}
+	return all
+}
+
+// What is of no moment in the room goes to the session that the room serves then. It passes to the next one when its doors open, not while the first may still be closing, and at
 // its planned start at the latest.
 func TestARoomPassesToTheNextSession(t *testing.T) {
 	t.Parallel()
@@ -66,12 +79,13 @@ func TestARoomPassesToTheNextSession(t *testing.T) {
 	}
 }
 
-// Of three sessions, each has the room between its own two borders.
+// Of three sessions, each has what lies in its window, and of what lies in two, what is nearer to it. What is as near to both is the later
+// one's. Nobody has the rest.
 func TestARoomPassesOnAndOn(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		c := configured(t, rdb, prefix, from(0, "a", hall), from(2*time.Hour, "b", hall), from(4*time.Hour, "c", hall), from(2*time.Hour, "other", Room{"live", "x"}))
-		for minutes, want := range map[int]string{-600: "a", 89: "a", 90: "b", 209: "b", 210: "c", 6000: "c"} {
+		for minutes, want := range map[int]string{-600: "", -61: "", -60: "a", 59: "a", 89: "a", 90: "b", 209: "b", 210: "c", 360: "c", 361: "", 6000: ""} {
 			if got := claim(t, c, Seen{Room: hall, At: planned.Add(time.Duration(minutes) * time.Minute)}); got != want {
 				t.Errorf("after %d minutes: %s, not %s", minutes, got, want)
 			}
@@ -122,8 +136,8 @@ func TestAClaimHolds(t *testing.T) {
 			t.Fatal(got)
 		}
 		for name, c := range map[string]*Catalogue{"the same process": c, "another one": other, "a restarted one": configured(t, rdb, prefix, next, first)} {
-			sessions, err := c.Claim(t.Context(), []Seen{at(95*time.Minute, "one")})
-			if diff := cmp.Diff([]Session{first}, sessions); err != nil || diff != "" {
+			decisions, err := c.Claim(t.Context(), planned, []Seen{at(95*time.Minute, "one")})
+			if diff := cmp.Diff([]Decision{{Session: first}}, decisions); err != nil || diff != "" {
 				t.Errorf("%s: the end of the meeting is another one's (%v): %s", name, err, diff)
 			}
 			if got := claim(t, c, at(95*time.Minute, "")); got != "next" {
@@ -138,13 +152,13 @@ func TestAClaimHolds(t *testing.T) {
 			t.Errorf("the occurrence is %q's whatever the room", got)
 		}
 		want := map[string]string{"one": "first", "two": "next"}
-		if diff := cmp.Diff(want, rdb.HGetAll(t.Context(), prefix+"claims").Val()); diff != "" {
+		if diff := cmp.Diff(want, holders(t, rdb, prefix)); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// In a batch, the first event of an occurrence that belongs to a session claims it for all; what was decided is claimed as it was.
+// In a batch, the earliest event of an occurrence claims it for all; what was decided is claimed as it was.
 func TestABatchIsClaimedTogether(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
@@ -156,54 +170,53 @@ func TestABatchIsClaimedTogether(t *testing.T) {
 			want  []string
 		}{
 			{"nothing", nil, []string{}},
-			{"by time", []Seen{{Room: hall}, {Room: hall, At: planned.Add(time.Hour)}, {Room: nowhere}}, []string{"first", "next", ""}},
-			{"the first one decides", []Seen{{Room: hall, Occurrence: "a", At: planned.Add(2 * time.Hour)}, {Room: hall, Occurrence: "a"}}, []string{"next", "next"}},
-			{"the first one that can", []Seen{{Room: nowhere, Occurrence: "b"}, {Room: hall, Occurrence: "b"}, {Room: nowhere, Occurrence: "c"}}, []string{"first", "first", ""}},
+			{"by time", []Seen{{Room: hall, At: planned}, {Room: hall, At: planned.Add(time.Hour)}, {Room: nowhere, At: planned}}, []string{"first", "next", ""}},
+			{"the earliest decides", []Seen{{Room: hall, Occurrence: "a", At: planned.Add(2 * time.Hour)}, {Room: hall, Occurrence: "a", At: planned}}, []string{"first", "first"}},
+			{"one that nobody's window has, too", []Seen{{Room: hall, Occurrence: "f", At: planned.Add(-2 * time.Hour)}, {Room: hall, Occurrence: "f", At: planned.Add(150 * time.Minute)}}, []string{"next", "next"}},
+			{"in nobody's window", []Seen{{Room: hall, Occurrence: "g", At: planned.Add(-2 * time.Hour)}, {Room: hall, Occurrence: "g", At: planned.Add(4 * time.Hour)}}, []string{"", ""}},
+			{"the first one that can", []Seen{{Room: nowhere, Occurrence: "b", At: planned}, {Room: hall, Occurrence: "b", At: planned}, {Room: nowhere, Occurrence: "c", At: planned}}, []string{"first", "first", ""}},
 			{"one is decided", []Seen{{Room: hall, Occurrence: "d", Session: "other"}, {Room: hall, Occurrence: "d"}}, []string{"other", "other"}},
 			{"one is decided against the claim", []Seen{{Room: hall, Occurrence: "d", Session: "first"}, {Room: hall, Occurrence: "d"}}, []string{"first", "other"}},
-			{"a later one is decided", []Seen{{Room: hall, Occurrence: "e"}, {Room: hall, Occurrence: "e", Session: "next"}}, []string{"first", "next"}},
+			{"a later one is decided", []Seen{{Room: hall, Occurrence: "e", At: planned}, {Room: hall, Occurrence: "e", Session: "next", At: planned}}, []string{"next", "next"}},
 		} {
-			sessions, err := c.Claim(t.Context(), row.batch)
+			decisions, err := c.Claim(t.Context(), planned, row.batch)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := []string{}
-			for _, s := range sessions {
-				got = append(got, s.ID)
+			for _, d := range decisions {
+				got = append(got, d.Session.ID)
 			}
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("%s: %s", row.name, diff)
 			}
 		}
-		want := map[string]string{"a": "next", "b": "first", "d": "other", "e": "first"} // nobody has c
-		if diff := cmp.Diff(want, rdb.HGetAll(t.Context(), prefix+"claims").Val()); diff != "" {
+		want := map[string]string{"a": "first", "b": "first", "d": "other", "e": "next", "f": "next"} // nobody has c and g
+		if diff := cmp.Diff(want, holders(t, rdb, prefix)); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// Of replicas that decide at the same time, one decides for all.
+// Of replicas that decide at the same time, the one with the earliest mark decides for all.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-		configured(t, rdb, prefix, from(0, "first", hall), from(time.Hour, "next", hall))
+		c := configured(t, rdb, prefix, from(0, "first", hall), from(time.Hour, "next", hall))
 		for round := range 20 {
-			got := make([]string, 4)
 			var replicas sync.WaitGroup
-			for i := range got {
+			for i := range 4 {
 				replicas.Go(func() {
 					c := New(rdb, Options{Prefix: prefix})
-					sessions, err := c.Claim(t.Context(), []Seen{{Room: hall, Occurrence: fmt.Sprint(round), At: planned.Add(time.Duration(i%2) * time.Hour)}})
-					if err != nil {
-						t.Error(err)
-						return
+					decisions, err := c.Claim(t.Context(), planned, []Seen{{Room: hall, Occurrence: fmt.Sprint(round), At: planned.Add(time.Duration(i%2) * time.Hour)}})
+					if err != nil || decisions[0].Session.ID == "" {
+						t.Error(decisions, err)
 					}
-					got[i] = sessions[0].ID
 				})
 			}
 			replicas.Wait()
-			if slices.Sort(got); got[0] == "" || got[0] != got[3] {
-				t.Errorf("%q", got)
+			if got, _, err := c.Holder(t.Context(), fmt.Sprint(round)); got != "first" {
+				t.Errorf("%q (%v)", got, err)
 			}
 		}
 	})
@@ -216,6 +229,7 @@ func TestClaimsInFewCommands(t *testing.T) {
 		rdb, count := redistest.Counted(t, shared)
 		c := configured(t, rdb, prefix, hourLong("talk", hall))
 		c.forgetful()
+		claimScript.Load(t.Context(), rdb)
 		one := []Seen{{Room: hall, Occurrence: "one", Session: "talk"}}
 		for _, row := range []struct {
 			name  string
@@ -224,13 +238,13 @@ func TestClaimsInFewCommands(t *testing.T) {
 		}{
 			{"of another process, decided", one, 1},
 			{"once more", one, 0},
-			{"not decided: the sessions are read", []Seen{{Room: hall, Occurrence: "one"}}, 1},
+			{"not decided: the sessions are read", []Seen{{Room: hall, Occurrence: "one", At: planned}}, 1},
 			{"not decided, and known", []Seen{{Room: hall, Occurrence: "one"}}, 0},
 			{"without an occurrence", []Seen{{Room: hall}}, 0},
 			{"many at once", []Seen{{Room: hall, Occurrence: "2"}, {Room: hall, Occurrence: "3"}, {Room: Room{"live", "x"}, Occurrence: "4"}}, 1},
 		} {
 			before := count.Trips.Load()
-			if _, err := c.Claim(t.Context(), row.batch); err != nil {
+			if _, err := c.Claim(t.Context(), planned, row.batch); err != nil {
 				t.Fatal(err)
 			}
 			if n := count.Trips.Load() - before; n > row.trips {
@@ -247,7 +261,7 @@ func TestKnown(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, shared redis.UniversalClient, prefix string) {
 		rdb, line := redistest.Cuttable(t, shared)
 		c := New(rdb, Options{Prefix: prefix})
-		if s, ok := c.Known(Seen{Room: hall, At: planned}); ok {
+		if s, ok := c.Known(planned, Seen{Room: hall, At: planned}); ok {
 			t.Errorf("before the sessions were read: %+v", s)
 		}
 		c = configured(t, rdb, prefix, from(0, "first", hall), from(time.Hour, "next", hall))
@@ -270,11 +284,11 @@ func TestKnown(t *testing.T) {
 			{Seen{Room: hall, Occurrence: "gone", At: late}, "gone"}, // a session that another replica knows
 			{Seen{Room: hall, Names: "next"}, "next"},
 		} {
-			if got, ok := c.Known(row.seen); got.ID != row.want || ok != (row.want != "") {
+			if got, ok := c.Known(planned, row.seen); got.ID != row.want || ok != (row.want != "") {
 				t.Errorf("%+v: %q %t", row.seen, got.ID, ok)
 			}
 		}
-		if _, err := c.Claim(t.Context(), []Seen{{Room: hall, Occurrence: "two", At: late}}); err == nil {
+		if _, err := c.Claim(t.Context(), planned, []Seen{{Room: hall, Occurrence: "two", At: late}}); err == nil {
 			t.Error("decided without having asked")
 		}
 	})
@@ -291,7 +305,7 @@ func TestClaimsAreForgottenInTime(t *testing.T) {
 	for i := range claimsKept {
 		c.claims.put(fmt.Sprint("more ", i), "first")
 	}
-	if n := len(c.claims.sessions); n > claimsKept {
+	if n := len(c.claims.texts); n > claimsKept {
 		t.Errorf("%d are known", n)
 	}
 	if _, known := c.claims.get("one"); known {

@@ -144,7 +144,7 @@ func TestASessionAcceptedInAHiccupIsKnown(t *testing.T) {
 			if got, err := c.Session(ctx, "talk"); err != nil || got.Invited != 7 {
 				t.Fatalf("%+v (%v)", got, err)
 			}
-			if got, ok := c.Known(Seen{Room: room, At: planned}); !ok || got.ID != "talk" {
+			if got, ok := c.Known(planned, Seen{Room: room, At: planned}); !ok || got.ID != "talk" {
 				t.Errorf("its room is %q's", got.ID)
 			}
 			line.Mend()
@@ -343,6 +343,9 @@ func TestValidate(t *testing.T) {
 		{"a room twice", func(s *Session) { s.Rooms = []Room{{"live", "a"}, {"other", "a"}, {"live", "a"}} }, []string{"rooms[2]"}},
 		{"bad segments", func(s *Session) { s.Segments = []Segment{{ID: "a"}, {ID: "A"}, {ID: "a"}} }, []string{"segments[1].id", "segments[2].id"}},
 		{"staff", func(s *Session) { s.Staff = []string{"jo@x.test", "", "Jo Chill", "\t"} }, []string{"staff[1]", "staff[3]"}},
+		{"no window at all", func(s *Session) { *s = within(*s, 0, 0) }, nil},
+		{"the longest window", func(s *Session) { *s = within(*s, 720*time.Hour, 720*time.Hour) }, nil},
+		{"bad windows", func(s *Session) { *s = within(*s, -1, 720*time.Hour+1) }, []string{"window.after", "window.before"}},
 		{"invited", func(s *Session) { s.Invited = -1 }, []string{"invited"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -2,8 +2,8 @@
 // session an event in a room belongs to. It knows nothing of people or answers.
 //
 // The story in files: programme.go (the words, and what is a valid definition), catalogue.go (every session, as this process
-// knows it), define.go (where definitions come from: the configuration file and the API), claims.go (which session an opening of
-// a room belongs to), keys.go (the Redis keys).
+// knows it), define.go (where definitions come from: the configuration file and the API), window.go (how near a session is to a moment),
+// claims.go (which session an opening of a room belongs to), contest.go (as long as another session could still take it), keys.go (the Redis keys).
 package programme
 
 import (
@@ -23,6 +23,7 @@ import (
 var (
 	ErrNotFound = errors.New("no such session")
 	ErrExists   = errors.New("a session with this id exists")
+	ErrClaimed  = errors.New("another session has this occurrence")
 )
 
 // Session is one planned meeting with one audience.
@@ -33,6 +34,7 @@ type Session struct {
 	StartsAt time.Time `yaml:"starts_at" json:"starts_at"`
 	EndsAt   time.Time `yaml:"ends_at" json:"ends_at"`
 	Rooms    []Room    `yaml:"rooms,omitempty" json:"rooms,omitempty"`
+	Window   *Window   `yaml:"window,omitempty" json:"window,omitempty"` // nil: an hour before and after
 	Survey   string    `yaml:"survey,omitempty" json:"survey,omitempty"`
 	Minors   bool      `yaml:"minors,omitempty" json:"minors,omitempty"`
 	Segments []Segment `yaml:"segments,omitempty" json:"segments,omitempty"`
@@ -102,6 +104,7 @@ func (s Session) Validate() problem.Problems {
 			add(fmt.Sprintf("rooms[%d]", i), "duplicate")
 		}
 	}
+	ps = append(ps, s.Window.validate()...)
 	seen := map[string]bool{}
 	for i, segment := range s.Segments {
 		if !idShape.MatchString(segment.ID) {

@@ -32,7 +32,7 @@ func (v service) announce(w io.Writer, c *Config) {
 		}
 	}
 	if c.origin == "" {
-		fmt.Fprintf(w, "  programme   the built-in example; its webhook secrets are public, use a configuration of your own to go live\n")
+		fmt.Fprintf(w, "  programme   the built-in example, begun now; its webhook secrets are public, use a configuration of your own to go live\n")
 		fmt.Fprintf(w, "  try a webhook (signed now, good for five minutes):\n\n%s\n\n", tryWebhook(c, time.Now()))
 	}
 }

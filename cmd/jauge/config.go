@@ -134,6 +134,19 @@ func loadConfig(file string) (*Config, error) {
 	return readConfig(os.DirFS(filepath.Dir(file)), filepath.Base(file), file)
 }
 
+// beginNow moves the built-in example programme so that its first session begins about now. It took place in 2020.
+func (c *Config) beginNow(now time.Time) {
+	if c.origin != "" || len(c.Sessions) == 0 {
+		return
+	}
+	first := slices.MinFunc(c.Sessions, func(a, b programme.Session) int { return a.StartsAt.Compare(b.StartsAt) }).StartsAt
+	by := now.Truncate(5 * time.Minute).Sub(first)
+	for i := range c.Sessions {
+		s := &c.Sessions[i]
+		s.StartsAt, s.EndsAt = s.StartsAt.Add(by), s.EndsAt.Add(by)
+	}
+}
+
 func readConfig(files fs.FS, name, origin string) (*Config, error) {
 	c := defaults()
 	c.origin = origin

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jauge/platforms"
+	"jauge/programme"
 )
 
 // setting is a row of the tables in docs/configuration.md: what is known of a key from the types.
@@ -64,6 +65,8 @@ func kindOf(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Patterns]():
 		return "string or list of strings"
+	case t == reflect.TypeFor[*programme.Span]():
+		return "duration"
 	case t.Name() == "Text":
 		return "text"
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):

@@ -64,6 +64,8 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		{"no source of that name", "source: zoom-main", "source: zoom", `sessions[0].rooms[0].source: no source has the name "zoom"`},
 		{"no survey of that id", "survey: short", "survey: long", `sessions[0].survey: no survey has the id "long"`},
 		{"end before start", "2026-11-23T19", "2026-11-23T17", "sessions[0].ends_at: must be after starts_at"},
+		{"a window that closes before it opens", "survey: short", "survey: short\n    window: {before: -1h, after: 30m}", "sessions[0].window.before: must be from 0s to 720h"},
+		{"a window that is no time", "survey: short", "survey: short\n    window: {before: soon}", "line "},
 		{"bad id", "id: talk", "id: A Talk", "sessions[0].id: must be 1 to 64 of a-z, 0-9 and -"},
 		{"survey", "kind: yesno", "kind: yes", "surveys[0].questions[0].kind: "},
 		{"include", "surveys:", "include: nowhere/*.yaml\nsurveys:", "include[0]: no file matches"},

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// put creates or changes a session that begins in so many days, of an hour, in the room annexe.
-func (p *program) put(method, id string, days int) {
+// put creates or changes a session that begins in so many minutes, of an hour, in the room annexe.
+func (p *program) put(method, id string, minutes int) {
 	p.t.Helper()
-	begin := time.Now().AddDate(0, 0, days).UTC()
+	begin := time.Now().Add(time.Duration(minutes) * time.Minute).UTC()
 	path, code := "/api/v1/sessions/"+id, http.StatusOK
 	if method == http.MethodPost {
 		path, code = "/api/v1/sessions", http.StatusCreated

@@ -36,6 +36,7 @@ func (cmd *serveCmd) Run(out output) error {
 	if err != nil {
 		return err
 	}
+	c.beginNow(time.Now())
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	return serve(ctx, c, out, time.Now, nil)

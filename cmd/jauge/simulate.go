@@ -42,6 +42,10 @@ hour takes a minute, people stay for seconds, and the figures say so. What is pr
 play it on a session that has no events yet to compare all figures. A leave that --faults loses for good makes its visit
 last until the session's end.
 
+A session takes of its rooms what happens around its planned time (window, an hour before and after by default): one that is planned
+for another day is not played, and the command says what to do. The built-in example programme begins when it is served: its first
+session is on now, the others follow in days.
+
 On a platform that sends no joins and leaves (Livestorm) people register before the start, and after the end it is told who
 came, and for how long: what nobody can know of such a session is not part of the truth.
 
@@ -72,8 +76,12 @@ func (cmd simulateCmd) play(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
+	c.beginNow(time.Now())
 	session, err := cmd.choose(c)
 	if err != nil {
+		return err
+	}
+	if err := c.inTime(session, time.Now()); err != nil {
 		return err
 	}
 	client := httpClient(simulateWorkers)
@@ -145,6 +153,21 @@ func (cmd simulateCmd) choose(c *Config) (programme.Session, error) {
 	}
 	return c.Sessions[at], nil
 }
+
+// inTime says whether what is played now falls into the session's window; problem.Problems if not, with what to do.
+func (c *Config) inTime(session programme.Session, now time.Time) error {
+	meets := len(simulator.Cast(session, c.sources(), nil)) > 0 // a form takes answers at any time
+	if !meets || !now.Before(session.Opens()) && !now.After(session.Closes()) {
+		return nil
+	}
+	return problem.Problems{{Path: "--session", Message: fmt.Sprintf(
+		"%s is from %s to %s, and takes of its rooms what happens from %s to %s: what is played now would be put aside, not counted. Nothing was sent. "+
+			"Give the session a time around now (starts_at and ends_at, or a wider window), play another one, or watch jauge demo, which has a clock of its own",
+		session.ID, moment(session.StartsAt), moment(session.EndsAt), moment(session.Opens()), moment(session.Closes()),
+	)}}
+}
+
+func moment(t time.Time) string { return t.Format("2006-01-02 15:04 -07:00") }
 
 // playable says whether any source of a session can be simulated.
 func (c *Config) playable(session programme.Session) bool {

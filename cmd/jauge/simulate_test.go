@@ -23,8 +23,8 @@ import (
 	"jauge/simulator"
 )
 
-// rooms is a configuration with a session on each platform that can be simulated; the last form is beside a room.
-const rooms = `
+// rooms is a configuration with a session on each platform that can be simulated, all of them on now; the last form is beside a room.
+var rooms = onNow(`
 sources:
   - {name: livekit, platform: livekit, secrets: ["APIexample:example-secret-of-the-programme-42"]}
   - {name: zoom-main, platform: zoom, secrets: ["example-zoom-secret-token"]}
@@ -70,6 +70,7 @@ sessions:
   - {id: unasked, title: {en: Twelve}, starts_at: 2020-05-15T18:00:00Z, ends_at: 2020-05-15T19:00:00Z, rooms: [{source: tally, id: unasked}]}
   - {id: watched, title: {en: Thirteen}, starts_at: 2020-05-18T18:00:00Z, ends_at: 2020-05-18T19:00:00Z, rooms: [{source: livestorm, id: thirteen}]}
   - {id: crowded, title: {en: Fourteen}, starts_at: 2020-05-19T18:00:00Z, ends_at: 2020-05-19T19:00:00Z, rooms: [{source: relay, id: fourteen}]}
+  - {id: past, title: {en: Fifteen}, starts_at: 2019-05-19T18:00:00Z, ends_at: 2019-05-19T19:00:00Z, rooms: [{source: relay, id: fifteen}], window: {before: 30m}}
 surveys:
   - id: short
     title: {en: Short}
@@ -78,7 +79,16 @@ surveys:
       - {id: subjects, kind: choices, label: {en: Subjects}, choices: [{value: law, label: {fr: Le droit, en: Law}}, {value: past, label: {fr: "L'histoire", en: History}}]}
       - {id: again, kind: yesno, required: true, label: {en: Again}}
       - {id: remark, kind: text, label: {en: Remark}}
-`
+`)
+
+// onNow has every session of a configuration begin now, and end in an hour.
+func onNow(config string) string {
+	now, n := time.Now().UTC(), 0
+	return regexp.MustCompile(`2020-\d\d-\d\dT\d\d:00:00Z`).ReplaceAllStringFunc(config, func(string) string {
+		n++
+		return now.Add(time.Duration((n+1)%2) * time.Hour).Format(time.RFC3339)
+	})
+}
 
 // file is the configuration that the program was started with.
 func (p *program) file() string { return p.args[2] }
@@ -334,6 +344,12 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		{
 			"a session without a room", []string{"--url", p.url, "--config", p.file(), "--session", "nowhere"}, exitWrong,
 			"--session: nowhere has no room on a source that tells about attendance, nor a form and a survey",
+		},
+		{
+			"a session of another day", []string{"--url", p.url, "--config", p.file(), "--session", "past"}, exitWrong,
+			"--session: past is from 2019-05-19 18:00 +00:00 to 2019-05-19 19:00 +00:00, and takes of its rooms what happens from 2019-05-19 17:30 +00:00 to 2019-05-19 20:00 +00:00: " +
+				"what is played now would be put aside, not counted. Nothing was sent. Give the session a time around now (starts_at and ends_at, or a wider window), play another one, " +
+				"or watch jauge demo, which has a clock of its own",
 		},
 		{
 			"a form and nothing to ask", []string{"--url", p.url, "--config", p.file(), "--session", "unasked"}, exitWrong,

@@ -157,6 +157,10 @@ type programmeView struct {
 	Sessions  []sessionView
 	Aside     []asideView // the largest
 	MoreAside int         // rooms that are not named
+
+	Openings     []openingView // of rooms outside the times of their sessions, the first
+	MoreOpenings int           // that are not named
+	Counted      []openingView // by hand
 }
 
 // ProgrammePage handles GET /.
@@ -189,7 +193,11 @@ func (h *Handlers) programmeView(c *gin.Context) (v programmeView, err error) {
 	if more := len(v.Aside) - maxAsideViews; more > 0 {
 		v.Aside, v.MoreAside = v.Aside[:maxAsideViews], more
 	}
-	return v, nil
+	v.Openings, v.Counted, err = h.openingViews(c.Request.Context(), h.Pages.Lang(c), sessions)
+	if more := len(v.Openings) - maxOpenings; more > 0 {
+		v.Openings, v.MoreOpenings = v.Openings[:maxOpenings], more
+	}
+	return v, err
 }
 
 type seriesView struct {
