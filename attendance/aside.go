@@ -90,7 +90,7 @@ func (s *Store) unusable(e Event) Reason {
 		return OutOfRange
 	case (e.Kind == Joined || e.Kind == Left) && nobody && e.Connection == "",
 		e.Kind == Bound && (e.Connection == "" || e.Peer == ""),
-		e.Kind.ofPerson() && nobody:
+		e.Kind.OfPerson() && nobody:
 		return Nobody
 	}
 	return ""

@@ -1,41 +1,37 @@
 // Package attendance counts people. Platforms report marks (observations: someone joined, someone left, the room opened or
-// closed), twice, late, out of order or never; this package keeps the set of marks of each session and derives every figure
-// from that set alone, so the order and the number of deliveries do not matter.
+// closed), twice, late, out of order or never; the package below, marks, keeps the set of marks of each session and derives every figure
+// from that set alone, so the order and the number of deliveries do not matter. This one is about people and plans: who somebody is, which
+// session an event belongs to, what is shown.
 //
 // The story in files: attendance.go (the words), identity.go (how people become pseudonyms), names.go (what is known of their
-// names), staff.go (who is not counted), store.go (events in), decide.go (which planned session an event belongs to), move.go (when that changes), aside.go and byhand.go (what belongs
-// to none), record.go with lua/record.lua (marks in, counts corrected), commit.go (many at once), beacon.go (people of platforms that
-// send no joins), session_end.go (what a host does by hand). marks.go and count.go are the reference model: the set, and every figure as a
-// function of it. figures.go, read.go, curve.go, rows.go and status.go (counts and people out), stored.go (the set, read back), derived.go and
-// verify.go (what differs from the model, and how that is repaired), keys.go (the Redis
-// keys), migrate.go (what an earlier version stored).
+// names), staff.go (who is not counted), store.go (events in), decide.go (which planned session an event belongs to), move.go (when that
+// changes), aside.go and byhand.go (what belongs to none), beacon.go (people of platforms that send no joins), session_end.go (what a host does by hand). figures.go, read.go, rows.go and
+// status.go (counts and people out), keys.go (the Redis keys), migrate.go (what an earlier version stored).
 package attendance
 
-import "time"
+import (
+	"time"
 
-// Kind says what an event reports.
-type Kind string
-
-// The kinds of events. Every report of a platform is one of these or unsupported.
-const (
-	Joined     Kind = "joined"     // a connection opened
-	Left       Kind = "left"       // a connection closed
-	Started    Kind = "started"    // the occurrence opened, or was seen to be open
-	Ended      Kind = "ended"      // the occurrence closed, and with it every connection
-	Bound      Kind = "bound"      // two connections are one person (a phone leg and a screen)
-	Registered Kind = "registered" // a person registered; without an occurrence
-	Attended   Kind = "attended"   // the platform's own total of one person, after the end
-	Replayed   Kind = "replayed"   // a person watched the recording; kept apart from attendance
+	"jauge/attendance/marks"
 )
 
-// known is no event of a platform: it marks the id of somebody who registered and is known by their e-mail address. See marksOf.
-const known = Kind("known")
+// Kind says what an event reports. Every report of a platform is one of these or unsupported.
+type Kind = marks.Kind
+
+// The kinds of events.
+const (
+	Joined     = marks.Joined
+	Left       = marks.Left
+	Started    = marks.Started
+	Ended      = marks.Ended
+	Bound      = marks.Bound
+	Registered = marks.Registered
+	Attended   = marks.Attended
+	Replayed   = marks.Replayed
+)
 
 // Kinds lists them all.
 var Kinds = []Kind{Joined, Left, Started, Ended, Bound, Registered, Attended, Replayed}
-
-// ofPerson says whether the kind states something of a person rather than of a stay in a room.
-func (k Kind) ofPerson() bool { return k == Registered || k == Attended || k == Replayed || k == known }
 
 // Event is one statement of a platform, decoded and reduced to what counting needs. It carries the platform's own ids:
 // they are hashed before anything is stored (see identity.go). Email and Name serve to be hashed only.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"jauge/attendance/marks"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -136,31 +138,25 @@ func (s *Store) closeSilent(ctx context.Context, session, connection string, at 
 }
 
 // marksOf gives the marks of an event. Where beacons count beside the platform, its end of the session ends the beacons' occurrence
-// too: a page that stays open afterwards is not in the session. Who registered is known by their e-mail address, and may come under the
-// id alone.
-func (s *Store) marksOf(ctx context.Context, e sealed) ([]placed, error) {
+// too: a page that stays open afterwards is not in the session.
+func (s *Store) marksOf(ctx context.Context, e sealed) ([]marks.Placed, error) {
 	if e.Version == 0 { // the session has begun with an earlier version
 		if err := s.keepByID(ctx, e.Session); err != nil {
 			return nil, err
 		}
 	}
-	byID, err := s.goesByID(ctx, e.Session, e.Source)
+	byID, err := s.isByID(ctx, e.Session)
 	if err != nil {
 		return nil, err
 	}
 	if session, err := s.programme.Session(ctx, e.Session); err == nil && s.isStaff(session, e) {
 		e.Staff = true
 	}
-	marks := []placed{{e.Session, s.seal.within(e.Session, e, byID)}}
-	if e.Kind == Registered && e.Email != "" && e.Person != "" && !byID {
-		id := e
-		id.Kind, id.Email = known, ""
-		marks = append(marks, placed{e.Session, s.seal.within(e.Session, id, byID)})
-	}
+	all := []marks.Placed{s.seal.within(e.Session, e, byID)}
 	if e.Beacons {
-		marks = append(marks, placed{e.Session, s.seal.within(e.Session, sealed{
+		all = append(all, s.seal.within(e.Session, sealed{
 			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At, Occurrence: s.seal.occurrence(BeaconSource, e.Session, ""),
-		}, byID)})
+		}, byID))
 	}
-	return marks, nil
+	return all, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 )
 
@@ -33,25 +34,23 @@ func BenchmarkRecord(b *testing.B) {
 		events := 0
 		for i := 0; b.Loop(); i++ {
 			session := fmt.Sprintf("s%d", i)
-			batch := make([]placed, 0, 2*people)
+			batch := make([]marks.Placed, 0, 2*people)
 			for _, kind := range []Kind{Joined, Left} {
 				for p := range people {
 					at := plannedStart + int64(p)*137
 					if kind == Left {
 						at += 1_800_000
 					}
-					batch = append(batch, placed{session, sealed{
-						Kind: kind, Room: "r", Occurrence: "o", At: at,
-						Person: fmt.Sprintf("person%d", p), Connection: fmt.Sprintf("connection%d", p),
-						Names: []string{fmt.Sprintf("first%03d", p%300), fmt.Sprintf("last%d", p)},
-					}})
+					batch = append(batch, marks.Placed{Session: session, Mark: marks.Mark{
+						Kind: kind, Room: "r", Occurrence: "o", At: at, Person: fmt.Sprintf("person%d", p), Connection: fmt.Sprintf("connection%d", p),
+					}, Names: []string{fmt.Sprintf("first%03d", p%300), fmt.Sprintf("last%d", p)}})
 				}
 			}
-			if _, err := s.write(b.Context(), batch); err != nil {
+			if _, err := s.marks.Write(b.Context(), batch); err != nil {
 				b.Fatal(err)
 			}
 			events += len(batch)
-			rdb.Del(b.Context(), append(s.keys.session(session), s.keys.names(session))...)
+			rdb.Del(b.Context(), append(s.marks.Keys().Session(session), s.marks.Keys().Names(session))...)
 		}
 		b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 	})

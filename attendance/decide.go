@@ -30,7 +30,7 @@ func (s *Store) seen(e sealed) programme.Seen {
 	if e.Kind == Registered { // before any opening of the room
 		seen.Occurrence = ""
 	}
-	seen.Anytime = e.Kind.ofPerson() && seen.Occurrence == ""
+	seen.Anytime = e.Kind.OfPerson() && seen.Occurrence == ""
 	return seen
 }
 

@@ -116,7 +116,7 @@ func (w *world) torn() string {
 		}
 	}
 	for _, id := range ids {
-		occurrences, err := w.rdb.HKeys(w.t.Context(), w.keys.occurrences(id)).Result()
+		occurrences, err := w.rdb.HKeys(w.t.Context(), w.marks.Keys().Occurrences(id)).Result()
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package attendance
 import (
 	"time"
 
+	"jauge/attendance/marks"
 	"jauge/programme"
 )
 
@@ -56,16 +57,6 @@ type Total struct {
 	Watch  time.Duration
 }
 
-// Provenance is what a figure rests on.
-type Provenance string
-
-// The provenances.
-const (
-	FromMarks    Provenance = "measured" // joins and leaves
-	FromInferred Provenance = "inferred" // joins, and leaves that were inferred
-	FromPlatform Provenance = "reported" // the platform's own totals
-)
-
 // Status is one session at one moment: its counts, and the summary.
 type Status struct {
 	Figures
@@ -90,12 +81,6 @@ func (s Summary) InferredShare() float64 {
 	return float64(s.Watch-s.WatchLow) / float64(s.Watch)
 }
 
-// The thresholds printed next to the figures.
-const (
-	attendedAfter  = 5 * time.Minute
-	completedShare = 0.85
-)
-
 // Point is the curve at one moment.
 type Point struct {
 	At      time.Time `json:"at"`
@@ -103,17 +88,14 @@ type Point struct {
 }
 
 // Row is one person's attendance, under a pseudonym.
-type Row struct {
-	Attendee      string    `json:"attendee"`
-	FirstJoinedAt time.Time `json:"first_joined_at"`
-	LastLeftAt    time.Time `json:"last_left_at"` // zero: still in
-	Visits        int       `json:"visits"`       // gaps of up to a minute joined
-	Watch         time.Duration
-	WatchLow      time.Duration
-	Attended      bool
-	Completed     bool
-	Provenance    Provenance
-}
+type Row = marks.Row
 
-// reconnectGrace is the gap up to which two visits read as one; the gap itself is not watch time.
-const reconnectGrace = time.Minute
+// Provenance is what a figure rests on.
+type Provenance = marks.Provenance
+
+// The provenances.
+const (
+	FromMarks    = marks.FromMarks
+	FromInferred = marks.FromInferred
+	FromPlatform = marks.FromPlatform
+)

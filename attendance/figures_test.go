@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 	"jauge/programme"
 )
@@ -27,23 +28,23 @@ func TestFiguresByCapability(t *testing.T) {
 		}
 		return *n
 	}
-	began := counts{"occurrences": 1, "live": 1, "started": planned.UnixMilli(), "last": planned.UnixMilli(), "base": planned.UnixMilli()}
-	with := func(more counts) counts {
-		c := counts{}
-		for _, from := range []counts{began, more} {
+	began := marks.Counts{"occurrences": 1, "live": 1, "started": planned.UnixMilli(), "last": planned.UnixMilli(), "base": planned.UnixMilli()}
+	with := func(more marks.Counts) marks.Counts {
+		c := marks.Counts{}
+		for _, from := range []marks.Counts{began, more} {
 			for name, n := range from {
 				c[name] = n
 			}
 		}
 		return c
 	}
-	measured := counts{"measured": 3, "unique": 3, "present": 2, "connections": 2, "peak": 3, "peak_at": planned.Unix(), "watch": 60_000}
-	reported := counts{"reported": 4, "unique": 4, "reported_watch": 240_000, "filled": 240_000}
-	both := counts{"measured": 3, "reported": 4, "unique": 5, "present": 2, "connections": 2, "peak": 3, "peak_at": planned.Unix(), "watch": 60_000, "reported_watch": 240_000, "filled": 120_000}
+	measured := marks.Counts{"measured": 3, "unique": 3, "present": 2, "connections": 2, "peak": 3, "peak_at": planned.Unix(), "watch": 60_000}
+	reported := marks.Counts{"reported": 4, "unique": 4, "reported_watch": 240_000, "filled": 240_000}
+	both := marks.Counts{"measured": 3, "reported": 4, "unique": 5, "present": 2, "connections": 2, "peak": 3, "peak_at": planned.Unix(), "watch": 60_000, "reported_watch": 240_000, "filled": 120_000}
 	for _, row := range []struct {
 		name       string
 		sources    []string
-		counts     counts
+		counts     marks.Counts
 		capability Capability
 		present    any
 		peak       any
@@ -92,21 +93,21 @@ func TestStates(t *testing.T) {
 	s := New(nil, nil, Options{})
 	for _, row := range []struct {
 		name   string
-		counts counts
+		counts marks.Counts
 		now    time.Duration
 		state  State
 		ended  time.Duration // -1: not
 	}{
-		{"before", counts{}, -m, Scheduled, -1},
-		{"late, and nothing was seen", counts{}, 89 * m, Scheduled, -1},
-		{"never seen", counts{}, 90 * m, Over, -1},
-		{"open", counts{"occurrences": 1, "live": 1, "last": at(0)}, 10 * m, InSession, -1},
-		{"open early", counts{"occurrences": 1, "live": 1, "last": at(-30 * m)}, -20 * m, InSession, -1},
-		{"a rehearsal that has ended", counts{"occurrences": 1, "ended": at(-40 * m), "last": at(-40 * m)}, -m, Scheduled, -1},
-		{"a rehearsal, when the session should have begun", counts{"occurrences": 1, "ended": at(-40 * m), "last": at(-40 * m)}, 0, Over, -40 * m},
-		{"ended", counts{"occurrences": 1, "ended": at(50 * m), "last": at(50 * m)}, 55 * m, Over, 50 * m},
-		{"silent for long", counts{"occurrences": 1, "live": 1, "last": at(70 * m)}, 100 * m, Over, 100 * m},
-		{"one silent, another one ended later", counts{"occurrences": 2, "live": 1, "ended": at(110 * m), "last": at(70 * m)}, 120 * m, Over, 110 * m},
+		{"before", marks.Counts{}, -m, Scheduled, -1},
+		{"late, and nothing was seen", marks.Counts{}, 89 * m, Scheduled, -1},
+		{"never seen", marks.Counts{}, 90 * m, Over, -1},
+		{"open", marks.Counts{"occurrences": 1, "live": 1, "last": at(0)}, 10 * m, InSession, -1},
+		{"open early", marks.Counts{"occurrences": 1, "live": 1, "last": at(-30 * m)}, -20 * m, InSession, -1},
+		{"a rehearsal that has ended", marks.Counts{"occurrences": 1, "ended": at(-40 * m), "last": at(-40 * m)}, -m, Scheduled, -1},
+		{"a rehearsal, when the session should have begun", marks.Counts{"occurrences": 1, "ended": at(-40 * m), "last": at(-40 * m)}, 0, Over, -40 * m},
+		{"ended", marks.Counts{"occurrences": 1, "ended": at(50 * m), "last": at(50 * m)}, 55 * m, Over, 50 * m},
+		{"silent for long", marks.Counts{"occurrences": 1, "live": 1, "last": at(70 * m)}, 100 * m, Over, 100 * m},
+		{"one silent, another one ended later", marks.Counts{"occurrences": 2, "live": 1, "ended": at(110 * m), "last": at(70 * m)}, 120 * m, Over, 110 * m},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -126,25 +127,25 @@ func TestStates(t *testing.T) {
 func TestAttendanceRate(t *testing.T) {
 	t.Parallel()
 	s := New(nil, nil, Options{Capabilities: map[string]Capability{"totals": Totals, "declared": Declared}})
-	began := counts{"occurrences": 1, "live": 1, "started": planned.UnixMilli(), "last": planned.UnixMilli()}
-	with := func(more counts) counts { maps.Copy(more, began); return more }
+	began := marks.Counts{"occurrences": 1, "live": 1, "started": planned.UnixMilli(), "last": planned.UnixMilli()}
+	with := func(more marks.Counts) marks.Counts { maps.Copy(more, began); return more }
 	for _, row := range []struct {
 		name    string
 		source  string
 		invited int
-		counts  counts
+		counts  marks.Counts
 		after   time.Duration // the planned start
 		want    float64       // -1: not known
 	}{
-		{"of the invited", "live", 10, with(counts{"unique": 6, "registered": 8}), time.Minute, 0.6},
-		{"of the registered", "live", 0, with(counts{"unique": 6, "registered": 8}), time.Minute, 0.75},
-		{"more than were invited", "live", 4, with(counts{"unique": 6}), time.Minute, 1.5},
-		{"nobody came", "live", 4, with(counts{}), time.Minute, 0},
-		{"neither invited nor registered", "live", 0, with(counts{"unique": 6}), time.Minute, -1},
-		{"before the start", "live", 10, counts{"registered": 8}, -time.Minute, -1},
-		{"totals are awaited", "totals", 10, with(counts{"registered": 8}), time.Hour, -1},
-		{"totals have come", "totals", 10, with(counts{"unique": 3, "reported": 3}), time.Hour, 0.3},
-		{"nobody is counted", "declared", 10, with(counts{}), time.Minute, -1},
+		{"of the invited", "live", 10, with(marks.Counts{"unique": 6, "registered": 8}), time.Minute, 0.6},
+		{"of the registered", "live", 0, with(marks.Counts{"unique": 6, "registered": 8}), time.Minute, 0.75},
+		{"more than were invited", "live", 4, with(marks.Counts{"unique": 6}), time.Minute, 1.5},
+		{"nobody came", "live", 4, with(marks.Counts{}), time.Minute, 0},
+		{"neither invited nor registered", "live", 0, with(marks.Counts{"unique": 6}), time.Minute, -1},
+		{"before the start", "live", 10, marks.Counts{"registered": 8}, -time.Minute, -1},
+		{"totals are awaited", "totals", 10, with(marks.Counts{"registered": 8}), time.Hour, -1},
+		{"totals have come", "totals", 10, with(marks.Counts{"unique": 3, "reported": 3}), time.Hour, 0.3},
+		{"nobody is counted", "declared", 10, with(marks.Counts{}), time.Minute, -1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -168,18 +169,18 @@ func TestUniqueLow(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		source  string
-		counts  counts
+		counts  marks.Counts
 		low     int // -1: not known
 		leaving int // -1: not known
 	}{
-		{"nobody", "live", counts{}, 0, 0},
-		{"everybody has an id", "live", counts{"unique": 5, "known": 5}, 5, 0},
-		{"guests who came again", "live", counts{"unique": 9, "known": 2, "names": 3}, 5, 0},
-		{"guests of no name", "live", counts{"unique": 4}, 1, 0},
-		{"a platform without leaves", "joins", counts{"unique": 4, "known": 1, "names": 1, "leaving": 2}, 2, -1},
-		{"leaves without joins", "live", counts{"unique": 4, "known": 4, "leaving": 2}, 4, 2},
-		{"totals, awaited", "totals", counts{"registered": 4}, -1, -1},
-		{"totals, beside nameless pages", "totals", counts{"unique": 9, "measured": 5, "known": 4, "reported": 4}, 4, 0},
+		{"nobody", "live", marks.Counts{}, 0, 0},
+		{"everybody has an id", "live", marks.Counts{"unique": 5, "known": 5}, 5, 0},
+		{"guests who came again", "live", marks.Counts{"unique": 9, "known": 2, "names": 3}, 5, 0},
+		{"guests of no name", "live", marks.Counts{"unique": 4}, 1, 0},
+		{"a platform without leaves", "joins", marks.Counts{"unique": 4, "known": 1, "names": 1, "leaving": 2}, 2, -1},
+		{"leaves without joins", "live", marks.Counts{"unique": 4, "known": 4, "leaving": 2}, 4, 2},
+		{"totals, awaited", "totals", marks.Counts{"registered": 4}, -1, -1},
+		{"totals, beside nameless pages", "totals", marks.Counts{"unique": 9, "measured": 5, "known": 4, "reported": 4}, 4, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +218,7 @@ func TestSummaryOfStays(t *testing.T) {
 			t.Parallel()
 			var rows []Row
 			for _, stay := range row.stays {
-				rows = append(rows, Row{Watch: stay, WatchLow: stay, Attended: stay >= attendedAfter})
+				rows = append(rows, Row{Watch: stay, WatchLow: stay, Attended: stay >= 5*m})
 			}
 			sum := summarise(rows, false)
 			if sum.Attended != row.attended || sum.StayMean != row.mean || sum.StayMedian != row.median {
@@ -335,31 +336,31 @@ func TestSpoiltDataIsAnError(t *testing.T) {
 		read := func(name string) error {
 			return readers[name](opened(rdb, Options{Prefix: prefix, Key: []byte(strings.Repeat("k", 32)), Now: c.now, Patience: redistest.Patience}))
 		}
-		k := first.keys
+		k := first.marks.Keys()
 		ann := first.seal.pseudonym("talk", first.seal.optional("person", "live", "ann"))
 		counted := []string{"figures", "status", "live", "scrape", "curve", "rows", "stayed", "verify", "repair", "end"}
 		for _, row := range []struct {
 			key, field, value string
 			by                []string
 		}{
-			{k.counts("talk"), "", "many", counted},
-			{k.counts("talk"), "", strings.Repeat("many ", len(countNames)), counted},
-			{k.occurrences("talk"), "x", "room|", counted},
-			{k.occurrences("talk"), "x", "room||1,2,3", counted},
-			{k.occurrences("talk"), "x", "room||1,noon,,,0", counted},
-			{k.occurrences("talk"), "x", "room|noon|1,2,,,0", counted},
-			{k.connections("talk"), "x", "ann;77;c1", []string{"rows", "verify", "repair"}},
-			{k.connections("talk"), "x", "ann;1", []string{"rows", "verify", "repair"}},
-			{k.people("talk"), ann, "?", []string{"rows", "verify", "repair", "stayed"}},
-			{k.people("talk"), ann, "77.c1>5", []string{"rows", "verify", "stayed"}},
-			{k.people("talk"), ann, "1.c1>noon", []string{"rows", "verify", "stayed"}},
-			{k.people("talk"), ann, ";;one=many", []string{"rows", "verify", "stayed"}},
-			{k.people("talk"), ann, ";;;;", []string{"rows", "verify", "stayed"}},
-			{k.labels("talk"), "1", "1|2|3", []string{"verify"}},
-			{k.guests("talk"), "x", "many", []string{"verify"}},
-			{k.log("talk"), "", "1:one+;", []string{"figures", "curve", "verify"}},
-			{k.log("talk"), "", "1:1", []string{"figures", "curve", "verify"}},
-			{k.log("talk"), "", "1;", []string{"figures", "curve", "verify"}},
+			{k.Counts("talk"), "", "many", counted},
+			{k.Counts("talk"), "", strings.Repeat("many ", len(marks.CountNames)), counted},
+			{k.Occurrences("talk"), "x", "room|", counted},
+			{k.Occurrences("talk"), "x", "room||1,2,3", counted},
+			{k.Occurrences("talk"), "x", "room||1,noon,,,0", counted},
+			{k.Occurrences("talk"), "x", "room|noon|1,2,,,0", counted},
+			{k.Connections("talk"), "x", "ann;77;c1", []string{"rows", "verify", "repair"}},
+			{k.Connections("talk"), "x", "ann;1", []string{"rows", "verify", "repair"}},
+			{k.People("talk"), ann, "?", []string{"rows", "verify", "repair", "stayed"}},
+			{k.People("talk"), ann, "77.c1>5", []string{"rows", "verify", "stayed"}},
+			{k.People("talk"), ann, "1.c1>noon", []string{"rows", "verify", "stayed"}},
+			{k.People("talk"), ann, ";;one=many", []string{"rows", "verify", "stayed"}},
+			{k.People("talk"), ann, ";;;;", []string{"rows", "verify", "stayed"}},
+			{k.Labels("talk"), "1", "1|2|3", []string{"verify"}},
+			{k.Guests("talk"), "x", "many", []string{"verify"}},
+			{k.Log("talk"), "", "1:one+;", []string{"figures", "curve", "verify"}},
+			{k.Log("talk"), "", "1:1", []string{"figures", "curve", "verify"}},
+			{k.Log("talk"), "", "1;", []string{"figures", "curve", "verify"}},
 		} {
 			var put func(value string)
 			right := rdb.HGet(ctx, row.key, row.field).Val()

@@ -2,11 +2,11 @@ package attendance
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 	"sync"
 
+	"jauge/attendance/marks"
 	"jauge/internal/mac"
 	"jauge/programme"
 )
@@ -99,11 +99,10 @@ func (o *places) token(of placeParts, workOut func() string) string {
 	return token
 }
 
-// The lengths of hashes in bytes. People, connections and names are told apart within a session only; the others everywhere.
+// The lengths of hashes in bytes. Names are told apart within a session only; so are people and connections: marks.IDBytes.
 const (
-	tokenBytes  = 12 // 16 characters
-	withinBytes = 9  // 12 characters
-	nameBytes   = 8  // 11 characters
+	tokenBytes = 12 // 16 characters
+	nameBytes  = 8  // 11 characters
 )
 
 func (s sealer) token(parts ...string) string {
@@ -173,21 +172,20 @@ func (s sealer) upgraded(e sealed) sealed {
 	return e
 }
 
-// within scopes a sealed event to a session. byID: the session is one of those in which the best id is the person, not the e-mail
+// within is the mark of a sealed event in a session. byID: the session is one of those in which the best id is the person, not the e-mail
 // address.
-func (s sealer) within(session string, e sealed, byID bool) sealed {
-	e.Room = s.token("room", e.Source, e.RoomID)
-	e.Person = s.personIn(session, e, byID)
-	e.Connection, e.Peer = connectionIn(e.Occurrence, e.Connection), connectionIn(e.Occurrence, e.Peer)
+func (s sealer) within(session string, e sealed, byID bool) marks.Placed {
+	p := marks.Placed{Session: session, Mark: marks.Mark{
+		Kind: e.Kind, Staff: e.Staff, Room: s.token("room", e.Source, e.RoomID), Occurrence: e.Occurrence, Person: s.personIn(session, e, byID),
+		Connection: marks.ConnectionIn(e.Occurrence, e.Connection), Peer: marks.ConnectionIn(e.Occurrence, e.Peer), At: e.At, Seconds: e.Seconds,
+	}}
 	if e.Name != "" {
-		e.Name = s.hashNameIn(session, e.Name)
+		p.Name = s.hashNameIn(session, e.Name)
 	}
-	names := make([]string, len(e.Names))
-	for i, hash := range e.Names {
-		names[i] = s.hashNameIn(session, hash)
+	for _, hash := range e.Names {
+		p.Names = append(p.Names, s.hashNameIn(session, hash))
 	}
-	e.Names = names
-	return e
+	return p
 }
 
 // personIn is a sealed event's person within a session; empty: it names none.
@@ -214,14 +212,5 @@ func (s sealer) pseudonym(session, person string) string {
 	if person == "" {
 		return ""
 	}
-	return s.hash(withinBytes, "attendee", session, person)
-}
-
-// connectionIn names a connection within a session: platforms number theirs anew in each occurrence.
-func connectionIn(occurrence, connection string) string {
-	if connection == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(strings.TrimSuffix(occurrence, "/") + "." + connection))
-	return base64.RawURLEncoding.EncodeToString(sum[:withinBytes])
+	return s.hash(marks.IDBytes, "attendee", session, person)
 }

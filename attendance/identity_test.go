@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 	"jauge/programme"
 
@@ -131,7 +132,7 @@ func TestWhoIsThePerson(t *testing.T) {
 			if same := s.personIn("talk", a, true) == s.personIn("talk", b, true); same != tt.byID {
 				t.Errorf("one person, by id: %t", same)
 			}
-			if guest := isGuest(s.personIn("talk", a, false)); guest != tt.guests || isGuest(s.personIn("talk", a, true)) {
+			if guest := marks.IsGuest(s.personIn("talk", a, false)); guest != tt.guests || marks.IsGuest(s.personIn("talk", a, true)) {
 				t.Errorf("guest: %t", guest)
 			}
 		})

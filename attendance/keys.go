@@ -5,37 +5,9 @@ type keys struct{ prefix string }
 
 func (k keys) of(session, name string) string { return k.prefix + "{" + session + "}:" + name }
 
-// The keys of one session. The marks are in occurrences, connections and people; the others are derived. record.lua says how values are
-// written.
-func (k keys) session(id string) []string {
-	return []string{
-		k.counts(id),      // STRING the derived counts (see counts.go), and rev, which moves with every recorded mark
-		k.occurrences(id), // HASH occurrence → room|touches|number,start,stop,close,open|…
-		k.connections(id), // HASH connection → owner;peers: an index of people
-		k.people(id),      // HASH person → connections with their marks;flags;reported;name
-		k.labels(id),      // HASH label → persons|moment|last|watch
-		k.log(id),         // STRING label:ms±ms±…;…: changes of persons under that label, appended
-		k.guests(id),      // HASH name → guests of that name who have been seen
-	}
-}
-
-func (k keys) counts(id string) string      { return k.of(id, "figures") }
-func (k keys) occurrences(id string) string { return k.of(id, "openings") }
-func (k keys) connections(id string) string { return k.of(id, "devices") }
-func (k keys) people(id string) string      { return k.of(id, "persons") }
-func (k keys) labels(id string) string      { return k.of(id, "inside") }
-func (k keys) log(id string) string         { return k.of(id, "log") }
-func (k keys) guests(id string) string      { return k.of(id, "guests") }
-
 // byID is a SET of the sessions in which the best id of a person is the person, although the platform gives an e-mail address: they
 // began when that was the rule.
 func (k keys) byID() string { return k.prefix + "persons-by-id" }
-
-// declared is a STRING: the head count that a host typed.
-func (k keys) declared(id string) string { return k.of(id, "declared") }
-
-// names is a SET of the hashes of the words of names seen in the session. No count depends on it.
-func (k keys) names(id string) string { return k.of(id, "names") }
 
 // beacons is a ZSET of the connections that beacons keep open, scored by their last heartbeat in ms.
 func (k keys) beacons(id string) string { return k.of(id, "beacons") }

@@ -50,7 +50,7 @@ func TestKeys(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		for _, key := range append(s.keys.session("talk"), s.keys.names("talk"), s.keys.beacons("talk"), s.keys.declared("talk")) {
+		for _, key := range append(s.marks.Keys().Session("talk"), s.marks.Keys().Names("talk"), s.keys.beacons("talk"), s.marks.Keys().Declared("talk")) {
 			if !strings.HasPrefix(key, prefix+"{talk}:") {
 				t.Errorf("%s may lie elsewhere", key)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
@@ -250,47 +249,7 @@ func (m *mover) forget(ctx context.Context, session, occurrence string) error {
 			continue
 		}
 		defer m.store.rdb.Del(context.WithoutCancel(ctx), key)
-		return m.drop(ctx, session, occurrence)
+		return m.store.marks.Drop(ctx, session, occurrence)
 	}
 	return ErrBusy
-}
-
-func (m *mover) drop(ctx context.Context, session, occurrence string) error {
-	for range attempts {
-		before, err := m.store.readCounts(ctx, session)
-		if err != nil {
-			return err
-		}
-		marks, err := m.store.readMarks(ctx, session)
-		if err != nil || !marks.drop(occurrence) {
-			return err
-		}
-		done, err := m.store.swap(ctx, session, marks, before["rev"])
-		if err != nil || done {
-			return err
-		}
-	}
-	return ErrBusy
-}
-
-// drop takes an occurrence out of the set; false: it was not there.
-func (m *marks) drop(occurrence string) bool {
-	_, had := m.occurrences[occurrence]
-	delete(m.occurrences, occurrence)
-	maps.DeleteFunc(m.connections, func(key string, _ *connectionMarks) bool {
-		of, _, _ := strings.Cut(key, ".")
-		had = had || of == occurrence
-		return of == occurrence
-	})
-	for person, totals := range m.reported {
-		if _, ok := totals[occurrence]; !ok {
-			continue
-		}
-		had = true
-		if delete(totals, occurrence); len(totals) == 0 {
-			delete(m.reported, person)
-		}
-	}
-	m.last = m.latest()
-	return had
 }

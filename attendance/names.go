@@ -110,17 +110,6 @@ func (s sealer) hashNameIn(session, hash string) string {
 // names keeps the hashed words of the names seen in sessions. Store embeds it.
 type names struct{ *base }
 
-// namesOf are the names of events of one session.
-func namesOf(events []placed) []any {
-	var hashes []any
-	for _, e := range events {
-		for _, hash := range e.event.Names {
-			hashes = append(hashes, hash)
-		}
-	}
-	return hashes
-}
-
 // NamesIn gives, of words as they were typed, those that are or hold a word of a name seen in the session, whatever the case and
 // accents; the others have no entry. It asks Redis once.
 //
@@ -138,7 +127,7 @@ func (s *names) NamesIn(ctx context.Context, session string, words []string) (ma
 	if len(hashes) == 0 {
 		return found, nil
 	}
-	are, err := s.rdb.SMIsMember(ctx, s.keys.names(session), hashes...).Result()
+	are, err := s.rdb.SMIsMember(ctx, s.marks.Keys().Names(session), hashes...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("names: %w", err)
 	}

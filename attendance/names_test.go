@@ -127,9 +127,9 @@ func TestNamesOfASession(t *testing.T) {
 		if got := seen(t, s, "no-such-session", words...); len(got) > 0 {
 			t.Errorf("nowhere: %q", got)
 		}
-		again, err := rdb.SCard(t.Context(), s.keys.names("talk")).Result()
+		again, err := rdb.SCard(t.Context(), s.marks.Keys().Names("talk")).Result()
 		record(t, s, "live", c.called("Élodie d'Arc", "e"), host)
-		if n := rdb.SCard(t.Context(), s.keys.names("talk")).Val(); n != again || n != 16 || err != nil {
+		if n := rdb.SCard(t.Context(), s.marks.Keys().Names("talk")).Val(); n != again || n != 16 || err != nil {
 			t.Errorf("%d names, then %d (%v)", again, n, err)
 		}
 		if drifts, err := s.Verify(t.Context(), "talk"); len(drifts) > 0 || err != nil {
@@ -151,7 +151,7 @@ func TestNamesOfASession(t *testing.T) {
 				twin.Room = "elsewhere"
 			}
 			record(t, s, "live", twin)
-			for _, hash := range rdb.SMembers(t.Context(), s.keys.names(session)).Val() {
+			for _, hash := range rdb.SMembers(t.Context(), s.marks.Keys().Names(session)).Val() {
 				if joined[hash] {
 					t.Errorf("%s is in both sessions", hash)
 				}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 	"jauge/programme"
 )
@@ -28,8 +29,8 @@ const plannedStart = int64(1_587_654_000_000)
 // attendees, in random order, with duplicates, lost leaves, leaves first, ends first and late events. In half of the
 // histories, all times are of eight values at most, so that marks of different people, kinds and rooms meet in one millisecond.
 // Rooms differ in whether they name their occurrences, and events in which ids they carry.
-func history(r *rand.Rand) []sealed {
-	var out []sealed
+func history(r *rand.Rand) []marks.Mark {
+	var out []marks.Mark
 	at := func() int64 { return plannedStart + int64(r.IntN(40))*500 + int64(r.IntN(3)) }
 	if r.IntN(2) == 0 {
 		few := make([]int64, 1+r.IntN(8))
@@ -41,13 +42,13 @@ func history(r *rand.Rand) []sealed {
 	rooms, attendees, nameless := 1+r.IntN(2), 1+r.IntN(4), r.IntN(3)
 	for range 2 + r.IntN(24) {
 		room := r.IntN(rooms)
-		e := sealed{Room: fmt.Sprintf("room%d", room), Occurrence: fmt.Sprintf("occ%d-%d", room, r.IntN(3)), At: at(), Version: sealVersion}
+		e := marks.Mark{Room: fmt.Sprintf("room%d", room), Occurrence: fmt.Sprintf("occ%d-%d", room, r.IntN(3)), At: at()}
 		if room == nameless {
 			e.Occurrence = fmt.Sprintf("occ%d/", room)
 		}
 		person := []string{"", "", "*"}[r.IntN(3)] + fmt.Sprintf("p%d", r.IntN(attendees))
-		connection := func() string { return connectionIn(e.Occurrence, fmt.Sprintf("c%d", r.IntN(attendees+2))) }
-		if isGuest(person) && r.IntN(3) > 0 {
+		connection := func() string { return marks.ConnectionIn(e.Occurrence, fmt.Sprintf("c%d", r.IntN(attendees+2))) }
+		if marks.IsGuest(person) && r.IntN(3) > 0 {
 			e.Name = fmt.Sprintf("n%d", r.IntN(3))
 		}
 		switch n := r.IntN(100); {
@@ -79,7 +80,7 @@ func history(r *rand.Rand) []sealed {
 		case n < 94:
 			e.Kind, e.Person, e.Staff = Registered, person, true
 		case n < 96:
-			e.Kind, e.Person = []Kind{Registered, known}[r.IntN(2)], person
+			e.Kind, e.Person = Registered, person
 		case n < 97:
 			e.Kind, e.Person = Replayed, person
 		default:
@@ -97,94 +98,17 @@ func history(r *rand.Rand) []sealed {
 	return out
 }
 
-// add puts one sealed event into the set. The service leaves that to record.lua; this is what it has to do.
-func (m *marks) add(e sealed) {
-	if e.Kind.ofPerson() {
-		m.addOfPerson(e)
-		return
-	}
-	o := m.occurrences[e.Occurrence]
-	if o == nil {
-		o = &occurrenceMarks{
-			room: e.Room, nameless: strings.HasSuffix(e.Occurrence, "/"), start: e.At, stops: map[int64]bool{}, touches: map[int64]bool{},
-		}
-		m.occurrences[e.Occurrence] = o
-	}
-	o.start, m.last = min(o.start, e.At), max(m.last, e.At)
-	switch {
-	case e.Kind == Ended:
-		o.stops[e.At] = true
-		return
-	case e.Kind == Started, e.Kind == Joined && e.Staff:
-		o.touches[e.At] = true
-	}
-	if e.Kind == Started {
-		return
-	}
-	if e.Kind == Bound {
-		key, peer := connectionKey(e.Occurrence, e.Connection, ""), connectionKey(e.Occurrence, e.Peer, "")
-		if key != peer {
-			m.connection(key).peers[peer] = true
-			m.connection(peer).peers[key] = true
-		}
-	}
-	key := connectionKey(e.Occurrence, e.Connection, e.Person)
-	switch {
-	case e.Staff:
-		if e.Person != "" {
-			m.staff[e.Person] = true
-		}
-		if e.Connection != "" {
-			m.connection(key).staff = true
-		}
-		return
-	case e.Kind == Joined:
-		m.connection(key).joins[mark{e.At, e.Person}] = true
-	case e.Kind == Left:
-		m.connection(key).leaves[mark{e.At, e.Person}] = true
-	}
-	if e.extra() != "" && e.Kind != Bound && (m.names[e.Person] == "" || e.Name < m.names[e.Person]) {
-		m.names[e.Person] = e.Name
-	}
-}
-
-func (m *marks) addOfPerson(e sealed) {
-	switch {
-	case e.Staff:
-		m.staff[e.Person] = true
-	case e.Kind == Registered:
-		m.registered[e.Person] = true
-	case e.Kind == known:
-		m.known[e.Person] = true
-	case e.Kind == Replayed:
-		m.replayed[e.Person] = true
-	default:
-		if m.reported[e.Person] == nil {
-			m.reported[e.Person] = map[string]int64{}
-		}
-		m.reported[e.Person][e.Occurrence] = max(m.reported[e.Person][e.Occurrence], e.Seconds*1000)
-	}
-}
-
-// connectionKey names a connection within a session. What names none is of the person.
-func connectionKey(occurrence, connection, person string) string {
-	if connection == "" {
-		return occurrence + ".@" + person
-	}
-	return occurrence + "." + connection
-}
-
 // visible is what the property compares: all that a store shows at one moment, and the counts behind it.
 type visible struct {
 	State                              State
 	Started, Ended, Last               int64 // ms; 0: not yet
-	Present, Connections, Unique, Peak int
+	Present, Connections, Unique, Peak int64
 	PeakAt                             int64
 	Watch                              int64 // ms
 	Measured, Reported                 Total
-	Known, Names, Leaving              int
-	Registered, RegisteredSeen         int
-	Replayed, Occurrences              int
+	Known, Names, Leaving              int64
+	Registered, RegisteredSeen         int64
+	Replayed, Occurrences              int64
 	Curve                              map[int64]int64
 	Rows                               []Row
 }
@@ -196,34 +120,37 @@ var talk = programme.Session{
 }
 
 // modelShows is what the set of these events shows, by the definitions alone.
-func modelShows(events []sealed, now int64) visible {
-	m := newMarks()
+func modelShows(events []marks.Mark, now int64) visible {
+	set, last := marks.NewSet(), int64(0)
 	for _, e := range events {
-		m.add(e)
+		set.Add(e)
+		if !e.Kind.OfPerson() {
+			last = max(last, e.At)
+		}
 	}
 	end := talk.EndsAt.UnixMilli()
-	t := m.count(end, now)
-	total := func(n int, ms int64) Total { return Total{n, time.Duration(ms) * time.Millisecond} }
+	c := set.Count(end, now).Counts
+	total := func(n, ms int64) Total { return Total{int(n), time.Duration(ms) * time.Millisecond} }
 	v := visible{
-		Started: t.started, Last: t.last, Present: t.present, Connections: t.connections, Unique: t.unique, Peak: t.peak, PeakAt: t.peakAt,
-		Watch: t.watch + t.filled, Measured: total(t.measured, t.watch), Reported: total(t.reported, t.reportedWatch),
-		Known: t.known, Names: t.names, Leaving: t.leaving,
-		Registered: t.registered, RegisteredSeen: t.registeredSeen, Replayed: t.replayed, Occurrences: t.openings,
-		Rows: m.rows(talk.StartsAt.UnixMilli(), end, now),
+		Started: c["started"], Last: last, Present: c["present"], Connections: c["connections"], Unique: c["unique"], Peak: c["peak"], PeakAt: c["peak_at"],
+		Watch: c["watch"] + c["filled"], Measured: total(c["measured"], c["watch"]), Reported: total(c["reported"], c["reported_watch"]),
+		Known: c["known"], Names: c["names"], Leaving: c["leaving"],
+		Registered: c["registered"], RegisteredSeen: c["registered_seen"], Replayed: c["replayed"], Occurrences: c["occurrences"],
+		Rows: set.Rows(talk.StartsAt.UnixMilli(), end, now),
 	}
-	closed := now >= m.closeAt(end)
+	closed := now >= max(end, last)+marks.CloseAfter.Milliseconds()
 	switch {
-	case t.live > 0:
+	case c["live"] > 0:
 		v.State = InSession
-	case len(m.occurrences) > 0 && (closed || now >= talk.StartsAt.UnixMilli()):
-		v.State, v.Ended = Over, t.ended
+	case c["occurrences"] > 0 && (closed || now >= talk.StartsAt.UnixMilli()):
+		v.State, v.Ended = Over, c["ended"]
 	case closed:
 		v.State = Over
 	default:
 		v.State = Scheduled
 	}
-	// The automatic close lies behind every event, so it leaves the stored curve as it is.
-	v.Curve = m.count(end, m.last).deltas
+	// The automatic close lies behind every event, so it leaves the log as it is.
+	v.Curve = set.Count(end, last).Curve
 	return v
 }
 
@@ -233,19 +160,15 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 	if err != nil {
 		return visible{}, err
 	}
-	c, err := s.readCounts(ctx, talk.ID)
-	if err != nil {
-		return visible{}, err
-	}
 	rows, err := s.Rows(ctx, talk.ID)
 	if err != nil {
 		return visible{}, err
 	}
-	seen, err := s.look(ctx, talk.ID)
+	seen, err := s.marks.Look(ctx, talk.ID)
 	if err != nil {
 		return visible{}, err
 	}
-	f := all[0]
+	f, c := all[0], seen[0].Counts
 	ms := func(t time.Time) int64 {
 		if t.IsZero() {
 			return 0
@@ -254,9 +177,9 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 	}
 	v := visible{
 		State: f.State, Started: ms(f.StartedAt), Ended: ms(f.EndedAt), Last: ms(f.LastEventAt),
-		Present: *f.Present, Connections: *f.Connections, Unique: *f.Unique, Peak: *f.Peak, Watch: f.Watch.Milliseconds(),
-		Known: int(c["known"]), Names: int(c["names"]), Leaving: int(c["leaving"]), RegisteredSeen: int(c["registered_seen"]), Occurrences: int(c["occurrences"]),
-		Curve: seen[0].curve, Rows: rows,
+		Present: int64(*f.Present), Connections: int64(*f.Connections), Unique: int64(*f.Unique), Peak: int64(*f.Peak), Watch: f.Watch.Milliseconds(),
+		Known: c["known"], Names: c["names"], Leaving: c["leaving"], RegisteredSeen: c["registered_seen"], Occurrences: c["occurrences"],
+		Curve: seen[0].Curve, Rows: rows,
 	}
 	if f.PeakAt != nil {
 		v.PeakAt = f.PeakAt.Unix()
@@ -267,9 +190,9 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 	if f.Reported != nil {
 		v.Reported = *f.Reported
 	}
-	for to, n := range map[*int]*int{&v.Registered: f.Registered, &v.Replayed: f.Replayed} {
+	for to, n := range map[*int64]*int{&v.Registered: f.Registered, &v.Replayed: f.Replayed} {
 		if n != nil {
-			*to = *n
+			*to = int64(*n)
 		}
 	}
 	return v, err
@@ -277,22 +200,22 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 
 // play records a history on a fresh session, in calls of random sizes from two processes, which look at it now and then, and says how the
 // store differs from the model, "" if it does not.
-func play(ctx context.Context, rdb redis.UniversalClient, sessions *programme.Catalogue, prefix string, events []sealed, now int64, seed uint64) (string, error) {
+func play(ctx context.Context, rdb redis.UniversalClient, sessions *programme.Catalogue, prefix string, events []marks.Mark, now int64, seed uint64) (string, error) {
 	o := Options{Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return time.UnixMilli(now) }}
 	s, other := New(rdb, sessions, o), New(rdb, sessions, o)
-	defer rdb.Del(ctx, s.keys.session("s")...)
+	defer rdb.Del(ctx, s.marks.Keys().Session("s")...)
 	r := rand.New(rand.NewPCG(seed, 3))
 	for rest := events; len(rest) > 0; {
-		batch := make([]placed, 1+r.IntN(len(rest)))
+		batch := make([]marks.Placed, 1+r.IntN(len(rest)))
 		for i := range batch {
-			batch[i] = placed{"s", rest[i]}
+			batch[i] = marks.Placed{Session: "s", Mark: rest[i]}
 		}
-		if _, err := s.write(ctx, batch); err != nil {
+		if _, err := s.marks.Write(ctx, batch); err != nil {
 			return "", err
 		}
 		rest, s, other = rest[len(batch):], other, s
 		if r.IntN(2) == 0 {
-			if _, err := s.look(ctx, "s"); err != nil {
+			if _, err := s.marks.Look(ctx, "s"); err != nil {
 				return "", err
 			}
 		}
@@ -334,9 +257,9 @@ func contradiction(ctx context.Context, s *Store, session programme.Session) (st
 }
 
 // shrink drops events one at a time while the history still fails.
-func shrink(events []sealed, fails func([]sealed) bool) []sealed {
+func shrink(events []marks.Mark, fails func([]marks.Mark) bool) []marks.Mark {
 	for i := 0; i < len(events); {
-		fewer := append(append([]sealed(nil), events[:i]...), events[i+1:]...)
+		fewer := append(append([]marks.Mark(nil), events[:i]...), events[i+1:]...)
 		if fails(fewer) {
 			events = fewer
 			continue
@@ -369,7 +292,7 @@ func TestRandomHistoriesAgreeWithTheModel(t *testing.T) {
 						continue
 					}
 					once.Do(func() {
-						small := shrink(events, func(e []sealed) bool {
+						small := shrink(events, func(e []marks.Mark) bool {
 							trouble, err := play(ctx, rdb, sessions, p, e, now, uint64(seed))
 							return trouble != "" || err != nil
 						})
@@ -395,7 +318,7 @@ func TestTheModelIgnoresOrderAndRepetition(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		events := history(r)
 		want := modelShows(events, plannedStart+20_000)
-		again := append(append([]sealed(nil), events...), events...)
+		again := append(append([]marks.Mark(nil), events...), events...)
 		r.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
 		got := modelShows(again, plannedStart+20_000)
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -3,51 +3,18 @@ package attendance
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"jauge/attendance/marks"
 	"jauge/programme"
 )
 
 // reader reads figures, curves and rows. Store embeds it.
 type reader struct {
 	*base
-	timelines timelines
-	statuses  statuses
-	patience  time.Duration // how long a request waits for a status
-}
-
-// counts are the numbers that record.lua keeps, by name; 0 for what is not there.
-type counts map[string]int64
-
-// countNames are their names, in the order in which record.lua writes them. epoch is another one where the log is another one, rev moves with
-// every recorded mark, and moments are counted from base.
-var countNames = []string{
-	"epoch", "rev", "base", "last", "occurrences", "live", "started", "ended", "present", "connections", "open_moment", "watch", "filled",
-	"unique", "known", "names", "leaving", "measured", "registered", "registered_seen", "replayed", "reported", "reported_watch",
-}
-
-func parseCounts(text string) (counts, error) {
-	c := make(counts, len(countNames)+2)
-	fields := strings.Fields(text)
-	if len(fields) == 0 {
-		return c, nil
-	}
-	if len(fields) != len(countNames) {
-		return nil, errors.New("counts in the store: wrong shape")
-	}
-	for i, name := range countNames {
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("count %s: %w", name, err)
-		}
-		c[name] = n
-	}
-	return c, nil
+	statuses statuses
+	patience time.Duration // how long a request waits for a status
 }
 
 // Figures reads the counts of the given sessions in one pipelined read.
@@ -71,24 +38,42 @@ func (s *reader) readFigures(ctx context.Context, sessions []programme.Session) 
 	for i, session := range sessions {
 		ids[i] = session.ID
 	}
-	seen, err := s.look(ctx, ids...)
+	seen, err := s.marks.Look(ctx, ids...)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]versioned, len(sessions))
 	for i, session := range sessions {
-		out[i] = versioned{s.figures(session, seen[i].counts, seen[i].declared, s.now()), seen[i].counts["rev"]}
+		out[i] = versioned{s.figures(session, seen[i].Counts, seen[i].Declared, s.now()), seen[i].Counts["rev"]}
 	}
 	return out, nil
 }
 
+// Verify recomputes from the marks every count of a session, and lists what differs; see marks.Store.
+func (s *reader) Verify(ctx context.Context, id string) ([]Drift, error) {
+	session, err := s.programme.Session(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.marks.Verify(ctx, id, session.EndsAt.UnixMilli())
+}
+
+// Repair rebuilds every derived count of a session from its marks.
+func (s *reader) Repair(ctx context.Context, id string) error { return s.marks.Repair(ctx, id) }
+
+// Drift is one count that is not what the marks say.
+type Drift = marks.Drift
+
+// ErrBusy says that a session changed each time it was read.
+var ErrBusy = marks.ErrBusy
+
 // Unseen gives the figures of a session without any event.
 func (s *reader) Unseen(session programme.Session) Figures {
-	return s.figures(session, counts{}, nil, s.now())
+	return s.figures(session, marks.Counts{}, nil, s.now())
 }
 
 // figures derives figures from counts and a moment. The automatic close is derived from that moment too; it is never stored.
-func (s *reader) figures(session programme.Session, c counts, declared *int, asOf time.Time) Figures {
+func (s *reader) figures(session programme.Session, c marks.Counts, declared *int, asOf time.Time) Figures {
 	now := asOf.UnixMilli()
 	f := Figures{Session: session, AsOf: asOf, Capability: s.planned(session), Declared: declared}
 	if c["measured"] > 0 {
@@ -100,7 +85,7 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 	if c["occurrences"] > 0 {
 		f.StartedAt = time.UnixMilli(c["started"]).UTC()
 	}
-	closeAt := max(session.EndsAt.UnixMilli(), c["last"]) + closeAfter.Milliseconds()
+	closeAt := max(session.EndsAt.UnixMilli(), c["last"]) + marks.CloseAfter.Milliseconds()
 	closed := now >= closeAt
 	until := max(now, c["last"])
 	if closed {
@@ -136,7 +121,7 @@ func (s *reader) figures(session programme.Session, c counts, declared *int, asO
 	if n := int(c["registered"]); n > 0 {
 		f.Registered = &n
 		if f.showsWhoCame(s.planned(session)) {
-			rate := float64(c["registered"]-min(c["registered_seen"], c["registered"])) / float64(n) // somebody may have come under two ids
+			rate := float64(c["registered"]-c["registered_seen"]) / float64(n)
 			f.NoShowRate = &rate
 		}
 	}
@@ -155,7 +140,7 @@ func (f *Figures) showsWhoCame(planned Capability) bool {
 
 // totals fills in how many came and for how long. On a platform of totals, its totals replace what was measured; elsewhere they
 // count for persons without a visit.
-func (f *Figures) totals(planned Capability, measured Total, c counts) {
+func (f *Figures) totals(planned Capability, measured Total, c marks.Counts) {
 	reported := Total{int(c["reported"]), time.Duration(c["reported_watch"]) * time.Millisecond}
 	if measured.Unique > 0 {
 		f.Measured = &measured
@@ -174,20 +159,16 @@ func (f *Figures) totals(planned Capability, measured Total, c counts) {
 	}
 }
 
-// capability is what a source can tell; Live by default.
-func (b *base) capability(source string) Capability {
-	if c, ok := b.capabilities[source]; ok {
-		return c
-	}
-	return Live
-}
-
 // planned is the best capability among the sources of a session's rooms.
 func (s *reader) planned(session programme.Session) Capability {
 	order := []Capability{Live, Joins, Totals, Declared}
 	best := len(order)
 	for _, room := range session.Rooms {
-		best = min(best, slices.Index(order, s.capability(room.Source)))
+		c, ok := s.capabilities[room.Source]
+		if !ok {
+			c = Live
+		}
+		best = min(best, slices.Index(order, c))
 	}
 	if best == len(order) {
 		return Declared

@@ -1,9 +1,8 @@
 package attendance
 
 import (
-	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -14,61 +13,11 @@ func (s *reader) Rows(ctx context.Context, id string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.readMarks(ctx, id)
+	m, err := s.marks.Read(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return m.rows(session.StartsAt.UnixMilli(), session.EndsAt.UnixMilli(), s.now().UnixMilli()), nil
-}
-
-// rows describes every person, by first join.
-func (m *marks) rows(plannedStart, plannedEnd, now int64) []Row {
-	t, live := m.count(plannedEnd, now), m.liveTime(plannedStart, plannedEnd, now)
-	rows := make([]Row, 0, len(t.people))
-	for id, p := range t.people {
-		rows = append(rows, p.row(id, t.until, live))
-	}
-	slices.SortFunc(rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.joined(), b.joined()), cmp.Compare(a.Attendee, b.Attendee))
-	})
-	return rows
-}
-
-// row describes one person; until is the moment that open visits count to, live the session's length in ms.
-func (p *personVisits) row(id string, until, live int64) Row {
-	watch, low := p.watch(upper, until), p.watch(lower, until)
-	r := Row{
-		Attendee: id, Watch: time.Duration(watch) * time.Millisecond, WatchLow: time.Duration(low) * time.Millisecond,
-		Attended: watch >= attendedAfter.Milliseconds(), Provenance: FromMarks,
-	}
-	r.Completed = r.Attended && float64(watch) >= completedShare*float64(live) // staying through a session of four minutes is neither
-	switch {
-	case len(p.visits) == 0:
-		r.Provenance = FromPlatform
-		return r
-	case low < watch:
-		r.Provenance = FromInferred
-	}
-	r.FirstJoinedAt = time.UnixMilli(p.visits[0].start).UTC()
-	grace, last := reconnectGrace.Milliseconds(), p.visits[0].start
-	for i, v := range p.visits {
-		if i == 0 || last != never && v.start > last+grace {
-			r.Visits++
-		}
-		last = max(last, v.end)
-	}
-	if last != never {
-		r.LastLeftAt = time.UnixMilli(last).UTC()
-	}
-	return r
-}
-
-// joined is when the person joined first, in ms; never, for a person without a visit.
-func (r Row) joined() int64 {
-	if r.FirstJoinedAt.IsZero() {
-		return never
-	}
-	return r.FirstJoinedAt.UnixMilli()
+	return m.Rows(session.StartsAt.UnixMilli(), session.EndsAt.UnixMilli(), s.now().UnixMilli()), nil
 }
 
 // Stayed says whether the person whom a source calls attendee, by an id or an e-mail address, has completed the session, as far as it has
@@ -78,29 +27,56 @@ func (s *reader) Stayed(ctx context.Context, id, source, attendee string) (compl
 	if err != nil {
 		return false, false, err
 	}
-	who := s.seal.pseudonymsOf(id, source, attendee)
-	texts, err := s.rdb.HMGet(ctx, s.keys.people(id), who...).Result()
-	if err != nil {
-		return false, false, fmt.Errorf("read a person: %w", err)
+	m, who, err := s.marks.Person(ctx, id, s.seal.pseudonymsOf(id, source, attendee)...)
+	if err != nil || who == "" {
+		return false, false, err
 	}
-	now, end := s.now().UnixMilli(), session.EndsAt.UnixMilli()
-	for i, text := range texts {
-		if text == nil {
-			continue
-		}
-		m, err := s.readOccurrences(ctx, id)
-		if err != nil {
-			return false, false, err
-		}
-		live := m.liveTime(session.StartsAt.UnixMilli(), end, now)
-		if err := m.parsePerson(who[i], text.(string)); err != nil {
-			return false, false, err
-		}
-		m.bindAll(m.lists[who[i]]) // what ties them together may be with others
-		t := m.count(end, now)
-		if p := t.people[who[i]]; p != nil {
-			return p.row(who[i], t.until, live).Completed, true, nil
+	for _, r := range m.Rows(session.StartsAt.UnixMilli(), session.EndsAt.UnixMilli(), s.now().UnixMilli()) {
+		if r.Attendee == who {
+			return r.Completed, true, nil
 		}
 	}
 	return false, false, nil
+}
+
+// Curve returns present at each step, by event time, from the first event to the end or the moment of the figures; empty before
+// the first event. A step is at least a second.
+func (s *reader) Curve(ctx context.Context, f Figures, step time.Duration) ([]Point, error) {
+	seen, err := s.marks.Look(ctx, f.Session.ID)
+	if err != nil || len(seen[0].Curve) == 0 {
+		return nil, err
+	}
+	return points(seen[0].Curve, max(int64(step/time.Second), 1), curveEnd(f)), nil
+}
+
+// curveEnd is the last moment of a session's curve: its end, or that of the figures.
+func curveEnd(f Figures) time.Time {
+	if f.State == Over && !f.EndedAt.IsZero() {
+		return f.EndedAt
+	}
+	if f.LastEventAt.After(f.AsOf) {
+		return f.LastEventAt
+	}
+	return f.AsOf
+}
+
+// points samples the curve at every step from its first second until end, the last change included.
+func points(deltas map[int64]int64, step int64, end time.Time) []Point {
+	seconds := slices.Sorted(maps.Keys(deltas))
+	present, i := int64(0), 0
+	var out []Point
+	for at := seconds[0]; ; at += step {
+		last := at >= end.Unix()
+		if last {
+			at = max(end.Unix(), seconds[0])
+		}
+		for i < len(seconds) && seconds[i] <= at {
+			present += deltas[seconds[i]]
+			i++
+		}
+		out = append(out, Point{At: time.Unix(at, 0).UTC(), Present: int(present)})
+		if last {
+			return out
+		}
+	}
 }

@@ -2,7 +2,9 @@ package attendance
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 )
 
@@ -229,16 +232,13 @@ func TestRules(t *testing.T) {
 					}
 				}
 			})
-			set := newMarks()
+			set := marks.NewSet()
 			seal := newSealer([]byte(strings.Repeat("k", 32)), nil)
 			for _, e := range rule.events {
-				set.add(seal.within("talk", seal.seal("live", e), false))
+				set.Add(seal.within("talk", seal.seal("live", e), false).Mark)
 			}
-			counted := set.count(planned.Add(time.Hour).UnixMilli(), c.now().UnixMilli())
-			got := expected{
-				counted.present, counted.connections, counted.unique, counted.peak, counted.leaving, sincePlanned(counted.peak, counted.peakAt),
-				time.Duration(counted.watch) * time.Millisecond, curveText(counted.deltas),
-			}
+			counted := set.Count(planned.Add(time.Hour).UnixMilli(), c.now().UnixMilli())
+			got := expectedOf(counted)
 			if diff := cmp.Diff(rule.want, got, cmp.AllowUnexported(expected{})); diff != "" {
 				t.Errorf("the model: %s", diff)
 			}
@@ -249,13 +249,22 @@ func TestRules(t *testing.T) {
 func shownBy(t *testing.T, s *Store) expected {
 	t.Helper()
 	f := figures(t, s, "talk")
-	seen, err := s.look(t.Context(), "talk")
+	seen, err := s.marks.Look(t.Context(), "talk")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := seen[0].counts
+	c := seen[0].Counts
 	return expected{
-		*f.Present, *f.Connections, *f.Unique, *f.Peak, int(c["leaving"]), sincePlanned(*f.Peak, c["peak_at"]), f.Watch, curveText(seen[0].curve),
+		*f.Present, *f.Connections, *f.Unique, *f.Peak, int(c["leaving"]), sincePlanned(*f.Peak, c["peak_at"]), f.Watch, curveText(seen[0].Curve),
+	}
+}
+
+// expectedOf reads the reference model.
+func expectedOf(m marks.Moment) expected {
+	c := m.Counts
+	return expected{
+		int(c["present"]), int(c["connections"]), int(c["unique"]), int(c["peak"]), int(c["leaving"]), sincePlanned(int(c["peak"]), c["peak_at"]),
+		time.Duration(c["watch"]) * time.Millisecond, curveText(m.Curve),
 	}
 }
 
@@ -269,7 +278,9 @@ func sincePlanned(peak int, second int64) time.Duration {
 // curveText writes a curve as the rules do.
 func curveText(curve map[int64]int64) string {
 	var parts []string
-	eachOf(curve, curve, func(second, by, _ int64) { parts = append(parts, fmt.Sprintf("%d%+d", second-planned.Unix(), by)) })
+	for _, second := range slices.Sorted(maps.Keys(curve)) {
+		parts = append(parts, fmt.Sprintf("%d%+d", second-planned.Unix(), curve[second]))
+	}
 	return strings.Join(parts, " ")
 }
 
@@ -354,50 +365,6 @@ func TestARowOfWhoIsIn(t *testing.T) {
 }
 
 // The live time of a session is what its occurrences cover together of the planned time, those that go on until now; where they cover none
-// of it, all that they cover.
-func TestLiveTime(t *testing.T) {
-	t.Parallel()
-	const m = int64(60_000)
-	occurrence := func(room string, start, stop int64) *occurrenceMarks {
-		o := &occurrenceMarks{room: room, start: plannedStart + start*m, stops: map[int64]bool{}}
-		if stop != 0 {
-			o.stops[plannedStart+stop*m] = true
-		}
-		return o
-	}
-	for _, row := range []struct {
-		name string
-		of   map[string]*occurrenceMarks
-		want int64 // minutes
-	}{
-		{"a rehearsal before", map[string]*occurrenceMarks{"a": occurrence("r", -20, 25)}, 25},
-		{"a rehearsal of its own", map[string]*occurrenceMarks{"a": occurrence("r", -20, -5), "b": occurrence("r", 5, 20)}, 15},
-		{"a long goodbye", map[string]*occurrenceMarks{"a": occurrence("r", 50, 90)}, 10},
-		{"from before to beyond", map[string]*occurrenceMarks{"a": occurrence("r", -20, 90)}, 60},
-		{"only before", map[string]*occurrenceMarks{"a": occurrence("r", -20, -5)}, 15},
-		{"only afterwards", map[string]*occurrenceMarks{"a": occurrence("r", 60, 75)}, 15},
-		{"none", nil, 0},
-		{"one that ended", map[string]*occurrenceMarks{"a": occurrence("r", 0, 20)}, 20},
-		{"one that goes on", map[string]*occurrenceMarks{"a": occurrence("r", 5, 0)}, 25},
-		{"a break", map[string]*occurrenceMarks{"a": occurrence("r", 0, 10), "b": occurrence("r", 15, 25)}, 20},
-		{"two rooms at once", map[string]*occurrenceMarks{"a": occurrence("r", 0, 10), "b": occurrence("s", 5, 20)}, 20},
-		{"one within another", map[string]*occurrenceMarks{"a": occurrence("r", 0, 20), "b": occurrence("s", 5, 10)}, 20},
-		{"superseded", map[string]*occurrenceMarks{"a": occurrence("r", 0, 0), "b": occurrence("r", 10, 20)}, 20},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			set := newMarks()
-			if row.of != nil {
-				set.occurrences = row.of
-			}
-			set.last = set.latest()
-			if got := set.liveTime(plannedStart, plannedStart+60*m, plannedStart+30*m); got != row.want*m {
-				t.Errorf("%d ms, not %d minutes", got, row.want)
-			}
-		})
-	}
-}
-
 // The automatic close is half an hour after the planned end, or after the last event where that is later.
 func TestTheAutomaticClose(t *testing.T) {
 	t.Parallel()

@@ -2,8 +2,8 @@ package attendance
 
 import (
 	"context"
-	"fmt"
-	"strconv"
+
+	"jauge/attendance/marks"
 )
 
 // ending is the journal entry of a session ended by hand.
@@ -33,18 +33,12 @@ func (s *Store) decideEnd(ctx context.Context, e *ending) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.readOccurrences(ctx, e.Session)
+	open, none, err := s.marks.Open(ctx, e.Session, session.EndsAt.UnixMilli(), e.At)
 	if err != nil {
 		return err
 	}
-	e.Occurrences = map[string]string{}
-	if len(m.occurrences) == 0 { // no event came: the end makes an occurrence of its own
+	if e.Occurrences = open; none { // no event came: the end makes an occurrence of its own
 		e.Occurrences[s.seal.token("occurrence", "by hand", e.Session)] = s.seal.token("room", "by hand", e.Session)
-	}
-	for id, list := range m.openings(session.EndsAt.UnixMilli(), e.At) {
-		if p := list[len(list)-1]; p.start != 0 && p.end == never {
-			e.Occurrences[id] = p.room
-		}
 	}
 	return nil
 }
@@ -55,11 +49,11 @@ func (s *Store) end(ctx context.Context, e *ending) error {
 			return err
 		}
 	}
-	var batch []placed
+	var batch []marks.Placed
 	for id, room := range e.Occurrences {
-		batch = append(batch, placed{e.Session, sealed{Kind: Ended, Room: room, Occurrence: id, At: e.At}})
+		batch = append(batch, marks.Placed{Session: e.Session, Mark: marks.Mark{Kind: Ended, Room: room, Occurrence: id, At: e.At}})
 	}
-	_, err := s.write(ctx, batch)
+	_, err := s.marks.Write(ctx, batch)
 	return err
 }
 
@@ -79,18 +73,5 @@ func (s *Store) Declare(ctx context.Context, id string, n int) error {
 }
 
 func (s *Store) declare(ctx context.Context, h heads) error {
-	if err := s.rdb.Set(ctx, s.keys.declared(h.Session), strconv.Itoa(h.Heads), 0).Err(); err != nil {
-		return fmt.Errorf("declare: %w", err)
-	}
-	return nil
-}
-
-// readDeclared reads a declared head count; nil: nobody has declared one.
-func readDeclared(value any) (*int, error) {
-	text, ok := value.(string)
-	if !ok {
-		return nil, nil
-	}
-	n, err := strconv.Atoi(text)
-	return &n, err
+	return s.marks.Declare(ctx, h.Session, h.Heads)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/programme"
 )
 
@@ -98,7 +99,7 @@ func (l *staffLists) setMarked(session, list string) {
 }
 
 func (s *Store) markStaffOf(ctx context.Context, session programme.Session, list []string) error {
-	switch n, err := s.rdb.Exists(ctx, s.keys.counts(session.ID)).Result(); {
+	switch n, err := s.rdb.Exists(ctx, s.marks.Keys().Counts(session.ID)).Result(); {
 	case err != nil:
 		return fmt.Errorf("staff: %w", err)
 	case n == 0: // nothing was recorded before
@@ -119,34 +120,16 @@ func (s *Store) markStaffOf(ctx context.Context, session programme.Session, list
 		}
 	}
 	slices.Sort(people)
-	known, err := s.known(ctx, session.ID, slices.Compact(people))
+	known, err := s.marks.Known(ctx, session.ID, slices.Compact(people))
 	if err != nil {
 		return err
 	}
-	var marks []placed
+	var all []marks.Placed
 	for _, person := range known {
-		marks = append(marks, placed{session.ID, sealed{Kind: Registered, Staff: true, Person: person}})
+		all = append(all, marks.Placed{Session: session.ID, Mark: marks.Mark{Kind: Registered, Staff: true, Person: person}})
 	}
-	_, err = s.write(ctx, marks)
+	_, err = s.marks.Write(ctx, all)
 	return err
-}
-
-// known are those of some people of whom a session has anything.
-func (b *base) known(ctx context.Context, session string, people []string) ([]string, error) {
-	if len(people) == 0 {
-		return nil, nil
-	}
-	texts, err := b.rdb.HMGet(ctx, b.keys.people(session), people...).Result()
-	if err != nil {
-		return nil, fmt.Errorf("staff: %w", err)
-	}
-	var out []string
-	for i, text := range texts {
-		if text != nil {
-			out = append(out, people[i])
-		}
-	}
-	return out, nil
 }
 
 // idRule knows in which sessions the best id is the person, although there are e-mail addresses: see keys.byID.

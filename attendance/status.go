@@ -170,15 +170,13 @@ func (s *reader) compute(now versioned) (keptStatus, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), computeWithin)
 	defer cancel()
 	began := time.Now()
-	m, err := s.readMarks(ctx, now.Session.ID)
+	m, err := s.marks.Read(ctx, now.Session.ID)
 	if err != nil {
 		return keptStatus{}, err
 	}
 	asOf, end := s.now(), now.Session.EndsAt.UnixMilli()
-	c, t := m.counts(end)
-	c["peak"], c["peak_at"] = int64(t.peak), t.peakAt
-	st := Status{Figures: s.figures(now.Session, c, now.Declared, asOf)}
-	st.Summary = summarise(m.rows(now.Session.StartsAt.UnixMilli(), end, asOf.UnixMilli()), s.planned(now.Session) == Totals)
+	st := Status{Figures: s.figures(now.Session, m.Counts(), now.Declared, asOf)}
+	st.Summary = summarise(m.Rows(now.Session.StartsAt.UnixMilli(), end, asOf.UnixMilli()), s.planned(now.Session) == Totals)
 	k := keptStatus{st, now.rev, time.Now().Add(keepFactor * time.Since(began))}
 	s.statuses.put(now.Session.ID, k)
 	return k, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 )
 
@@ -130,7 +131,7 @@ func TestAStatusIsComputedOnce(t *testing.T) {
 		if want.Summary.Completed != 1 || want.State != Over {
 			t.Fatalf("%s, %+v", want.State, *want.Summary)
 		}
-		if err := rdb.Del(t.Context(), s.keys.people("talk"), s.keys.connections("talk")).Err(); err != nil { // whoever reads people now is wrong
+		if err := rdb.Del(t.Context(), s.marks.Keys().People("talk"), s.marks.Keys().Connections("talk")).Err(); err != nil { // whoever reads people now is wrong
 			t.Fatal(err)
 		}
 		c.set(planned.Add(48 * time.Hour))
@@ -281,7 +282,7 @@ func TestAStatusFollowsThePlan(t *testing.T) {
 			if err := define(t.Context(), s, plan); err != nil {
 				t.Fatal(err)
 			}
-			st, want := status(t, s, "talk"), time.Duration(hours)*time.Hour+closeAfter
+			st, want := status(t, s, "talk"), time.Duration(hours)*time.Hour+marks.CloseAfter
 			if st.State != Over || !st.EndedAt.Equal(planned.Add(want)) || st.Watch != want || st.Summary.Watch != want {
 				t.Errorf("planned for %d hours: %s, ended %s, watched %s, %+v", hours, st.State, st.EndedAt, st.Watch, *st.Summary)
 			}

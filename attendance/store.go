@@ -3,12 +3,14 @@ package attendance
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/journal"
 	"jauge/programme"
 )
@@ -34,7 +36,6 @@ type Store struct {
 	*names
 	*mover
 	*byHand
-	commits commits
 	journal *journal.Journal
 	observe func(source, kind, result string)
 
@@ -46,6 +47,7 @@ type Store struct {
 // base is what all parts of a store work with.
 type base struct {
 	rdb          redis.UniversalClient
+	marks        *marks.Store
 	programme    *programme.Catalogue
 	keys         keys
 	seal         sealer
@@ -64,11 +66,11 @@ func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *S
 		o.Now = time.Now
 	}
 	b := &base{
-		rdb: rdb, programme: sessions, keys: keys{o.Prefix}, seal: newSealer(o.Key, o.GuestsByName), now: o.Now, capabilities: o.Capabilities,
+		rdb: rdb, marks: marks.New(rdb, o.Prefix), programme: sessions, keys: keys{o.Prefix}, seal: newSealer(o.Key, o.GuestsByName), now: o.Now, capabilities: o.Capabilities,
 		staff: &staffLists{everywhere: o.Staff}, rule: &idRule{},
 	}
 	s := &Store{
-		base: b, names: &names{b}, commits: commits{base: b}, journal: o.Journal, observe: func(string, string, string) {},
+		base: b, names: &names{b}, journal: o.Journal, observe: func(string, string, string) {},
 		reader: &reader{base: b, statuses: statuses{bySession: map[string]keptStatus{}}, patience: cmp.Or(o.Patience, time.Second)},
 		asides: &asides{base: b, bounds: asideBounds{asidePerSource, asidePerRoom, asideRooms}, dropped: func(string, int) {}},
 	}
@@ -101,6 +103,9 @@ func (s *Store) Observe(f func(source, kind, result string)) { s.observe = f }
 // ObserveDropped sets the function that is told of authentic events that were dropped, because too much of their source is aside.
 // Call it before the first event.
 func (s *Store) ObserveDropped(f func(source string, n int)) { s.dropped = f }
+
+// batchSize is how many events of what waits are taken at once.
+const batchSize = 500
 
 // Record adds the events of a source to the set of marks; one result per event, in order, or none when Redis is away and the
 // journal has them. It is idempotent. An event that cannot be used (see Reason) is kept aside, and the others count: sending it
@@ -183,40 +188,69 @@ func (s *Store) settle(ctx context.Context, batch []sealed, bounds asideBounds) 
 // record writes the marks of settled events into their sessions. A mark that is one too many there is put aside.
 func (s *Store) record(ctx context.Context, batch []sealed) ([]Result, error) {
 	results, index := make([]Result, len(batch)), make([]int, 0, len(batch))
-	work := make([]placed, 0, len(batch))
+	work := make([]marks.Placed, 0, len(batch))
 	for i, e := range batch {
 		if results[i] = Aside; e.Session == "" {
 			continue
 		}
-		marks, err := s.marksOf(ctx, e)
+		all, err := s.marksOf(ctx, e)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range marks {
+		for _, p := range all {
 			work, index = append(work, p), append(index, i)
 		}
 	}
-	written, err := s.write(ctx, work)
+	written, err := s.marks.Write(ctx, work)
 	if err != nil {
 		return nil, err
 	}
+	var tooMany []*sealed
 	for i := len(written) - 1; i >= 0; i-- { // the first of an event's marks is its own
-		results[index[i]] = written[i]
+		switch e := &batch[index[i]]; written[i] {
+		case marks.Recorded:
+			results[index[i]] = Recorded
+		case marks.Duplicate:
+			results[index[i]] = Duplicate
+		case marks.OfStaff:
+			results[index[i]] = StaffSeen
+		case marks.TooMany:
+			e.Reason, e.Session, results[index[i]] = TooMany, "", Aside
+			tooMany = append(tooMany, e)
+		}
 	}
-	if err := s.putTooManyAside(ctx, batch, results); err != nil {
+	if err := s.putAside(ctx, tooMany, s.bounds); err != nil {
 		return nil, err
 	}
 	return results, s.follow(ctx, batch)
 }
 
-// putTooManyAside keeps aside what record.lua did not take.
-func (s *Store) putTooManyAside(ctx context.Context, batch []sealed, results []Result) error {
-	var aside []*sealed
-	for i, r := range results {
-		if r == tooMany {
-			batch[i].Reason, batch[i].Session, results[i] = TooMany, "", Aside
-			aside = append(aside, &batch[i])
-		}
+// recordKept records events of the journal. Events that take too long although the server answers are cut in halves and tried on; one that
+// still does is put aside, and everything behind it goes on.
+func (s *Store) recordKept(ctx context.Context, batch []sealed) ([]Result, error) {
+	results, err := s.record(ctx, batch)
+	if err == nil || !marks.TimedOut(err) || ctx.Err() != nil || !s.answers(ctx) {
+		return results, err
 	}
-	return s.putAside(ctx, aside, s.bounds)
+	if len(batch) == 1 {
+		slog.Error("an event takes the store too long: it is kept aside and not counted", "source", batch[0].Source, "kind", string(batch[0].Kind))
+		batch[0].Reason, batch[0].Session = Poison, ""
+		return []Result{Aside}, s.putAside(ctx, []*sealed{&batch[0]}, asideBounds{})
+	}
+	half := len(batch) / 2
+	for _, part := range [][]sealed{batch[:half], batch[half:]} {
+		of, err := s.recordKept(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, of...)
+	}
+	return results, nil
+}
+
+// answers says whether the server answers.
+func (b *base) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return b.rdb.Ping(ctx).Err() == nil
 }

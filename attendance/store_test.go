@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 	"jauge/internal/text"
 	"jauge/programme"
@@ -128,7 +129,7 @@ func TestSilentSessionClosesItself(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, c := newStore(t, rdb, prefix, hourLong("talk", in("live", "room")))
 		record(t, s, "live", c.event(Joined, "ann", "c1", 0), c.event(Joined, "bob", "c2", 0), c.event(Left, "", "c2", 30*time.Minute))
-		closeAt := planned.Add(time.Hour + closeAfter)
+		closeAt := planned.Add(time.Hour + marks.CloseAfter)
 		c.set(closeAt.Add(-time.Second))
 		if f := figures(t, s, "talk"); *f.Present != 1 || f.State != InSession {
 			t.Errorf("a second before: present %d, %s", *f.Present, f.State)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"jauge/attendance/marks"
 	"jauge/internal/redistest"
 	"jauge/programme"
 )
@@ -109,35 +110,35 @@ func TestVerifyNamesWhateverIsWrong(t *testing.T) {
 		if found := drifts(t, s); found != "" {
 			t.Fatal(found)
 		}
-		text := rdb.Get(ctx, s.keys.counts("talk")).Val()
-		if n := len(strings.Fields(text)); n != len(countNames) {
-			t.Fatalf("%d counts, and %d names", n, len(countNames))
+		text := rdb.Get(ctx, s.marks.Keys().Counts("talk")).Val()
+		if n := len(strings.Fields(text)); n != len(marks.CountNames) {
+			t.Fatalf("%d counts, and %d names", n, len(marks.CountNames))
 		}
-		for i, name := range countNames {
+		for i, name := range marks.CountNames {
 			switch name {
 			case "epoch", "rev":
 				continue
 			case "base": // what times are counted from
-				spoil(t, s, s.keys.counts("talk"), "", lessOne(text, " ", i), "watch")
+				spoil(t, s, s.marks.Keys().Counts("talk"), "", lessOne(text, " ", i), "watch")
 				continue
 			}
 			if strings.Fields(text)[i] == "0" {
 				t.Errorf("%s is 0, where nothing can be missing", name)
 			}
-			spoil(t, s, s.keys.counts("talk"), "", lessOne(text, " ", i), name)
+			spoil(t, s, s.marks.Keys().Counts("talk"), "", lessOne(text, " ", i), name)
 		}
-		labels := rdb.HGetAll(ctx, s.keys.labels("talk")).Val()
+		labels := rdb.HGetAll(ctx, s.marks.Keys().Labels("talk")).Val()
 		if len(labels) < 4 {
 			t.Errorf("only the labels %v", labels)
 		}
 		for label, value := range labels {
 			for i, name := range []string{"persons", "moment", "last", "watch"} {
-				spoil(t, s, s.keys.labels("talk"), label, lessOne(value, "|", i), name+" of label "+label)
+				spoil(t, s, s.marks.Keys().Labels("talk"), label, lessOne(value, "|", i), name+" of label "+label)
 			}
-			spoil(t, s, s.keys.labels("talk"), label, "", "last of label "+label)
+			spoil(t, s, s.marks.Keys().Labels("talk"), label, "", "last of label "+label)
 		}
-		spoil(t, s, s.keys.labels("talk"), "7", "7|7|7|7", "persons of label 7")
-		log := rdb.Get(ctx, s.keys.log("talk")).Val()
+		spoil(t, s, s.marks.Keys().Labels("talk"), "7", "7|7|7|7", "persons of label 7")
+		log := rdb.Get(ctx, s.marks.Keys().Log("talk")).Val()
 		n := 0
 		for i := range log { // without each of the changes in turn
 			if log[i] != '+' && log[i] != '-' || log[i-1] == ':' || log[i-1] == '+' || log[i-1] == '-' {
@@ -145,21 +146,21 @@ func TestVerifyNamesWhateverIsWrong(t *testing.T) {
 			}
 			from := strings.LastIndexAny(log[:i], ":+-") + 1
 			label := log[strings.LastIndex(log[:from], ";")+1 : strings.LastIndex(log[:from], ":")]
-			spoil(t, s, s.keys.log("talk"), "", log[:from]+log[i+1:], "delta "+label+":"+log[from:i])
+			spoil(t, s, s.marks.Keys().Log("talk"), "", log[:from]+log[i+1:], "delta "+label+":"+log[from:i])
 			n++
 		}
 		if n < 10 {
 			t.Errorf("only %d changes in %s", n, log)
 		}
-		spoil(t, s, s.keys.log("talk"), "", log+"7:7+;", "delta 7:7")
-		guests := rdb.HGetAll(ctx, s.keys.guests("talk")).Val()
+		spoil(t, s, s.marks.Keys().Log("talk"), "", log+"7:7+;", "delta 7:7")
+		guests := rdb.HGetAll(ctx, s.marks.Keys().Guests("talk")).Val()
 		for name := range guests {
-			spoil(t, s, s.keys.guests("talk"), name, "7", "guests of one name")
+			spoil(t, s, s.marks.Keys().Guests("talk"), name, "7", "guests of one name")
 		}
 		if len(guests) != 1 {
 			t.Errorf("names of guests: %v", guests)
 		}
-		spoil(t, s, s.keys.guests("talk"), "nobody", "1", "guests of one name")
+		spoil(t, s, s.marks.Keys().Guests("talk"), "nobody", "1", "guests of one name")
 		if found := drifts(t, s); found != "" {
 			t.Errorf("all was put back, and Verify says %s", found)
 		}
@@ -172,31 +173,31 @@ func TestVerifyNamesWhatIsWrongBesideTheMarks(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, _ := eventful(t, rdb, prefix)
 		ctx := t.Context()
-		for occurrence, value := range rdb.HGetAll(ctx, s.keys.occurrences("talk")).Val() {
+		for occurrence, value := range rdb.HGetAll(ctx, s.marks.Keys().Occurrences("talk")).Val() {
 			before, opening, _ := strings.Cut(value, "||")
 			number, _, _ := strings.Cut(opening, ",")
 			for i, name := range map[int]string{3: "end of opening ", 4: "open connections of opening "} {
 				part := strings.Split(opening, ",")
 				part[i] = "7"
-				spoil(t, s, s.keys.occurrences("talk"), occurrence, before+"||"+strings.Join(part, ","), name+number)
+				spoil(t, s, s.marks.Keys().Occurrences("talk"), occurrence, before+"||"+strings.Join(part, ","), name+number)
 			}
 		}
-		for connection, value := range rdb.HGetAll(ctx, s.keys.connections("talk")).Val() {
+		for connection, value := range rdb.HGetAll(ctx, s.marks.Keys().Connections("talk")).Val() {
 			_, rest, bound := strings.Cut(value, ";")
 			if bound {
 				rest = ";" + rest
 			}
-			spoil(t, s, s.keys.connections("talk"), connection, "stranger"+rest, "connections of another owner")
+			spoil(t, s, s.marks.Keys().Connections("talk"), connection, "stranger"+rest, "connections of another owner")
 			if !bound {
-				spoil(t, s, s.keys.connections("talk"), connection, "", "connections of another owner")
+				spoil(t, s, s.marks.Keys().Connections("talk"), connection, "", "connections of another owner")
 			}
 		}
-		spoil(t, s, s.keys.connections("talk"), "one-more", "stranger", "connections of another owner")
+		spoil(t, s, s.marks.Keys().Connections("talk"), "one-more", "stranger", "connections of another owner")
 		bob := s.seal.pseudonym("talk", s.seal.optional("person", "live", "bob"))
-		kept := rdb.HGet(ctx, s.keys.people("talk"), bob).Val()
+		kept := rdb.HGet(ctx, s.marks.Keys().People("talk"), bob).Val()
 		first, _, _ := strings.Cut(kept, ",")
 		at := strings.IndexAny(first, "><")
-		spoil(t, s, s.keys.people("talk"), "somebody", first[:at]+">1="+bob, "people with other connections")
+		spoil(t, s, s.marks.Keys().People("talk"), "somebody", first[:at]+">1="+bob, "people with other connections")
 		if found := drifts(t, s); found != "" {
 			t.Errorf("all was put back, and Verify says %s", found)
 		}
@@ -210,15 +211,15 @@ func TestRepairMendsWhateverIsWrong(t *testing.T) {
 		s, c := eventful(t, rdb, prefix)
 		ctx := t.Context()
 		before, rows := figures(t, s, "talk"), rowsOf(t, s)
-		numbers := strings.Fields(rdb.Get(ctx, s.keys.counts("talk")).Val())
-		for i, name := range countNames {
+		numbers := strings.Fields(rdb.Get(ctx, s.marks.Keys().Counts("talk")).Val())
+		for i, name := range marks.CountNames {
 			if n, _ := strconv.Atoi(numbers[i]); name != "epoch" && name != "rev" && name != "base" {
 				numbers[i] = strconv.Itoa(n - 3)
 			}
 		}
-		rdb.Set(ctx, s.keys.counts("talk"), strings.Join(numbers, " "), 0)
-		rdb.HSet(ctx, s.keys.labels("talk"), "1", "7|7|7|7")
-		rdb.Del(ctx, s.keys.log("talk"), s.keys.guests("talk"), s.keys.connections("talk"))
+		rdb.Set(ctx, s.marks.Keys().Counts("talk"), strings.Join(numbers, " "), 0)
+		rdb.HSet(ctx, s.marks.Keys().Labels("talk"), "1", "7|7|7|7")
+		rdb.Del(ctx, s.marks.Keys().Log("talk"), s.marks.Keys().Guests("talk"), s.marks.Keys().Connections("talk"))
 		bound := c.event(Bound, "", "phone", 4*time.Minute) // what the index alone knows
 		bound.Peer = "c1"
 		if found := drifts(t, s); strings.Count(found, ";") < 30 {
@@ -317,11 +318,11 @@ func TestVerifyAndRepairOfASessionThatGoesOn(t *testing.T) {
 			command string
 			key     func(prefix string) string
 		}{
-			"verify, when the people are read":     {verify, "hscan", func(prefix string) string { return keys{prefix}.people("talk") }},
-			"verify, when the log is read":         {verify, "get", func(prefix string) string { return keys{prefix}.log("talk") }},
-			"repair, when the people are read":     {repair, "hscan", func(prefix string) string { return keys{prefix}.people("talk") }},
-			"repair, when the marks are written":   {repair, "eval", func(prefix string) string { return keys{prefix + "shadow:"}.counts("talk") }},
-			"repair, just before all is exchanged": {repair, "copy", func(prefix string) string { return keys{prefix}.counts("talk") }},
+			"verify, when the people are read":     {verify, "hscan", func(prefix string) string { return marks.Keys{Prefix: prefix}.People("talk") }},
+			"verify, when the log is read":         {verify, "get", func(prefix string) string { return marks.Keys{Prefix: prefix}.Log("talk") }},
+			"repair, when the people are read":     {repair, "hscan", func(prefix string) string { return marks.Keys{Prefix: prefix}.People("talk") }},
+			"repair, when the marks are written":   {repair, "eval", func(prefix string) string { return marks.Keys{Prefix: prefix + "shadow:"}.Counts("talk") }},
+			"repair, just before all is exchanged": {repair, "copy", func(prefix string) string { return marks.Keys{Prefix: prefix}.Counts("talk") }},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

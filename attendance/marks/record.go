@@ -1,4 +1,4 @@
-package attendance
+package marks
 
 import (
 	"context"
@@ -19,7 +19,7 @@ var recordSource string
 var recordScript = redis.NewScript(recordSource)
 
 // scriptKind is the letter of an event's kind in record.lua. Staff are not counted, but prove that the room was open.
-func (e sealed) scriptKind() byte {
+func (e Mark) scriptKind() byte {
 	if e.Staff {
 		switch e.Kind {
 		case Joined:
@@ -28,7 +28,7 @@ func (e sealed) scriptKind() byte {
 			return 'L'
 		case Bound:
 			return 'B'
-		case Registered, Attended, Replayed, known:
+		case Registered, Attended, Replayed:
 			return 'P'
 		}
 	}
@@ -45,8 +45,6 @@ func (e sealed) scriptKind() byte {
 		return 'r'
 	case Replayed:
 		return 'p'
-	case known:
-		return 'k'
 	case Attended:
 		return 'a'
 	}
@@ -54,38 +52,29 @@ func (e sealed) scriptKind() byte {
 }
 
 // extra is what an event says beside ids and time: see record.lua.
-func (e sealed) extra() string {
+func (e Mark) extra() string {
 	switch {
 	case e.Kind == Bound:
 		return e.Peer
 	case e.Kind == Attended:
 		return strconv.FormatInt(e.Seconds*1000, 10)
-	case (e.Kind == Joined || e.Kind == Left) && isGuest(e.Person):
+	case (e.Kind == Joined || e.Kind == Left) && IsGuest(e.Person):
 		return e.Name
 	}
 	return ""
 }
 
-// placed is a sealed event with the session that it belongs to.
-type placed struct {
-	session string
-	event   sealed
-}
-
 // atOnce is how many events one call of the script takes.
 const atOnce = 256
 
-// batchSize is how many events of what waits are taken at once.
-const batchSize = 500
-
 // recordArgs are the arguments of record.lua for events of one session.
-func recordArgs(events []placed) []any {
+func recordArgs(events []Placed) []any {
 	n := len(events)
 	codes := make([]byte, 0, 3*n)
-	var occurrences []*sealed
+	var occurrences []*Mark
 	for i := range events {
-		e := &events[i].event
-		at := slices.IndexFunc(occurrences, func(o *sealed) bool { return o.Occurrence == e.Occurrence })
+		e := &events[i].Mark
+		at := slices.IndexFunc(occurrences, func(o *Mark) bool { return o.Occurrence == e.Occurrence })
 		if at < 0 {
 			at = len(occurrences)
 			occurrences = append(occurrences, e)
@@ -99,7 +88,7 @@ func recordArgs(events []placed) []any {
 		args[4+2*i], args[5+2*i] = o.Room, o.Occurrence
 	}
 	for i := range events {
-		e := &events[i].event
+		e := &events[i].Mark
 		args[columns+i], args[columns+n+i], args[columns+2*n+i], args[columns+3*n+i] = e.Connection, e.Person, e.At, e.extra()
 	}
 	return args
@@ -107,43 +96,40 @@ func recordArgs(events []placed) []any {
 
 const hexDigits = "0123456789abcdef"
 
-// tooMany is the script's answer to a mark that is one too many: see its limits.
-const tooMany = Result("too many")
-
-// resultOf reads one character of the script's reply.
-func resultOf(e *sealed, reply byte) Result {
+// outcomeOf reads one character of the script's reply.
+func outcomeOf(e *Mark, reply byte) Outcome {
 	switch {
 	case reply == 't':
-		return tooMany
+		return TooMany
 	case e.Staff || reply == 's':
-		return StaffSeen
+		return OfStaff
 	case reply == 'r':
 		return Recorded
 	}
 	return Duplicate
 }
 
-// write records events in the sessions that they belong to, in order, and adds the names; a result for each.
-func (s *Store) write(ctx context.Context, events []placed) ([]Result, error) {
+// Write records marks in their sessions, in order, and adds the names; an outcome for each.
+func (s *Store) Write(ctx context.Context, events []Placed) ([]Outcome, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
-	session := events[0].session
-	if len(events) <= atOnce && !slices.ContainsFunc(events, func(e placed) bool { return e.session != session }) {
-		return s.commits.of(session).add(ctx, events)
+	session := events[0].Session
+	if len(events) <= atOnce && !slices.ContainsFunc(events, func(e Placed) bool { return e.Session != session }) {
+		return s.committers.of(session).add(ctx, events)
 	}
-	results := make([]Result, len(events))
+	results := make([]Outcome, len(events))
 	bySession := map[string][]int{}
 	for i, e := range events {
-		bySession[e.session] = append(bySession[e.session], i)
+		bySession[e.Session] = append(bySession[e.Session], i)
 	}
 	for session, all := range bySession {
 		for indices := range slices.Chunk(all, atOnce) {
-			part := make([]placed, len(indices))
+			part := make([]Placed, len(indices))
 			for k, i := range indices {
 				part[k] = events[i]
 			}
-			got, err := s.commits.of(session).add(ctx, part)
+			got, err := s.committers.of(session).add(ctx, part)
 			if err != nil {
 				return nil, err
 			}
@@ -160,14 +146,14 @@ const callWithin = 1200 * time.Millisecond
 
 // call sends events of one session in one call of the script. A server that has lost the script (restart, failover) gets it again, in
 // a cluster as its whole text, and the call is repeated: all of it is idempotent.
-func (b *base) call(ctx context.Context, session string, events []placed) ([]Result, error) {
-	keys, args := b.keys.session(session), recordArgs(events)
-	reply, err := b.send(ctx, recordScript.EvalSha, keys, args, session, events)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") && recordScript.Load(ctx, b.rdb).Err() == nil {
-		reply, err = b.send(ctx, recordScript.EvalSha, keys, args, session, events)
+func (s *Store) call(ctx context.Context, session string, events []Placed) ([]Outcome, error) {
+	keys, args := s.keys.Session(session), recordArgs(events)
+	reply, err := s.send(ctx, recordScript.EvalSha, keys, args, session, events)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") && recordScript.Load(ctx, s.rdb).Err() == nil {
+		reply, err = s.send(ctx, recordScript.EvalSha, keys, args, session, events)
 	}
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		reply, err = b.send(ctx, recordScript.Eval, keys, args, session, events)
+		reply, err = s.send(ctx, recordScript.Eval, keys, args, session, events)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
@@ -175,24 +161,29 @@ func (b *base) call(ctx context.Context, session string, events []placed) ([]Res
 	if len(reply) != len(events) {
 		return nil, errors.New("record: the script's reply does not fit")
 	}
-	results := make([]Result, len(events))
+	results := make([]Outcome, len(events))
 	for i := range events {
-		results[i] = resultOf(&events[i].event, reply[i])
+		results[i] = outcomeOf(&events[i].Mark, reply[i])
 	}
 	return results, nil
 }
 
 type evaluate func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
 
-func (b *base) send(ctx context.Context, eval evaluate, keys []string, args []any, session string, events []placed) (string, error) {
-	names := namesOf(events)
+func (s *Store) send(ctx context.Context, eval evaluate, keys []string, args []any, session string, events []Placed) (string, error) {
+	var names []any
+	for _, e := range events {
+		for _, hash := range e.Names {
+			names = append(names, hash)
+		}
+	}
 	if len(names) == 0 {
-		return eval(ctx, b.rdb, keys, args...).Text()
+		return eval(ctx, s.rdb, keys, args...).Text()
 	}
 	var reply *redis.Cmd
-	_, err := b.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		reply = eval(ctx, p, keys, args...)
-		p.SAdd(ctx, b.keys.names(session), names...)
+		p.SAdd(ctx, s.keys.Names(session), names...)
 		return nil
 	})
 	if err != nil {
@@ -201,8 +192,8 @@ func (b *base) send(ctx context.Context, eval evaluate, keys []string, args []an
 	return reply.Text()
 }
 
-// timedOut says that a call may have reached the server, and that nobody knows what became of it.
-func timedOut(err error) bool {
+// TimedOut says that a call may have reached the server, and that nobody knows what became of it.
+func TimedOut(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }

@@ -1,4 +1,4 @@
-package attendance
+package marks
 
 import (
 	"cmp"
@@ -12,16 +12,15 @@ import (
 // counts that record.lua keeps are tested against it, rows and summaries are made by it, and Verify computes with it. Times are
 // milliseconds of event time.
 
-// closeAfter is how long after its planned end or its last event, whichever is later, a session without a reported end is closed.
-const closeAfter = 30 * time.Minute
+// CloseAfter is how long after its planned end or its last event, whichever is later, a session without a reported end is closed.
+const CloseAfter = 30 * time.Minute
 
-// marks is the set that everything derives from. Adding a mark twice, or two marks in either order, gives the same set.
-type marks struct {
+// Set is the set of marks that everything derives from. Adding a mark twice, or two marks in either order, gives the same set.
+type Set struct {
 	occurrences map[string]*occurrenceMarks
 	connections map[string]*connectionMarks // by occurrence.connection; what names no connection is occurrence.@person
 	staff       map[string]bool             // by person
 	registered  map[string]bool             // by person
-	known       map[string]bool             // by person: the id of somebody registered, who is known by their e-mail address
 	replayed    map[string]bool             // by person: watched the recording
 	names       map[string]string           // by guest: the first, in order, of the names they were shown under (hashes)
 	reported    map[string]map[string]int64 // by person and occurrence: the platform's own total, ms
@@ -47,22 +46,120 @@ type keptOpening struct {
 }
 
 type connectionMarks struct {
-	joins, leaves map[mark]bool
+	joins, leaves map[stamp]bool
 	staff         bool
 	peers         map[string]bool // connections bound to this one
 }
 
-// mark is a join or a leave of a connection.
-type mark struct {
+// stamp is a join or a leave of a connection.
+type stamp struct {
 	at     int64
 	person string // empty: the platform named none
 }
 
-func newMarks() *marks {
-	return &marks{
+// NewSet returns an empty set.
+func NewSet() *Set {
+	return &Set{
 		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{}, staff: map[string]bool{},
-		registered: map[string]bool{}, known: map[string]bool{}, replayed: map[string]bool{}, names: map[string]string{}, reported: map[string]map[string]int64{},
+		registered: map[string]bool{}, replayed: map[string]bool{}, names: map[string]string{}, reported: map[string]map[string]int64{},
 	}
+}
+
+// Add puts a mark into the set. In the service record.lua does that: this is what it has to do.
+func (m *Set) Add(e Mark) {
+	if e.Kind.OfPerson() {
+		m.addOfPerson(e)
+		return
+	}
+	o := m.occurrences[e.Occurrence]
+	if o == nil {
+		o = &occurrenceMarks{
+			room: e.Room, nameless: strings.HasSuffix(e.Occurrence, "/"), start: e.At, stops: map[int64]bool{}, touches: map[int64]bool{},
+		}
+		m.occurrences[e.Occurrence] = o
+	}
+	o.start, m.last = min(o.start, e.At), max(m.last, e.At)
+	switch {
+	case e.Kind == Ended:
+		o.stops[e.At] = true
+		return
+	case e.Kind == Started, e.Kind == Joined && e.Staff:
+		o.touches[e.At] = true
+	}
+	if e.Kind == Started {
+		return
+	}
+	if e.Kind == Bound {
+		key, peer := connectionKey(e.Occurrence, e.Connection, ""), connectionKey(e.Occurrence, e.Peer, "")
+		if key != peer {
+			m.connection(key).peers[peer] = true
+			m.connection(peer).peers[key] = true
+		}
+	}
+	key := connectionKey(e.Occurrence, e.Connection, e.Person)
+	switch {
+	case e.Staff:
+		if e.Person != "" {
+			m.staff[e.Person] = true
+		}
+		if e.Connection != "" {
+			m.connection(key).staff = true
+		}
+		return
+	case e.Kind == Joined:
+		m.connection(key).joins[stamp{e.At, e.Person}] = true
+	case e.Kind == Left:
+		m.connection(key).leaves[stamp{e.At, e.Person}] = true
+	}
+	if e.extra() != "" && e.Kind != Bound && (m.names[e.Person] == "" || e.Name < m.names[e.Person]) {
+		m.names[e.Person] = e.Name
+	}
+}
+
+func (m *Set) addOfPerson(e Mark) {
+	switch {
+	case e.Staff:
+		m.staff[e.Person] = true
+	case e.Kind == Registered:
+		m.registered[e.Person] = true
+	case e.Kind == Replayed:
+		m.replayed[e.Person] = true
+	default:
+		if m.reported[e.Person] == nil {
+			m.reported[e.Person] = map[string]int64{}
+		}
+		m.reported[e.Person][e.Occurrence] = max(m.reported[e.Person][e.Occurrence], e.Seconds*1000)
+	}
+}
+
+// connectionKey names a connection within a session. What names none is of the person.
+func connectionKey(occurrence, connection, person string) string {
+	if connection == "" {
+		return occurrence + ".@" + person
+	}
+	return occurrence + "." + connection
+}
+
+// drop takes an occurrence out of the set; false: it was not there.
+func (m *Set) drop(occurrence string) bool {
+	_, had := m.occurrences[occurrence]
+	delete(m.occurrences, occurrence)
+	maps.DeleteFunc(m.connections, func(key string, _ *connectionMarks) bool {
+		of, _ := splitKey(key)
+		had = had || of == occurrence
+		return of == occurrence
+	})
+	for person, totals := range m.reported {
+		if _, ok := totals[occurrence]; !ok {
+			continue
+		}
+		had = true
+		if delete(totals, occurrence); len(totals) == 0 {
+			delete(m.reported, person)
+		}
+	}
+	m.last = m.latest()
+	return had
 }
 
 // splitKey gives the occurrence of a connection's key, and whether the platform named the connection.
@@ -71,16 +168,15 @@ func splitKey(key string) (occurrence string, named bool) {
 	return occurrence, !strings.HasPrefix(connection, "@")
 }
 
-// isGuest says whether a person is known by an id that the platform does not give them for longer than a connection: see
-// identity.go.
-func isGuest(person string) bool {
+// IsGuest says whether a person is known by an id that the platform does not give them for longer than a connection.
+func IsGuest(person string) bool {
 	return strings.HasPrefix(person, "*") || strings.HasPrefix(person, "~")
 }
 
-func (m *marks) connection(key string) *connectionMarks {
+func (m *Set) connection(key string) *connectionMarks {
 	c := m.connections[key]
 	if c == nil {
-		c = &connectionMarks{joins: map[mark]bool{}, leaves: map[mark]bool{}, peers: map[string]bool{}}
+		c = &connectionMarks{joins: map[stamp]bool{}, leaves: map[stamp]bool{}, peers: map[string]bool{}}
 		m.connections[key] = c
 	}
 	return c
@@ -91,7 +187,7 @@ func (c *connectionMarks) marked() bool { return c.staff || len(c.joins) > 0 || 
 
 // latest is the time of the last mark in the set. The last event may be later: an event of staff, or a second report that the room is
 // open, may add none.
-func (m *marks) latest() int64 {
+func (m *Set) latest() int64 {
 	latest := int64(0)
 	for _, o := range m.occurrences {
 		latest = max(latest, o.start)
@@ -100,7 +196,7 @@ func (m *marks) latest() int64 {
 		}
 	}
 	for _, c := range m.connections {
-		for _, set := range []map[mark]bool{c.joins, c.leaves} {
+		for _, set := range []map[stamp]bool{c.joins, c.leaves} {
 			for k := range set {
 				latest = max(latest, k.at)
 			}
@@ -124,7 +220,7 @@ type opening struct {
 
 // openings lists the openings of every occurrence in order, each with its end: its end mark; without one, the start of the
 // next opening of the same room; without that, the automatic close if that has come.
-func (m *marks) openings(plannedEnd, now int64) map[string][]opening {
+func (m *Set) openings(plannedEnd, now int64) map[string][]opening {
 	all := map[string][]opening{}
 	starts := map[string][]int64{} // by room
 	for id, o := range m.occurrences {
@@ -176,7 +272,7 @@ func (o *occurrenceMarks) openings(id string) []opening {
 }
 
 // startOpenings finds what opened the room again, after each of its ends.
-func (m *marks) startOpenings(id string, list []opening) {
+func (m *Set) startOpenings(id string, list []opening) {
 	open := func(at int64) {
 		if p := &list[placeOf(list, at, true)]; p.index > 0 && (p.start == 0 || at < p.start) {
 			p.start = at
@@ -204,19 +300,19 @@ func placeOf(list []opening, at int64, opens bool) int {
 	return len(list) - 1
 }
 
-func (m *marks) closeAt(plannedEnd int64) int64 {
-	return max(plannedEnd, m.last) + closeAfter.Milliseconds()
+func (m *Set) closeAt(plannedEnd int64) int64 {
+	return max(plannedEnd, m.last) + CloseAfter.Milliseconds()
 }
 
 // owners gives every connection that has a mark its person: the one whom the earliest join names, over the connection and all that
 // are bound to it; else the one whom the earliest leave names; where none is named, the connection itself is the person.
-func (m *marks) owners() map[string]string {
+func (m *Set) owners() map[string]string {
 	owners := map[string]string{}
 	for key, c := range m.connections {
 		if !c.marked() {
 			continue
 		}
-		var join, leave mark
+		var join, leave stamp
 		smallest := ""
 		for _, member := range m.bound(key) {
 			of := m.connections[member]
@@ -232,7 +328,7 @@ func (m *marks) owners() map[string]string {
 }
 
 // earliest is the earliest of these marks that names a person, of two the one whose person comes first.
-func earliest(best mark, set map[mark]bool) mark {
+func earliest(best stamp, set map[stamp]bool) stamp {
 	for k := range set {
 		if k.person != "" && (best.person == "" || k.at < best.at || k.at == best.at && k.person < best.person) {
 			best = k
@@ -242,7 +338,7 @@ func earliest(best mark, set map[mark]bool) mark {
 }
 
 // bound lists the connections that binds tie to this one, itself included.
-func (m *marks) bound(key string) []string {
+func (m *Set) bound(key string) []string {
 	members, seen := []string{key}, map[string]bool{key: true}
 	for i := 0; i < len(members); i++ {
 		for peer := range m.connections[members[i]].peers {
@@ -256,7 +352,7 @@ func (m *marks) bound(key string) []string {
 }
 
 // bindAll ties connections together that are known to be of one person.
-func (m *marks) bindAll(keys []string) {
+func (m *Set) bindAll(keys []string) {
 	for _, key := range keys {
 		m.connection(keys[0]).peers[key] = true
 		m.connection(key).peers[keys[0]] = true
@@ -309,7 +405,7 @@ func (s stay) open() bool { return len(s.visits) > 0 && s.visits[len(s.visits)-1
 
 // stays lists what every connection says. A mark that names no connection is of every connection that its person has in the occurrence; of
 // a person who has none there, it is a connection of its own.
-func (m *marks) stays(openings map[string][]opening) []stay {
+func (m *Set) stays(openings map[string][]opening) []stay {
 	type place struct{ person, occurrence string }
 	connections := map[place][]string{}
 	for key, person := range m.owners() {
@@ -365,7 +461,7 @@ func appendStays(out []stay, person string, list []opening, evidence []int64, se
 }
 
 // staffOf says which persons are staff: whom a mark of staff names, and who has a connection with one.
-func (m *marks) staffOf() map[string]bool {
+func (m *Set) staffOf() map[string]bool {
 	staff := maps.Clone(m.staff)
 	for key, person := range m.owners() {
 		if m.connections[key].staff {

@@ -1,4 +1,4 @@
-package attendance
+package marks
 
 import (
 	"cmp"
@@ -32,21 +32,21 @@ type label struct {
 }
 
 // readDerived reads what is kept beside the counts of a session.
-func (s *reader) readDerived(ctx context.Context, id string) (derived, error) {
+func (s *Store) readDerived(ctx context.Context, id string) (derived, error) {
 	d := derived{deltas: map[string]int64{}, labels: map[string]label{}, guests: map[string]int64{}}
-	log, err := s.rdb.Get(ctx, s.keys.log(id)).Result()
+	log, err := s.rdb.Get(ctx, s.keys.Log(id)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return d, fmt.Errorf("read log: %w", err)
 	}
 	err = eachChange(log, func(label string, ms, by int64) { d.deltas[label+":"+strconv.FormatInt(ms, 10)] += by })
 	maps.DeleteFunc(d.deltas, func(_ string, by int64) bool { return by == 0 })
 	return d, errors.Join(err,
-		s.each(ctx, s.keys.labels(id), func(name, text string) error {
+		s.each(ctx, s.keys.Labels(id), func(name, text string) error {
 			n, err := numbers(text, "|", 4)
 			d.labels[name] = label{n[0], n[1], n[2], n[3]}
 			return err
 		}),
-		s.each(ctx, s.keys.guests(id), func(name, text string) (err error) {
+		s.each(ctx, s.keys.Guests(id), func(name, text string) (err error) {
 			d.guests[name], err = strconv.ParseInt(text, 10, 64)
 			return err
 		}),
@@ -54,11 +54,11 @@ func (s *reader) readDerived(ctx context.Context, id string) (derived, error) {
 }
 
 // derive computes from the set what is kept beside the counts. Moments and the log are counted from base.
-func (m *marks) derive(t *census, base int64) derived {
+func (m *Set) derive(t *census, base int64) derived {
 	d := derived{deltas: m.deltas(base), guests: map[string]int64{}}
 	d.labels, d.openMoment = m.labels(d.deltas, base)
 	for person := range t.people {
-		if name := m.names[person]; name != "" && isGuest(person) {
+		if name := m.names[person]; name != "" && IsGuest(person) {
 			d.guests[name]++
 		}
 	}
@@ -74,7 +74,7 @@ type crossing struct {
 
 // deltas gives the changes of persons by label and time. A label is the set of openings that a person is inside, as their numbers in
 // order; a visit is not cut at its opening's end here. Staff have none.
-func (m *marks) deltas(base int64) map[string]int64 {
+func (m *Set) deltas(base int64) map[string]int64 {
 	crossings, staff := map[string][]crossing{}, m.staffOf() // by person
 	for _, s := range m.stays(m.openings(0, m.last)) {
 		kept := m.occurrences[s.occurrence].kept
@@ -126,7 +126,7 @@ func walk(crossings []crossing, change func(label string, at, by int64)) {
 }
 
 // labels sums the deltas up, each label until the latest end of its openings, and the moments of those that have none.
-func (m *marks) labels(deltas map[string]int64, base int64) (labels map[string]label, openMoment int64) {
+func (m *Set) labels(deltas map[string]int64, base int64) (labels map[string]label, openMoment int64) {
 	ends := map[string]int64{} // by number
 	for id, list := range m.openings(0, m.last) {
 		kept := m.occurrences[id].kept

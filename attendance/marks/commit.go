@@ -1,9 +1,8 @@
-package attendance
+package marks
 
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 )
 
@@ -14,23 +13,23 @@ import (
 // One call of a session is in flight from a process. A call that fails because Redis is away fails everybody who waits behind it, too: they go to the
 // journal, and not one after the other into the same wall.
 
-// commits are the committers of all sessions.
-type commits struct {
-	base      *base
+// committers are the committers of all sessions.
+type committers struct {
+	store     *Store
 	bySession sync.Map // id → *committer
 }
 
-func (c *commits) of(session string) *committer {
+func (c *committers) of(session string) *committer {
 	if known, ok := c.bySession.Load(session); ok {
 		return known.(*committer)
 	}
-	known, _ := c.bySession.LoadOrStore(session, &committer{base: c.base, session: session})
+	known, _ := c.bySession.LoadOrStore(session, &committer{store: c.store, session: session})
 	return known.(*committer)
 }
 
 // committer sends the events of one session.
 type committer struct {
-	base    *base
+	store   *Store
 	session string
 
 	mu      sync.Mutex
@@ -42,14 +41,14 @@ type committer struct {
 
 // request is the events of one request and what became of them.
 type request struct {
-	events  []placed
-	results []Result
+	events  []Placed
+	results []Outcome
 	err     error
 	turn    chan bool // true: it is to lead the next call; false: it has been carried
 }
 
 // add records at most atOnce events. It does not give up when ctx ends: what is sent is sent, and the call has a limit of its own.
-func (c *committer) add(ctx context.Context, events []placed) ([]Result, error) {
+func (c *committer) add(ctx context.Context, events []Placed) ([]Outcome, error) {
 	r := &request{events: events}
 	c.mu.Lock()
 	lead := !c.leading
@@ -130,7 +129,7 @@ func (c *committer) carry(ctx context.Context, batch []*request) error {
 		}
 		return r.err
 	}
-	var all []placed
+	var all []Placed
 	for _, r := range batch {
 		all = append(all, r.events...)
 	}
@@ -155,45 +154,15 @@ func (c *committer) carry(ctx context.Context, batch []*request) error {
 
 // call sends events within callWithin. After a call of which nobody knows what became, the server has to answer first: it may still be
 // at it, and a second one would not make it faster.
-func (c *committer) call(ctx context.Context, events []placed) ([]Result, error) {
+func (c *committer) call(ctx context.Context, events []Placed) ([]Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
 	if c.doubt {
-		if err := c.base.rdb.Exists(ctx, c.base.keys.counts(c.session)).Err(); err != nil {
+		if err := c.store.rdb.Exists(ctx, c.store.keys.Counts(c.session)).Err(); err != nil {
 			return nil, fmt.Errorf("record: %w", err)
 		}
 	}
-	results, err := c.base.call(ctx, c.session, events)
-	c.doubt = err != nil && timedOut(err)
+	results, err := c.store.call(ctx, c.session, events)
+	c.doubt = err != nil && TimedOut(err)
 	return results, err
-}
-
-// recordKept records events of the journal. Events that take too long although the server answers are cut in halves and tried on; one that
-// still does is put aside, and everything behind it goes on.
-func (s *Store) recordKept(ctx context.Context, batch []sealed) ([]Result, error) {
-	results, err := s.record(ctx, batch)
-	if err == nil || !timedOut(err) || ctx.Err() != nil || s.answers(ctx) != nil {
-		return results, err
-	}
-	if len(batch) == 1 {
-		slog.Error("an event takes the store too long: it is kept aside and not counted", "source", batch[0].Source, "kind", string(batch[0].Kind), "reason", string(Poison))
-		batch[0].Reason, batch[0].Session = Poison, ""
-		return []Result{Aside}, s.putAside(ctx, []*sealed{&batch[0]}, asideBounds{})
-	}
-	half := len(batch) / 2
-	for _, part := range [][]sealed{batch[:half], batch[half:]} {
-		of, err := s.recordKept(ctx, part)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, of...)
-	}
-	return results, nil
-}
-
-// answers fails while the server does not answer.
-func (b *base) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callWithin)
-	defer cancel()
-	return b.rdb.Ping(ctx).Err()
 }

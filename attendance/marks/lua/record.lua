@@ -6,8 +6,8 @@
 --        connections or '', n persons or '', n times (ms), and n extras: the peer of a bind, the ms of a total, the name of a guest, or ''
 -- RETURN a character a mark: r recorded, d duplicate (the set held it), s of staff, t too many marks of one kind: it is not in the set
 --
--- Kinds  j joined  l left  b bound  s started  e ended  r registered  k known  p replayed  a attended;
---        of staff: J joined  L left  B bound  P registered, known, replayed or attended
+-- Kinds  j joined  l left  b bound  s started  e ended  r registered  p replayed  a attended;
+--        of staff: J joined  L left  B bound  P registered, replayed or attended
 --
 -- Invariant: counts, labels and log are functions of (occurrences, connections, people) alone; marks.go and count.go are that
 -- function. Marks are put into tables first; what they changed is then counted once: each changed person as they were (-1) and as they
@@ -114,7 +114,7 @@ end
 
 -- connections: "owner", or "owner;number;peer,peer" of one that is bound to others in the occurrence of that number; the marks are with the owner. people: "connections;flags;reported;name", empty fields at the end left
 -- out. connections: "number.connection", or of the first occurrence "connection", with its marks, >join, <leave, ! of staff; a mark that names
--- another person than the owner has =person behind it; what names no connection is of the connection @. flags: r registered, k the id of somebody registered, p watched the replay, s staff. reported: the platform's totals,
+-- another person than the owner has =person behind it; what names no connection is of the connection @. flags: r registered, p watched the replay, s staff. reported: the platform's totals,
 -- "occurrence=ms". The owner of a connection that nobody is named for is ~connection ---------------------------------------------
 
 -- Tables of columns, and not of records: a script of hundreds of marks makes fewer tables that way.
@@ -246,14 +246,14 @@ local function seen_person(id, t, sign, joined)
   c.unique = c.unique + sign
   if joined then c.measured = c.measured + sign end
   if guest(id) then show(t.name, sign) else c.known = c.known + sign end
-  if find(t.flags, '[rk]') then c.registered_seen = c.registered_seen + sign end
+  if find(t.flags, 'r', 1, true) then c.registered_seen = c.registered_seen + sign end
 end
 
 -- The fast paths: a person's first join, the leave of the only open visit, either of the two after the other, or once more, in a
 -- named occurrence. No person is taken apart. A result, or nil: the rest of this file is for everything else. ----------------------
 
 local NOBODY = {flags = '', name = ''}
-local PLAIN = {[''] = NOBODY, [';r'] = {flags = 'r', name = ''}, [';k'] = {flags = 'k', name = ''}}
+local PLAIN = {[''] = NOBODY, [';r'] = {flags = 'r', name = ''}}
 
 -- split gives a person's connections, what is behind them, and the fields of that unless they need care.
 local function split(text)
@@ -469,7 +469,7 @@ local function of_staff(o, key, person)
   return news
 end
 
-local FLAG = {r = 'r', k = 'k', p = 'p'}
+local FLAG = {r = 'r', p = 'p'}
 
 -- of_person adds what is said of a person rather than of a stay.
 local function of_person(kind, id, occ, total)
@@ -596,7 +596,7 @@ local function apply(i)
   local key, person, at, extra = ARGV[CONN + i], ARGV[PERSON + i], tonumber(ARGV[TIME + i]), ARGV[EXTRA + i]
   local room, id = ARGV[OCC + 2 * index + 1], ARGV[OCC + 2 * index + 2]
   if kind == 'P' then return of_staff(nil, '', person) and 'S' or 's' end
-  if FLAG[kind] or kind == 'a' then return of_person(kind, person, id, extra) end
+  if kind == 'r' or kind == 'p' or kind == 'a' then return of_person(kind, person, id, extra) end
   local known = by_id[id]
   local o = known or new_occurrence(room, id)
   if not o then return 't' end

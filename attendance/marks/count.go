@@ -1,4 +1,4 @@
-package attendance
+package marks
 
 import (
 	"cmp"
@@ -33,8 +33,8 @@ type personVisits struct {
 	reported int64   // ms, the platform's own total
 }
 
-// count derives everything from the set, as of now. Staff are in no figure.
-func (m *marks) count(plannedEnd, now int64) *census {
+// census derives everything from the set, as of now. Staff are in no figure.
+func (m *Set) census(plannedEnd, now int64) *census {
 	t := &census{deltas: map[int64]int64{}, people: map[string]*personVisits{}, last: m.last, until: max(now, m.last)}
 	openings, staff := m.openings(plannedEnd, now), m.staffOf()
 	t.collectOpenings(openings)
@@ -57,11 +57,6 @@ func (m *marks) count(plannedEnd, now int64) *census {
 			}
 		}
 	}
-	for person := range m.known {
-		if !staff[person] && !m.registered[person] && t.people[person] != nil {
-			t.registeredSeen++
-		}
-	}
 	for person := range m.replayed {
 		if !staff[person] {
 			t.replayed++
@@ -70,7 +65,7 @@ func (m *marks) count(plannedEnd, now int64) *census {
 	names := map[string]bool{}
 	for person, p := range t.people {
 		switch name := m.names[person]; {
-		case !isGuest(person):
+		case !IsGuest(person):
 			t.known++
 		case name != "":
 			names[name] = true
@@ -215,7 +210,7 @@ func (t *census) findPeak() {
 
 // liveTime is how long the session took place: the planned time, as far as a room was open then; where none was, as long as one was
 // open. What is open counts until now.
-func (m *marks) liveTime(plannedStart, plannedEnd, now int64) int64 {
+func (m *Set) liveTime(plannedStart, plannedEnd, now int64) int64 {
 	open := &personVisits{}
 	for _, list := range m.openings(plannedEnd, now) {
 		for _, p := range list {
@@ -235,18 +230,22 @@ func (m *marks) liveTime(plannedStart, plannedEnd, now int64) int64 {
 	return open.watch(upper, until)
 }
 
-// counts is what record.lua keeps of a set, made of the set itself. The automatic close is left out: it is not stored.
-func (m *marks) counts(plannedEnd int64) (counts, *census) {
-	t := m.count(plannedEnd, m.last)
-	return counts{
+// Count is what a set shows as of now: the counts that record.lua keeps, by their names, with the peak; "base" is the moment that open
+// visits are in "watch" until. The automatic close counts from closeAt on.
+func (m *Set) Count(plannedEnd, now int64) Moment {
+	t := m.census(plannedEnd, now)
+	return Moment{Counts{
 		"present": int64(t.present), "connections": int64(t.connections), "unique": int64(t.unique), "known": int64(t.known), "names": int64(t.names),
 		"leaving": int64(t.leaving), "measured": int64(t.measured), "watch": t.watch, "filled": t.filled, "started": t.started,
 		"occurrences": int64(t.openings), "live": int64(t.live), "ended": t.ended, "last": m.last,
 		"registered": int64(t.registered), "registered_seen": int64(t.registeredSeen), "replayed": int64(t.replayed),
 		"reported": int64(t.reported), "reported_watch": t.reportedWatch,
-		"base": t.until, // open visits are in watch until then
-	}, t
+		"base": t.until, "peak": int64(t.peak), "peak_at": t.peakAt,
+	}, t.deltas}
 }
+
+// Counts is what record.lua keeps of the set, with the peak. The automatic close is left out: it is a matter of the clock.
+func (m *Set) Counts() Counts { return m.Count(never-CloseAfter.Milliseconds(), m.last).Counts }
 
 // floorSecond is the second that a millisecond belongs to.
 func floorSecond(ms int64) int64 {

@@ -1,4 +1,4 @@
-package attendance
+package marks
 
 import (
 	"context"
@@ -14,23 +14,80 @@ import (
 
 var errShape = errors.New("marks in the store: wrong shape")
 
-func (s *reader) readCounts(ctx context.Context, id string) (counts, error) {
-	text, err := s.rdb.Get(ctx, s.keys.counts(id)).Result()
+func (s *Store) readCounts(ctx context.Context, id string) (Counts, error) {
+	text, err := s.rdb.Get(ctx, s.keys.Counts(id)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("read counts: %w", err)
 	}
 	return parseCounts(text)
 }
 
+// Person reads what is kept of the first of these people whom a session has, and of nobody else: a Set in which they are alone, and who it is; ""
+// if it has none of them.
+func (s *Store) Person(ctx context.Context, id string, people ...string) (*Set, string, error) {
+	texts, err := s.rdb.HMGet(ctx, s.keys.People(id), people...).Result()
+	if err != nil {
+		return nil, "", fmt.Errorf("read a person: %w", err)
+	}
+	for i, text := range texts {
+		if text == nil {
+			continue
+		}
+		m, err := s.readOccurrences(ctx, id)
+		if err == nil {
+			err = m.parsePerson(people[i], text.(string))
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		m.bindAll(m.lists[people[i]]) // what ties them together may be with others
+		return m.Set, people[i], nil
+	}
+	return nil, "", nil
+}
+
+// Known are those of some people of whom a session has anything.
+func (s *Store) Known(ctx context.Context, id string, people []string) ([]string, error) {
+	if len(people) == 0 {
+		return nil, nil
+	}
+	texts, err := s.rdb.HMGet(ctx, s.keys.People(id), people...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read people: %w", err)
+	}
+	var out []string
+	for i, text := range texts {
+		if text != nil {
+			out = append(out, people[i])
+		}
+	}
+	return out, nil
+}
+
+// Open lists the occurrences of a session that are open at a moment, each with its room; none: nothing was recorded of it.
+func (s *Store) Open(ctx context.Context, id string, plannedEnd, at int64) (open map[string]string, none bool, err error) {
+	m, err := s.readOccurrences(ctx, id)
+	if err != nil {
+		return nil, false, err
+	}
+	open = map[string]string{}
+	for occurrence, list := range m.openings(plannedEnd, at) {
+		if p := list[len(list)-1]; p.start != 0 && p.end == never {
+			open[occurrence] = p.room
+		}
+	}
+	return open, len(m.occurrences) == 0, nil
+}
+
 // readOccurrences reads a session's occurrences and the time of its last event, without any person's marks.
-func (s *reader) readOccurrences(ctx context.Context, id string) (*storedMarks, error) {
-	m := &storedMarks{marks: newMarks(), numbers: map[string]string{}, lists: map[string][]string{}, owners: map[string]string{}}
+func (s *Store) readOccurrences(ctx context.Context, id string) (*storedSet, error) {
+	m := &storedSet{Set: NewSet(), numbers: map[string]string{}, lists: map[string][]string{}, owners: map[string]string{}}
 	c, err := s.readCounts(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	m.last, m.base = c["last"], c["base"]
-	raw, err := s.rdb.HGetAll(ctx, s.keys.occurrences(id)).Result()
+	raw, err := s.rdb.HGetAll(ctx, s.keys.Occurrences(id)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read occurrences: %w", err)
 	}
@@ -45,9 +102,9 @@ func (s *reader) readOccurrences(ctx context.Context, id string) (*storedMarks, 
 	return m, nil
 }
 
-// storedMarks is a set of marks as it is being read.
-type storedMarks struct {
-	*marks
+// storedSet is a set of marks as it is being read.
+type storedSet struct {
+	*Set
 	base    int64               // what times of marks are counted from
 	numbers map[string]string   // of an occurrence's first opening, by which connections name it → occurrence
 	lists   map[string][]string // person → keys of the connections that are kept with them
@@ -82,31 +139,31 @@ func parseOccurrence(id, text string) (*occurrenceMarks, error) {
 	return o, nil
 }
 
-// readMarks reads a session's whole set of marks, page by page, so that a large session does not block Redis.
-func (s *reader) readMarks(ctx context.Context, id string) (*marks, error) {
+// Read reads a session's whole set of marks, page by page, so that a large session does not block Redis.
+func (s *Store) Read(ctx context.Context, id string) (*Set, error) {
 	m, err := s.readStored(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return m.marks, nil
+	return m.Set, nil
 }
 
 // readStored reads the marks with the index of them.
-func (s *reader) readStored(ctx context.Context, id string) (*storedMarks, error) {
+func (s *Store) readStored(ctx context.Context, id string) (*storedSet, error) {
 	m, err := s.readOccurrences(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	err = s.each(ctx, s.keys.people(id), m.parsePerson)
+	err = s.each(ctx, s.keys.People(id), m.parsePerson)
 	if err == nil {
-		err = s.each(ctx, s.keys.connections(id), m.parseConnection)
+		err = s.each(ctx, s.keys.Connections(id), m.parseConnection)
 	}
 	m.last = max(m.last, m.latest())
 	return m, err
 }
 
 // parsePerson reads "connections;flags;reported;name".
-func (m *storedMarks) parsePerson(person, text string) error {
+func (m *storedSet) parsePerson(person, text string) error {
 	f := append(strings.Split(text, ";"), "", "", "")
 	if len(f) > 7 {
 		return errShape
@@ -116,7 +173,7 @@ func (m *storedMarks) parsePerson(person, text string) error {
 			return err
 		}
 	}
-	for flag, set := range map[string]map[string]bool{"r": m.registered, "k": m.known, "p": m.replayed, "s": m.staff} {
+	for flag, set := range map[string]map[string]bool{"r": m.registered, "p": m.replayed, "s": m.staff} {
 		if strings.Contains(f[1], flag) {
 			set[person] = true
 		}
@@ -139,7 +196,7 @@ func (m *storedMarks) parsePerson(person, text string) error {
 }
 
 // parseMarks reads "number.connection", or of the first occurrence "connection", with its marks: >join, <leave, ! of staff; with =person, if it names another one.
-func (m *storedMarks) parseMarks(person, text string) error {
+func (m *storedSet) parseMarks(person, text string) error {
 	from := strings.IndexAny(text, "><!")
 	if from < 0 {
 		return errShape
@@ -176,7 +233,7 @@ func (m *storedMarks) parseMarks(person, text string) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errShape, err)
 		}
-		k := mark{m.base + at, owner}
+		k := stamp{m.base + at, owner}
 		if other {
 			k.person = named
 		}
@@ -190,7 +247,7 @@ func (m *storedMarks) parseMarks(person, text string) error {
 }
 
 // parseConnection reads "owner", or "owner;number;peer,peer".
-func (m *storedMarks) parseConnection(connection, text string) error {
+func (m *storedSet) parseConnection(connection, text string) error {
 	f := strings.Split(text, ";")
 	m.owners[connection] = f[0]
 	if len(f) == 1 {
@@ -211,7 +268,7 @@ func (m *storedMarks) parseConnection(connection, text string) error {
 }
 
 // each calls f for every field of a hash.
-func (s *reader) each(ctx context.Context, key string, f func(field, value string) error) error {
+func (s *Store) each(ctx context.Context, key string, f func(field, value string) error) error {
 	var cursor uint64
 	for {
 		page, next, err := s.rdb.HScan(ctx, key, cursor, "", 1000).Result()

@@ -1,4 +1,4 @@
-package attendance
+package marks
 
 import (
 	"cmp"
@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
-
-	"jauge/programme"
 )
 
 // Drift is one count that is not what the marks say.
@@ -32,12 +30,8 @@ var ErrBusy = errors.New("the session keeps changing: try again when fewer event
 const attempts = 20
 
 // Verify recomputes from the marks every count of a session, and whatever else is derived from them, and lists what differs;
-// without a bug or a changed store, nothing does. A session that changes meanwhile is read again.
-func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
-	session, err := s.programme.Session(ctx, id)
-	if err != nil {
-		return nil, err
-	}
+// without a bug or a changed store, nothing does. A session that changes meanwhile is read again. plannedEnd is in ms.
+func (s *Store) Verify(ctx context.Context, id string, plannedEnd int64) ([]Drift, error) {
 	for range attempts {
 		before, err := s.readCounts(ctx, id)
 		if err != nil {
@@ -56,7 +50,7 @@ func (s *Store) Verify(ctx context.Context, id string) ([]Drift, error) {
 			return nil, err
 		}
 		if before["rev"] == after["rev"] {
-			return compare(m, session, after, kept), nil
+			return compare(m, plannedEnd, after, kept), nil
 		}
 	}
 	return nil, ErrBusy
@@ -81,7 +75,7 @@ func eachOf[K cmp.Ordered, V any](stored, computed map[K]V, f func(K, V, V)) {
 }
 
 // marks compares the derived fields in the keys of the marks: openings, with their ends and open connections; whom connections belong to.
-func (c *comparison) marks(m *storedMarks) {
+func (c *comparison) marks(m *storedSet) {
 	openings, staff := m.openings(0, m.last), m.staffOf()
 	type place struct {
 		occurrence string
@@ -112,8 +106,8 @@ func (c *comparison) marks(m *storedMarks) {
 }
 
 // owners compares with whom the marks of connections are kept, and the index of that.
-func (c *comparison) owners(m *storedMarks) {
-	owners := m.marks.owners()
+func (c *comparison) owners(m *storedSet) {
+	owners := m.Set.owners()
 	lists, index := map[string][]string{}, map[string]string{}
 	for key, connection := range m.connections {
 		_, name, _ := strings.Cut(key, ".")
@@ -145,12 +139,15 @@ func (c *comparison) owners(m *storedMarks) {
 }
 
 // compare compares what is stored with what the marks give.
-func compare(m *storedMarks, session programme.Session, stored counts, kept derived) []Drift {
+func compare(m *storedSet, plannedEnd int64, stored Counts, kept derived) []Drift {
 	var c comparison
-	computed, t := m.counts(session.EndsAt.UnixMilli())
+	t := m.census(plannedEnd, m.last)
 	have := maps.Clone(stored)
 	have["watch"] += stored["present"]*(t.until-stored["base"]) - stored["open_moment"]
-	have["base"] = computed["base"] // a moment, not a count
+	computed := m.Count(plannedEnd, m.last).Counts
+	for _, name := range []string{"base", "peak", "peak_at"} { // a moment, and what is made of the log
+		delete(computed, name)
+	}
 	for _, name := range slices.Sorted(maps.Keys(computed)) {
 		c.add(name, have[name], computed[name])
 	}
@@ -176,7 +173,7 @@ func (s *Store) Repair(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		m, err := s.readMarks(ctx, id)
+		m, err := s.Read(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -188,10 +185,29 @@ func (s *Store) Repair(ctx context.Context, id string) error {
 	return ErrBusy
 }
 
+// Drop takes an occurrence out of a session, with everything that was said of it; ErrBusy.
+func (s *Store) Drop(ctx context.Context, id, occurrence string) error {
+	for range attempts {
+		before, err := s.readCounts(ctx, id)
+		if err != nil {
+			return err
+		}
+		m, err := s.Read(ctx, id)
+		if err != nil || !m.drop(occurrence) {
+			return err
+		}
+		done, err := s.swap(ctx, id, m, before["rev"])
+		if err != nil || done {
+			return err
+		}
+	}
+	return ErrBusy
+}
+
 // swap writes the marks under shadow keys and renames those over the session's, if its rev is still the same.
-func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool, error) {
-	shadow := &base{rdb: s.rdb, keys: keys{s.keys.prefix + "shadow:"}}
-	from, to := shadow.keys.session(id), s.keys.session(id)
+func (s *Store) swap(ctx context.Context, id string, m *Set, rev int64) (bool, error) {
+	shadow := New(s.rdb, s.keys.Prefix+"shadow:")
+	from, to := shadow.keys.Session(id), s.keys.Session(id)
 	if err := s.rdb.Del(ctx, from...).Err(); err != nil {
 		return false, fmt.Errorf("repair: %w", err)
 	}
@@ -202,7 +218,7 @@ func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool,
 		}
 	}
 	err := s.rdb.Watch(ctx, func(tx *redis.Tx) error {
-		text, err := tx.Get(ctx, s.keys.counts(id)).Result()
+		text, err := tx.Get(ctx, s.keys.Counts(id)).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return err
 		}
@@ -218,7 +234,7 @@ func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool,
 			return nil
 		})
 		return err
-	}, s.keys.counts(id))
+	}, s.keys.Counts(id))
 	if errors.Is(err, redis.TxFailedErr) {
 		return false, nil
 	}
@@ -226,11 +242,11 @@ func (s *Store) swap(ctx context.Context, id string, m *marks, rev int64) (bool,
 }
 
 // events turns the set back into events: recording them gives the same set.
-func (m *marks) events(session string) []placed {
-	var out []placed
-	emit := func(e sealed) { out = append(out, placed{session, e}) }
+func (m *Set) events(session string) []Placed {
+	var out []Placed
+	emit := func(e Mark) { out = append(out, Placed{Session: session, Mark: e}) }
 	for id, o := range m.occurrences {
-		of := sealed{Room: o.room, Occurrence: id, Kind: Started}
+		of := Mark{Room: o.room, Occurrence: id, Kind: Started}
 		for at := range o.touches {
 			of.At = at
 			emit(of)
@@ -252,8 +268,8 @@ func (m *marks) events(session string) []placed {
 	}
 	for _, set := range []struct {
 		people map[string]bool
-		e      sealed
-	}{{m.staff, sealed{Kind: Registered, Staff: true}}, {m.registered, sealed{Kind: Registered}}, {m.known, sealed{Kind: known}}, {m.replayed, sealed{Kind: Replayed}}} {
+		e      Mark
+	}{{m.staff, Mark{Kind: Registered, Staff: true}}, {m.registered, Mark{Kind: Registered}}, {m.replayed, Mark{Kind: Replayed}}} {
 		for person := range set.people {
 			set.e.Person = person
 			emit(set.e)
@@ -261,12 +277,12 @@ func (m *marks) events(session string) []placed {
 	}
 	for person, totals := range m.reported {
 		for occurrence, ms := range totals {
-			emit(sealed{Kind: Attended, Person: person, Occurrence: occurrence, Seconds: ms / 1000})
+			emit(Mark{Kind: Attended, Person: person, Occurrence: occurrence, Seconds: ms / 1000})
 		}
 	}
 	if m.last > m.latest() { // the last event has added no mark
 		for id, o := range m.occurrences {
-			emit(sealed{Kind: Left, Staff: true, Room: o.room, Occurrence: id, At: m.last})
+			emit(Mark{Kind: Left, Staff: true, Room: o.room, Occurrence: id, At: m.last})
 			break
 		}
 	}
@@ -274,13 +290,13 @@ func (m *marks) events(session string) []placed {
 }
 
 // eventsOf turns the marks of one connection back into events.
-func (m *marks) eventsOf(key string, c *connectionMarks, emit func(sealed)) {
+func (m *Set) eventsOf(key string, c *connectionMarks, emit func(Mark)) {
 	occurrence, named := splitKey(key)
-	of := sealed{Occurrence: occurrence, Room: m.occurrences[occurrence].room}
+	of := Mark{Occurrence: occurrence, Room: m.occurrences[occurrence].room}
 	if named {
 		of.Connection = key[len(occurrence)+1:]
 	}
-	for kind, set := range map[Kind]map[mark]bool{Joined: c.joins, Left: c.leaves} {
+	for kind, set := range map[Kind]map[stamp]bool{Joined: c.joins, Left: c.leaves} {
 		for k := range set {
 			e := of
 			e.Kind, e.At, e.Person, e.Name = kind, k.at, k.person, m.names[k.person]

@@ -1,4 +1,4 @@
-package attendance
+package marks
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -43,7 +42,7 @@ func (t *timelines) of(id string) *timeline {
 // timeline is a session's log as far as it was read, with the counts of the same moment.
 type timeline struct {
 	mu      sync.Mutex
-	counts  counts                     // with peak and peak_at
+	counts  Counts                     // with peak and peak_at
 	read    int64                      // bytes of the log
 	changes map[string]map[int64]int64 // label → second → change of persons under that label
 	curve   map[int64]int64            // second → change of present, zeros left out; shared, never written to
@@ -58,14 +57,14 @@ func (t *timeline) position() position {
 	return position{t.counts["epoch"], t.counts["rev"], t.read}
 }
 
-// moment is what is known of a session at one moment.
-type moment struct {
-	counts counts          // with peak and peak_at
-	curve  map[int64]int64 // second → change of present
+// Moment is what a session shows at one moment.
+type Moment struct {
+	Counts Counts          // with peak and peak_at
+	Curve  map[int64]int64 // second → change of present, zeros left out; shared, never to be written to
 }
 
-// look reads the moment of each session, and its declared head count, in one round trip.
-func (s *reader) look(ctx context.Context, ids ...string) ([]seenSession, error) {
+// Look reads the moment of each session, and its declared head count, in one round trip.
+func (s *Store) Look(ctx context.Context, ids ...string) ([]Seen, error) {
 	for range attempts {
 		out, err := s.lookOnce(ctx, ids)
 		if !errors.Is(err, errAgain) {
@@ -75,10 +74,10 @@ func (s *reader) look(ctx context.Context, ids ...string) ([]seenSession, error)
 	return nil, ErrBusy
 }
 
-// seenSession is what look reads of one session.
-type seenSession struct {
-	moment
-	declared *int
+// Seen is what Look reads of one session.
+type Seen struct {
+	Moment
+	Declared *int // the head count that a host typed; nil: none
 }
 
 //go:embed lua/read.lua
@@ -86,7 +85,7 @@ var readSource string
 
 var readScript = redis.NewScript(readSource)
 
-func (s *reader) lookOnce(ctx context.Context, ids []string) ([]seenSession, error) {
+func (s *Store) lookOnce(ctx context.Context, ids []string) ([]Seen, error) {
 	asked, replies := make([]position, len(ids)), make([]*redis.Cmd, len(ids))
 	for i, id := range ids {
 		asked[i] = s.timelines.of(id).position()
@@ -94,7 +93,7 @@ func (s *reader) lookOnce(ctx context.Context, ids []string) ([]seenSession, err
 	read := func(eval evaluate) error {
 		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, id := range ids {
-				keys := []string{s.keys.counts(id), s.keys.log(id), s.keys.occurrences(id), s.keys.declared(id)}
+				keys := []string{s.keys.Counts(id), s.keys.Log(id), s.keys.Occurrences(id), s.keys.Declared(id)}
 				replies[i] = eval(ctx, p, keys, asked[i].epoch, asked[i].rev, asked[i].read)
 			}
 			return nil
@@ -111,16 +110,16 @@ func (s *reader) lookOnce(ctx context.Context, ids []string) ([]seenSession, err
 	if err != nil {
 		return nil, fmt.Errorf("read figures: %w", err)
 	}
-	out := make([]seenSession, len(ids))
+	out := make([]Seen, len(ids))
 	for i, id := range ids {
 		reply, err := replies[i].Slice()
 		if err != nil {
 			return nil, fmt.Errorf("read figures: %w", err)
 		}
-		if out[i].moment, err = s.timelines.of(id).advance(reply, asked[i]); err != nil {
+		if out[i].Moment, err = s.timelines.of(id).advance(reply, asked[i]); err != nil {
 			return nil, fmt.Errorf("session %s: %w", id, err)
 		}
-		if out[i].declared, err = readDeclared(reply[1]); err != nil {
+		if out[i].Declared, err = readDeclared(reply[1]); err != nil {
 			return nil, fmt.Errorf("session %s: declared heads: %w", id, err)
 		}
 	}
@@ -131,42 +130,42 @@ func (s *reader) lookOnce(ctx context.Context, ids []string) ([]seenSession, err
 var errAgain = errors.New("the log was read anew meanwhile")
 
 // advance takes in a reply of read.lua, and gives the session's latest moment. Of two reads at once one is later.
-func (t *timeline) advance(reply []any, asked position) (moment, error) {
+func (t *timeline) advance(reply []any, asked position) (Moment, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	text, ok := reply[0].(string)
 	if !ok { // no event yet, or the store has lost them
-		t.counts, t.read, t.changes, t.curve = counts{}, 0, nil, nil
-		return moment{t.counts, nil}, nil
+		t.counts, t.read, t.changes, t.curve = Counts{}, 0, nil, nil
+		return Moment{t.counts, nil}, nil
 	}
 	c, err := parseCounts(text)
 	if err != nil {
-		return moment{}, err
+		return Moment{}, err
 	}
 	now := position{t.counts["epoch"], t.counts["rev"], t.read}
 	if len(reply) < 5 || now.epoch == c["epoch"] && now.rev >= c["rev"] {
-		return moment{t.counts, t.curve}, nil // it knows as much, or another read was faster
+		return Moment{t.counts, t.curve}, nil // it knows as much, or another read was faster
 	}
 	log, _ := reply[3].(string)
 	switch from := reply[2].(int64); {
 	case from == 0:
 		t.read, t.changes = 0, map[string]map[int64]int64{}
 	case now.epoch != asked.epoch || now.read < asked.read:
-		return moment{}, errAgain
+		return Moment{}, errAgain
 	default:
 		log = log[now.read-from:]
 	}
 	if err := t.append(log, c["base"]); err != nil {
-		return moment{}, err
+		return Moment{}, err
 	}
 	ends, err := endsOf(reply[4].([]any))
 	if err != nil {
-		return moment{}, err
+		return Moment{}, err
 	}
 	t.curve = curveOf(t.changes, ends)
 	c["peak"], c["peak_at"] = peakOf(t.curve)
 	t.counts = c
-	return moment{t.counts, t.curve}, nil
+	return Moment{t.counts, t.curve}, nil
 }
 
 // append takes in what was appended to the log: "label:" and, of each person, the ms from base on with + or -, and then ";".
@@ -271,44 +270,49 @@ func peakOf(curve map[int64]int64) (peak, at int64) {
 	return peak, at
 }
 
-// Curve returns present at each step, by event time, from the first event to the end or the moment of the figures; empty before
-// the first event. A step is at least a second.
-func (s *reader) Curve(ctx context.Context, f Figures, step time.Duration) ([]Point, error) {
-	seen, err := s.look(ctx, f.Session.ID)
-	if err != nil || len(seen[0].curve) == 0 {
-		return nil, err
-	}
-	return points(seen[0].curve, max(int64(step/time.Second), 1), curveEnd(f)), nil
+// Counts are the numbers that record.lua keeps, by name; 0 for what is not there.
+type Counts map[string]int64
+
+// CountNames are their names, in the order in which record.lua writes them. epoch is another one where the log is another one, rev moves with
+// every recorded mark, and moments are counted from base.
+var CountNames = []string{
+	"epoch", "rev", "base", "last", "occurrences", "live", "started", "ended", "present", "connections", "open_moment", "watch", "filled",
+	"unique", "known", "names", "leaving", "measured", "registered", "registered_seen", "replayed", "reported", "reported_watch",
 }
 
-// curveEnd is the last moment of a session's curve: its end, or that of the figures.
-func curveEnd(f Figures) time.Time {
-	if f.State == Over && !f.EndedAt.IsZero() {
-		return f.EndedAt
+func parseCounts(text string) (Counts, error) {
+	c := make(Counts, len(CountNames)+2)
+	fields := strings.Fields(text)
+	if len(fields) == 0 {
+		return c, nil
 	}
-	if f.LastEventAt.After(f.AsOf) {
-		return f.LastEventAt
+	if len(fields) != len(CountNames) {
+		return nil, errors.New("counts in the store: wrong shape")
 	}
-	return f.AsOf
+	for i, name := range CountNames {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("count %s: %w", name, err)
+		}
+		c[name] = n
+	}
+	return c, nil
 }
 
-// points samples the curve at every step from its first second until end, the last change included.
-func points(deltas map[int64]int64, step int64, end time.Time) []Point {
-	seconds := slices.Sorted(maps.Keys(deltas))
-	present, i := int64(0), 0
-	var out []Point
-	for at := seconds[0]; ; at += step {
-		last := at >= end.Unix()
-		if last {
-			at = max(end.Unix(), seconds[0])
-		}
-		for i < len(seconds) && seconds[i] <= at {
-			present += deltas[seconds[i]]
-			i++
-		}
-		out = append(out, Point{At: time.Unix(at, 0).UTC(), Present: int(present)})
-		if last {
-			return out
-		}
+// readDeclared reads a declared head count; nil: nobody has declared one.
+func readDeclared(value any) (*int, error) {
+	text, ok := value.(string)
+	if !ok {
+		return nil, nil
 	}
+	n, err := strconv.Atoi(text)
+	return &n, err
+}
+
+// Declare keeps the head count that a host typed.
+func (s *Store) Declare(ctx context.Context, id string, n int) error {
+	if err := s.rdb.Set(ctx, s.keys.Declared(id), strconv.Itoa(n), 0).Err(); err != nil {
+		return fmt.Errorf("declare: %w", err)
+	}
+	return nil
 }
