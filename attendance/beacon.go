@@ -138,7 +138,7 @@ func (s *Store) closeSilent(ctx context.Context, session, connection string, at 
 }
 
 // marksOf gives the marks of an event. Where beacons count beside the platform, its end of the session ends the beacons' occurrence
-// too: a page that stays open afterwards is not in the session.
+// too: a page that stays open afterwards is not in the session. An event that says an id and an e-mail address says that they are of one person.
 func (s *Store) marksOf(ctx context.Context, e sealed) ([]marks.Placed, error) {
 	if e.Version == 0 { // the session has begun with an earlier version
 		if err := s.keepByID(ctx, e.Session); err != nil {
@@ -153,6 +153,11 @@ func (s *Store) marksOf(ctx context.Context, e sealed) ([]marks.Placed, error) {
 		e.Staff = true
 	}
 	all := []marks.Placed{s.seal.within(e.Session, e, byID)}
+	if e.Email != "" && e.Person != "" && !e.Guest && !byID { // another event may say the id alone
+		all = append(all, marks.Placed{Session: e.Session, Mark: marks.Mark{
+			Kind: marks.Same, Person: all[0].Person, Peer: s.seal.pseudonym(e.Session, e.Person), At: e.At,
+		}})
+	}
 	if e.Beacons {
 		all = append(all, s.seal.within(e.Session, sealed{
 			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At, Occurrence: s.seal.occurrence(BeaconSource, e.Session, ""),

@@ -16,9 +16,9 @@ import (
 // id, so that pseudonyms of two sessions cannot be joined. So are the words of names (see names.go). The alphabet of
 // hashes is base64url: scripts may use any other character as a separator.
 //
-// Where the platform gives an e-mail address, it is the person, whatever the source; else, and where goesByID says so, the best id
-// is. A guest has no id that outlasts a connection: their pseudonym begins with a star, and that of somebody of whom only a connection
-// is known with a tilde.
+// Where the platform gives an e-mail address, it is the person, whatever the source; else the best id is. An event that says both says that
+// they are of one person (marks.Same), for those that say the id alone. A guest has no id that
+// outlasts a connection: their pseudonym begins with a star, and that of somebody of whom only a connection is known with a tilde.
 
 // sealed is an event whose ids are hashes and whose time is in milliseconds. Only the ids of the room stay as they are:
 // sessions are found by them, and they name no person.

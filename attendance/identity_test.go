@@ -149,16 +149,17 @@ func TestWhoRegisteredIsSeen(t *testing.T) {
 			came   []Event
 			noShow float64 // -1: nobody registered
 		}{
-			"nobody came":                    {noShow: 1},
-			"somebody else":                  {came: []Event{{Attendee: "2"}}, noShow: 1},
-			"by id":                          {came: []Event{{Attendee: "1"}}},
-			"by address":                     {came: []Event{{Email: address}}},
-			"by both":                        {came: []Event{{Attendee: "1", Email: address}}},
-			"by another id and the address":  {came: []Event{{Attendee: "2", Email: address}}},
-			"by id, and by both":             {came: []Event{{Attendee: "1"}, {Attendee: "1", Email: address}}},
-			"staff by address, comes by id":  {staff: []string{address}, came: []Event{{Attendee: "1"}}, noShow: -1},
-			"staff by id, comes by address":  {staff: []string{"1"}, came: []Event{{Email: address}}, noShow: -1},
-			"the address of staff, not come": {staff: []string{address}, noShow: -1},
+			"nobody came":                             {noShow: 1},
+			"somebody else":                           {came: []Event{{Attendee: "2"}}, noShow: 1},
+			"by id":                                   {came: []Event{{Attendee: "1"}}},
+			"by address":                              {came: []Event{{Email: address}}},
+			"by both":                                 {came: []Event{{Attendee: "1", Email: address}}},
+			"by another id and the address":           {came: []Event{{Attendee: "2", Email: address}}},
+			"by id, and by both":                      {came: []Event{{Attendee: "1"}, {Attendee: "1", Email: address}}},
+			"staff by address, comes by id":           {staff: []string{address}, came: []Event{{Attendee: "1"}}, noShow: -1},
+			"staff by id, comes by address":           {staff: []string{"1"}, came: []Event{{Email: address}}, noShow: -1},
+			"by id, then by another with the address": {came: []Event{{Attendee: "1"}, {Attendee: "2", Email: address}, {Attendee: "2"}}},
+			"the address of staff, not come":          {staff: []string{address}, noShow: -1},
 		} {
 			for _, late := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, registered late %t", name, late), func(t *testing.T) {
@@ -194,8 +195,8 @@ func TestWhoRegisteredIsSeen(t *testing.T) {
 	})
 }
 
-// TestTotalsGoByID: a platform of totals names everybody by one id in every event, and says an address in some.
-func TestTotalsGoByID(t *testing.T) {
+// TestAnAddressInSomeEvents: a platform names everybody by one id in every event, and says an address in some.
+func TestAnAddressInSomeEvents(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
 		s, _ := newStore(t, rdb, prefix, hourLong("talk", in("totals", "room")))

@@ -46,7 +46,7 @@ func history(r *rand.Rand) []marks.Mark {
 		if room == nameless {
 			e.Occurrence = fmt.Sprintf("occ%d/", room)
 		}
-		person := []string{"", "", "*"}[r.IntN(3)] + fmt.Sprintf("p%d", r.IntN(attendees))
+		person := []string{"p", "p", "*p", "e"}[r.IntN(4)] + fmt.Sprint(r.IntN(attendees))
 		connection := func() string { return marks.ConnectionIn(e.Occurrence, fmt.Sprintf("c%d", r.IntN(attendees+2))) }
 		if marks.IsGuest(person) && r.IntN(3) > 0 {
 			e.Name = fmt.Sprintf("n%d", r.IntN(3))
@@ -60,8 +60,10 @@ func history(r *rand.Rand) []marks.Mark {
 			e.Kind, e.Person, e.Connection = Left, person, connection()
 		case n < 66:
 			e.Kind, e.Person = Joined, person // the platform names no connection
-		case n < 74:
+		case n < 72:
 			e.Kind, e.Person = Left, person
+		case n < 74:
+			e.Kind, e.Person, e.Peer = marks.Same, fmt.Sprint("e", r.IntN(3)), fmt.Sprint("p", r.IntN(attendees))
 		case n < 79:
 			e.Kind, e.Connection = Joined, connection() // nobody is named
 		case n < 84:

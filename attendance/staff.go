@@ -105,12 +105,12 @@ func (s *Store) markStaffOf(ctx context.Context, session programme.Session, list
 	case n == 0: // nothing was recorded before
 		return nil
 	}
+	byID, err := s.isByID(ctx, session.ID)
+	if err != nil {
+		return err
+	}
 	var people []string
 	for _, room := range session.Rooms {
-		byID, err := s.goesByID(ctx, session.ID, room.Source)
-		if err != nil {
-			return err
-		}
 		for _, entry := range list {
 			for _, e := range asPerson(entry) {
 				if person := s.seal.personIn(session.ID, s.seal.seal(room.Source, e), byID); person != "" {
@@ -136,15 +136,6 @@ func (s *Store) markStaffOf(ctx context.Context, session programme.Session, list
 type idRule struct {
 	mu       sync.Mutex
 	sessions map[string]bool // nil: not read yet
-}
-
-// goesByID says whether the best id is the person in a session for a source: in those that began so, and where a platform tells totals, every
-// event of which has the id, and only some an address.
-func (b *base) goesByID(ctx context.Context, session, source string) (bool, error) {
-	if b.capability(source) == Totals {
-		return true, nil
-	}
-	return b.isByID(ctx, session)
 }
 
 // isByID says whether the best id of a person, and not their e-mail address, is the person in a session.

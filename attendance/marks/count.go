@@ -39,7 +39,8 @@ func (m *Set) census(plannedEnd, now int64) *census {
 	openings, staff := m.openings(plannedEnd, now), m.staffOf()
 	t.collectOpenings(openings)
 	leaving := t.collectStays(m.stays(openings), staff)
-	for person, totals := range m.reported {
+	who := m.who()
+	for person, totals := range m.totals(who) {
 		if staff[person] {
 			continue
 		}
@@ -49,7 +50,7 @@ func (m *Set) census(plannedEnd, now int64) *census {
 			t.reportedWatch += ms
 		}
 	}
-	for person := range m.registered {
+	for person := range each(m.registered, who) {
 		if !staff[person] {
 			t.registered++
 			if t.people[person] != nil {
@@ -57,7 +58,7 @@ func (m *Set) census(plannedEnd, now int64) *census {
 			}
 		}
 	}
-	for person := range m.replayed {
+	for person := range each(m.replayed, who) {
 		if !staff[person] {
 			t.replayed++
 		}
@@ -80,6 +81,30 @@ func (m *Set) census(plannedEnd, now int64) *census {
 	t.unique, t.names = len(t.people), len(names)
 	t.findPeak()
 	return t
+}
+
+// each are the persons whom these ids are of.
+func each(ids map[string]bool, who func(string) string) map[string]bool {
+	people := map[string]bool{}
+	for id := range ids {
+		people[who(id)] = true
+	}
+	return people
+}
+
+// totals are the platform's totals by person and occurrence, of several the largest.
+func (m *Set) totals(who func(string) string) map[string]map[string]int64 {
+	totals := map[string]map[string]int64{}
+	for id, of := range m.reported {
+		person := who(id)
+		if totals[person] == nil {
+			totals[person] = map[string]int64{}
+		}
+		for occurrence, ms := range of {
+			totals[person][occurrence] = max(totals[person][occurrence], ms)
+		}
+	}
+	return totals
 }
 
 func (t *census) person(id string) *personVisits {

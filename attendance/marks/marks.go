@@ -29,10 +29,11 @@ const (
 	Registered Kind = "registered" // a person registered; without an occurrence
 	Attended   Kind = "attended"   // the platform's own total of one person, after the end
 	Replayed   Kind = "replayed"   // a person watched the recording; kept apart from attendance
+	Same       Kind = "same"       // a person who is known by an address has an id, too
 )
 
 // OfPerson says whether the kind states something of a person rather than of a stay in a room.
-func (k Kind) OfPerson() bool { return k == Registered || k == Attended || k == Replayed }
+func (k Kind) OfPerson() bool { return k == Registered || k == Attended || k == Replayed || k == Same }
 
 // Mark is one statement. Its ids are hashes, in base64url, so that any other character separates; At is in milliseconds.
 type Mark struct {
@@ -42,7 +43,7 @@ type Mark struct {
 	Occurrence string // with a slash at the end where the platform names none
 	Connection string // unlike those of other occurrences; may be empty
 	Person     string // may be empty; a guest's begins with a star
-	Peer       string // Bound: the other connection
+	Peer       string // Bound: the other connection; Same: the id
 	At         int64
 	Seconds    int64  // Attended
 	Name       string // of a guest

@@ -47,6 +47,8 @@ func (e Mark) scriptKind() byte {
 		return 'p'
 	case Attended:
 		return 'a'
+	case Same:
+		return 'i'
 	}
 	return 'e'
 }
@@ -54,7 +56,7 @@ func (e Mark) scriptKind() byte {
 // extra is what an event says beside ids and time: see record.lua.
 func (e Mark) extra() string {
 	switch {
-	case e.Kind == Bound:
+	case e.Kind == Bound, e.Kind == Same:
 		return e.Peer
 	case e.Kind == Attended:
 		return strconv.FormatInt(e.Seconds*1000, 10)

@@ -19,6 +19,7 @@ const CloseAfter = 30 * time.Minute
 type Set struct {
 	occurrences map[string]*occurrenceMarks
 	connections map[string]*connectionMarks // by occurrence.connection; what names no connection is occurrence.@person
+	same        map[string]map[string]bool  // by id: the addresses of whom it is
 	staff       map[string]bool             // by person
 	registered  map[string]bool             // by person
 	replayed    map[string]bool             // by person: watched the recording
@@ -60,7 +61,7 @@ type stamp struct {
 // NewSet returns an empty set.
 func NewSet() *Set {
 	return &Set{
-		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{}, staff: map[string]bool{},
+		occurrences: map[string]*occurrenceMarks{}, connections: map[string]*connectionMarks{}, same: map[string]map[string]bool{}, staff: map[string]bool{},
 		registered: map[string]bool{}, replayed: map[string]bool{}, names: map[string]string{}, reported: map[string]map[string]int64{},
 	}
 }
@@ -118,6 +119,11 @@ func (m *Set) Add(e Mark) {
 
 func (m *Set) addOfPerson(e Mark) {
 	switch {
+	case e.Kind == Same:
+		if m.same[e.Peer] == nil {
+			m.same[e.Peer] = map[string]bool{}
+		}
+		m.same[e.Peer][e.Person] = true
 	case e.Staff:
 		m.staff[e.Person] = true
 	case e.Kind == Registered:
@@ -304,10 +310,37 @@ func (m *Set) closeAt(plannedEnd int64) int64 {
 	return max(plannedEnd, m.last) + CloseAfter.Milliseconds()
 }
 
+// who gives the person that an id is of: addresses that have an id in common are one person, and the first of them, in order, is who it is.
+func (m *Set) who() func(id string) string {
+	first := map[string]string{} // by id or address
+	for changed := true; changed; {
+		changed = false
+		for id, addresses := range m.same {
+			best := first[id]
+			for address := range addresses {
+				for _, candidate := range []string{address, first[address]} {
+					if candidate != "" && (best == "" || candidate < best) {
+						best = candidate
+					}
+				}
+			}
+			for of := range addresses {
+				if first[of] != best {
+					first[of], changed = best, true
+				}
+			}
+			if first[id] != best {
+				first[id], changed = best, true
+			}
+		}
+	}
+	return func(id string) string { return cmp.Or(first[id], id) }
+}
+
 // owners gives every connection that has a mark its person: the one whom the earliest join names, over the connection and all that
 // are bound to it; else the one whom the earliest leave names; where none is named, the connection itself is the person.
 func (m *Set) owners() map[string]string {
-	owners := map[string]string{}
+	owners, who := map[string]string{}, m.who()
 	for key, c := range m.connections {
 		if !c.marked() {
 			continue
@@ -322,7 +355,7 @@ func (m *Set) owners() map[string]string {
 			join, leave = earliest(join, of.joins), earliest(leave, of.leaves)
 		}
 		_, connection, _ := strings.Cut(smallest, ".")
-		owners[key] = cmp.Or(join.person, leave.person, "~"+connection)
+		owners[key] = cmp.Or(who(join.person), who(leave.person), "~"+connection)
 	}
 	return owners
 }
@@ -407,25 +440,24 @@ func (s stay) open() bool { return len(s.visits) > 0 && s.visits[len(s.visits)-1
 // a person who has none there, it is a connection of its own.
 func (m *Set) stays(openings map[string][]opening) []stay {
 	type place struct{ person, occurrence string }
-	connections := map[place][]string{}
+	connections, loose := map[place][]string{}, map[place][]*connectionMarks{}
 	for key, person := range m.owners() {
 		occurrence, named := splitKey(key)
 		if at := (place{person, occurrence}); named {
 			connections[at] = append(connections[at], key)
-		} else if connections[at] == nil {
-			connections[at] = []string{}
+		} else {
+			connections[at], loose[at] = append([]string{}, connections[at]...), append(loose[at], m.connections[key])
 		}
 	}
 	var out []stay
 	for at, keys := range connections {
-		loose := m.connections[at.occurrence+".@"+at.person]
 		list := openings[at.occurrence]
 		evidence, from := make([]int64, len(list)), len(out)
 		if len(keys) == 0 {
-			out = appendStays(out, at.person, list, evidence, loose)
+			out = appendStays(out, at.person, list, evidence, loose[at]...)
 		}
 		for _, key := range keys {
-			out = appendStays(out, at.person, list, evidence, m.connections[key], loose)
+			out = appendStays(out, at.person, list, evidence, append([]*connectionMarks{m.connections[key]}, loose[at]...)...)
 		}
 		for i := range out[from:] {
 			out[from+i].evidence = evidence[out[from+i].index]
@@ -442,9 +474,6 @@ func appendStays(out []stay, person string, list []opening, evidence []int64, se
 		by[i], evidence[i] = append(by[i], at), max(evidence[i], at)
 	}
 	for _, c := range sets {
-		if c == nil {
-			continue
-		}
 		for k := range c.joins {
 			note(joins, k.at, true)
 		}
@@ -462,7 +491,10 @@ func appendStays(out []stay, person string, list []opening, evidence []int64, se
 
 // staffOf says which persons are staff: whom a mark of staff names, and who has a connection with one.
 func (m *Set) staffOf() map[string]bool {
-	staff := maps.Clone(m.staff)
+	staff, who := map[string]bool{}, m.who()
+	for person := range m.staff {
+		staff[who(person)] = true
+	}
 	for key, person := range m.owners() {
 		if m.connections[key].staff {
 			staff[person] = true

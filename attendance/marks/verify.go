@@ -134,6 +134,15 @@ func (c *comparison) owners(m *storedSet) {
 			strangers++
 		}
 	}
+	who, members := m.who(), map[string][]string{}
+	for id := range m.same {
+		members[who(id)] = append(members[who(id)], id)
+	}
+	eachOf(m.members, members, func(_ string, stored, computed []string) {
+		if !slices.Equal(stored, slices.Sorted(slices.Values(computed))) {
+			wrong++
+		}
+	})
 	c.add("people with other connections", wrong, 0)
 	c.add("connections of another owner", strangers, 0)
 }
@@ -273,6 +282,11 @@ func (m *Set) events(session string) []Placed {
 		for person := range set.people {
 			set.e.Person = person
 			emit(set.e)
+		}
+	}
+	for id, addresses := range m.same {
+		for address := range addresses {
+			emit(Mark{Kind: Same, Person: address, Peer: id})
 		}
 	}
 	for person, totals := range m.reported {

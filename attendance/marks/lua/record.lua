@@ -3,10 +3,11 @@
 -- KEYS   1 counts  2 occurrences  3 connections  4 people  5 labels  6 log  7 guests   (keys.go says what they hold)
 -- ARGV   1 n, the number of marks   2 three characters a mark: its kind, and the place of its occurrence (hex)   3 a number unlike those of
 --        other calls   4 m, the number of occurrences, then of each its room and id (of a nameless one with a slash at the end); then n
---        connections or '', n persons or '', n times (ms), and n extras: the peer of a bind, the ms of a total, the name of a guest, or ''
+--        connections or '', n persons or '', n times (ms), and n extras: the peer of a bind, the ms of a total, the name of a guest, the id
+--        of somebody who is known by an address, or ''
 -- RETURN a character a mark: r recorded, d duplicate (the set held it), s of staff, t too many marks of one kind: it is not in the set
 --
--- Kinds  j joined  l left  b bound  s started  e ended  r registered  p replayed  a attended;
+-- Kinds  j joined  l left  b bound  s started  e ended  r registered  p replayed  a attended  i same (extra is the person, too);
 --        of staff: J joined  L left  B bound  P registered, replayed or attended
 --
 -- Invariant: counts, labels and log are functions of (occurrences, connections, people) alone; marks.go and count.go are that
@@ -29,6 +30,7 @@ local MAX_OPENINGS = 250 -- of a session
 local MAX_MARKS = 500    -- of a person
 local MAX_TOUCHES = 500  -- of a nameless occurrence
 local MAX_BOUND = 50     -- connections that binds tie together
+local MAX_MEMBERS = 50   -- ids of one person
 
 local function int(n) return string.format('%d', n) end
 
@@ -112,8 +114,8 @@ local function touch(o, at, opens)
   return news
 end
 
--- connections: "owner", or "owner;number;peer,peer" of one that is bound to others in the occurrence of that number; the marks are with the owner. people: "connections;flags;reported;name", empty fields at the end left
--- out. connections: "number.connection", or of the first occurrence "connection", with its marks, >join, <leave, ! of staff; a mark that names
+-- connections: "owner", or "owner;number;peer,peer" of one that is bound to others in the occurrence of that number; the marks are with the owner. people: "connections;flags;reported;name;members", empty fields at the
+-- end left out, or "=person" of an id of somebody who is another person: one of that one's members. connections: "number.connection", or of the first occurrence "connection", with its marks, >join, <leave, ! of staff; a mark that names
 -- another person than the owner has =person behind it; what names no connection is of the connection @. flags: r registered, p watched the replay, s staff. reported: the platform's totals,
 -- "occurrence=ms". The owner of a connection that nobody is named for is ~connection ---------------------------------------------
 
@@ -148,6 +150,10 @@ do
       if not wanted[id] then wanted[id] = true; ids[#ids + 1] = id end
     end
     if not wanted[person] then wanted[person] = true; ids[#ids + 1] = person end
+    if sub(CODES, 3 * i - 2, 3 * i - 2) == 'i' and not wanted[ARGV[EXTRA + i]] then
+      wanted[ARGV[EXTRA + i]] = true
+      ids[#ids + 1] = ARGV[EXTRA + i]
+    end
   end
   if #ids > 0 then
     for i, value in ipairs(call('HMGET', PEOPLE, unpack(ids))) do read_person(ids[i], value) end
@@ -157,6 +163,15 @@ end
 -- person_of reads a person unless that was done. The owner of a connection that is new and names nobody is new, too.
 local function person_of(id, new)
   if not now[id] then read_person(id, not new and call('HGET', PEOPLE, id)) end
+end
+
+-- who is the person that an id is of.
+local function who(id)
+  person_of(id)
+  if sub(now[id], 1, 1) ~= '=' then return id end
+  local other = sub(now[id], 2)
+  person_of(other)
+  return other
 end
 
 local function owner_of(key)
@@ -170,8 +185,8 @@ local function guest(id) local first = sub(id, 1, 1); return first == '*' or fir
 local function key_in(n, key) return n == '1' and key or n .. '.' .. key end
 
 local function parse(id, text)
-  local list, flags, reported, name = match(text, '^([^;]*);?([^;]*);?([^;]*);?([^;]*)$')
-  local t = {flags = flags, reported = reported, name = name, connections = {}, marks = 0}
+  local list, flags, reported, name, members = match(text, '^([^;]*);?([^;]*);?([^;]*);?([^;]*);?([^;]*)$')
+  local t = {flags = flags, reported = reported, name = name, members = members, connections = {}, marks = 0}
   local me = unnamed(id) and '' or id
   for key, rest in gmatch(list, '([^,><!]+)([^,]*)') do
     local n, conn = match(key, '^(%d+)%.(.*)$')
@@ -205,7 +220,7 @@ local function text_of(id, t)
     list[#list + 1] = table.concat(out)
   end
   table.sort(list)
-  local text = table.concat(list, ',') .. ';' .. t.flags .. ';' .. t.reported .. ';' .. t.name
+  local text = table.concat(list, ',') .. ';' .. t.flags .. ';' .. t.reported .. ';' .. t.name .. ';' .. t.members
   return match(text, '^(.-);*$')
 end
 
@@ -260,9 +275,9 @@ local function split(text)
   local i = find(text, ';', 1, true)
   if not i then return text, '', NOBODY end
   local list, rest = sub(text, 1, i - 1), sub(text, i)
-  local fields = PLAIN[rest]
-  if not fields and sub(rest, 1, 3) == ';;;' then fields = {flags = '', name = sub(rest, 4)} end
-  return list, rest, fields
+  if PLAIN[rest] then return list, rest, PLAIN[rest] end
+  local flags, reported, name = match(rest, '^;([^;]*);?([^;]*);?([^;]*)')
+  return list, rest, reported == '' and (flags == '' or flags == 'r') and {flags = flags, name = name} or nil
 end
 
 -- stay_of gives the only join and leave of a person's only connection, as text; nil where there are others.
@@ -283,7 +298,7 @@ local function fast_join(o, key, person, at, name)
   local p, id, of = o.list[1], person ~= '' and person or '~' .. key, owner[key]
   if peers[key] or (of ~= '' and of ~= id) then return end
   person_of(id, person == '' and not was[key])
-  if tabs[id] then return end
+  if tabs[id] or sub(now[id], 1, 1) == '=' then return end
   local list, rest, fields = split(now[id])
   if not fields then return end
   local mine, text = key_in(p.n, key), nil
@@ -317,7 +332,7 @@ local function fast_leave(o, key, person, at, name)
   local id = of ~= '' and of or person ~= '' and person or '~' .. key
   if peers[key] or (unnamed(id) and person ~= '') then return end
   person_of(id, of == '' and person == '' and not was[key])
-  if tabs[id] then return end
+  if tabs[id] or sub(now[id], 1, 1) == '=' then return end
   local list, rest, fields = split(now[id])
   if not fields then return end
   local mine, text = key_in(p.n, key), nil
@@ -387,7 +402,7 @@ local function settle_owner(key, fresh)
     end
   end
   if not smallest then return '' end
-  local id = join and join.person or leave and leave.person or '~' .. smallest
+  local id = join and who(join.person) or leave and who(leave.person) or '~' .. smallest
   local new = taken(id)
   for k, x in pairs(all) do
     if owner[k] ~= id then
@@ -421,14 +436,14 @@ end
 local function stay(o, key, person, at, join, name)
   local n, t, news = o.list[1].n, nil, nil
   if key == '' then
-    t = taken(person)
+    t = taken(who(person))
     if t.marks >= MAX_MARKS then return 't' end
     local x = t.connections['@' .. n]
     if not x then x = {n = n, key = '@', marks = {}}; t.connections['@' .. n] = x end
     news = add_mark(t, x, at, join, person)
   else
     local x, of, fresh = connection(n, key)
-    if of.marks >= MAX_MARKS or (fresh and person ~= '' and taken(person).marks >= MAX_MARKS) then return 't' end
+    if of.marks >= MAX_MARKS or (fresh and person ~= '' and taken(who(person)).marks >= MAX_MARKS) then return 't' end
     news = add_mark(of, x, at, join, person)
     t = taken(settle_owner(key, fresh and x))
   end
@@ -456,7 +471,7 @@ end
 local function of_staff(o, key, person)
   local news = false
   if person ~= '' then
-    local t = taken(person)
+    local t = taken(who(person))
     if not find(t.flags, 's', 1, true) then t.flags = t.flags .. 's'; news = true end
   end
   if key ~= '' and o then
@@ -473,7 +488,7 @@ local FLAG = {r = 'r', p = 'p'}
 
 -- of_person adds what is said of a person rather than of a stay.
 local function of_person(kind, id, occ, total)
-  local t = taken(id)
+  local t = taken(who(id))
   if FLAG[kind] then
     if find(t.flags, FLAG[kind], 1, true) then return result(t, false) end
     t.flags = t.flags .. FLAG[kind]
@@ -493,6 +508,58 @@ local function of_person(kind, id, occ, total)
   return result(t, true)
 end
 
+local function add_total(totals, occ, ms)
+  totals[occ] = math.max(totals[occ] or 0, tonumber(ms))
+end
+
+-- merge makes one person of two; lose is an id from then on.
+local merged = {}
+local function merge(keep, lose)
+  local to, from = taken(keep), taken(lose)
+  for key, x in pairs(from.connections) do
+    local known = to.connections[key]
+    if known then -- marks that name no connection
+      for _, m in ipairs(x.marks) do add_mark(to, known, m.at, m.join, m.person) end
+    else
+      to.connections[key], to.marks = x, to.marks + #x.marks
+      if x.key ~= '@' then
+        owner_of(key) -- what it is bound to is written with it
+        owner[key], changed[key] = keep, true
+      end
+    end
+  end
+  for flag in gmatch(from.flags, '.') do
+    if not find(to.flags, flag, 1, true) then to.flags = to.flags .. flag end
+  end
+  local totals, list = {}, {}
+  for o, ms in gmatch(to.reported .. ',' .. from.reported, '([^=,]*)=(%d+)') do add_total(totals, o, ms) end
+  for o, ms in pairs(totals) do list[#list + 1] = o .. '=' .. int(ms) end
+  table.sort(list)
+  to.reported = table.concat(list, ',')
+  local members = {}
+  for id in gmatch(to.members .. ',' .. lose .. ',' .. from.members, '[^,]+') do members[#members + 1] = id end
+  table.sort(members)
+  to.members = table.concat(members, ',')
+  for id in gmatch(lose .. ',' .. from.members, '[^,]+') do
+    person_of(id)
+    now[id] = '=' .. keep
+  end
+  tabs[lose] = nil
+  merged[#merged + 1] = lose
+end
+
+-- same says that an id is of whoever has an address. Of addresses that are the same person, the first in order is the person.
+local function same(address, id)
+  local a, b = who(address), who(id)
+  if a == b then return false end
+  local keep, lose = a, b
+  if b ~= id and b < a then keep, lose = b, a end
+  local _, n = string.gsub(taken(keep).members .. ',' .. taken(lose).members, '[^,]+', '')
+  if n >= MAX_MEMBERS then return nil end
+  merge(keep, lose)
+  return true
+end
+
 -- everybody calls f with each mark in an occurrence, and takes apart whoever has one at or after a time.
 local function everybody(o, from, f)
   local raw, n = call('HGETALL', PEOPLE), o.list[1].n
@@ -500,7 +567,7 @@ local function everybody(o, from, f)
     if not now[raw[i]] and (n == '1' or find(raw[i + 1], n .. '.', 1, true)) then read_person(raw[i], raw[i + 1]) end
   end
   for id, text in pairs(now) do
-    local t, concerned = tabs[id] or parse(id, text), false
+    local t, concerned = tabs[id] or parse(id, sub(text, 1, 1) == '=' and '' or text), false
     for _, x in pairs(t.connections) do
       if x.n == n then
         for _, m in ipairs(x.marks) do
@@ -597,6 +664,10 @@ local function apply(i)
   local room, id = ARGV[OCC + 2 * index + 1], ARGV[OCC + 2 * index + 2]
   if kind == 'P' then return of_staff(nil, '', person) and 'S' or 's' end
   if kind == 'r' or kind == 'p' or kind == 'a' then return of_person(kind, person, id, extra) end
+  if kind == 'i' then
+    local news = same(person, extra)
+    return news == nil and 't' or news and 'r' or 'd'
+  end
   local known = by_id[id]
   local o = known or new_occurrence(room, id)
   if not o then return 't' end
@@ -719,6 +790,7 @@ for id, t in pairs(tabs) do
     count_person(id, t, 1, false)
   end
 end
+for _, id in ipairs(merged) do count_person(id, parse(id, counted[id]), -1, true) end
 for id, text in pairs(now) do
   if text ~= (stored[id] or '') then
     if text == '' then gone[#gone + 1] = id else people[#people + 1] = id; people[#people + 1] = text end
