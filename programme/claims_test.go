@@ -271,6 +271,9 @@ func TestKnown(t *testing.T) {
 		if got := claim(t, c, Seen{Room: hall, Occurrence: "gone", Session: "gone", At: planned}); got != "gone" {
 			t.Fatal(got)
 		}
+		if got := claim(t, c, Seen{Room: hall, Occurrence: "may move", At: planned.Add(90 * time.Minute)}); got != "next" {
+			t.Fatal(got)
+		}
 		line.Cut()
 		late := planned.Add(2 * time.Hour)
 		for _, row := range []struct {
@@ -280,6 +283,7 @@ func TestKnown(t *testing.T) {
 			{Seen{Room: hall, Occurrence: "one", At: late}, "first"},
 			{Seen{Room: hall, At: late}, "next"},
 			{Seen{Room: hall, Occurrence: "two", At: late}, ""},
+			{Seen{Room: hall, Occurrence: "may move", At: late}, ""},
 			{Seen{Room: Room{"live", "nowhere"}, At: late}, ""},
 			{Seen{Room: hall, Occurrence: "gone", At: late}, "gone"}, // a session that another replica knows
 			{Seen{Room: hall, Names: "next"}, "next"},

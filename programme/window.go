@@ -3,6 +3,7 @@ package programme
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"jauge/internal/problem"
@@ -65,6 +66,11 @@ func (s Session) Closes() time.Time {
 		span = *s.Window.After
 	}
 	return s.EndsAt.Add(time.Duration(span))
+}
+
+// SamePlace says whether two definitions of a session claim the same: the same rooms, at the same times.
+func (s Session) SamePlace(o Session) bool {
+	return slices.Equal(s.Rooms, o.Rooms) && s.plan() == o.plan()
 }
 
 // plan is when a session takes place, in milliseconds.

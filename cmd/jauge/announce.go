@@ -37,9 +37,12 @@ func (v service) announce(w io.Writer, c *Config) {
 	}
 }
 
-// tryWebhook is a curl command that lets one person join a session whose source speaks the standard dialect.
+// tryWebhook is a curl command that lets one person join a session that is on and whose source speaks the standard dialect.
 func tryWebhook(c *Config, now time.Time) string {
 	for _, session := range c.Sessions {
+		if now.Before(session.Opens()) || now.After(session.Closes()) { // it would be put aside
+			continue
+		}
 		for _, room := range session.Rooms {
 			for _, source := range c.Sources {
 				if source.Name == room.Source && source.Platform == "standard" {

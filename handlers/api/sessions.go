@@ -81,10 +81,19 @@ func (h *Handlers) PutSession(c *gin.Context) error {
 	if session.ID != c.Param("id") {
 		return problem.Problems{{Path: "id", Message: "differs from the id in the address"}}
 	}
+	before, known := h.Programme.Session(c.Request.Context(), session.ID)
 	if err := h.define(c.Request.Context(), session, h.Programme.Put); err != nil {
 		return err
 	}
-	return h.respondSession(c, http.StatusOK, session.ID)
+	st, err := h.Sessions.Status(c.Request.Context(), session.ID)
+	if err != nil {
+		return err
+	}
+	o := st.Object(h.Now())
+	if known == nil && !st.StartedAt.IsZero() && !before.SamePlace(session) {
+		o.Note = "What was counted in this session stays, whatever its rooms, times and window are now; they hold for what is to come."
+	}
+	return door.Respond(c, http.StatusOK, o)
 }
 
 // define checks that what a definition refers to is configured, lets the catalogue check the rest, and reclaims what is aside of its

@@ -20,6 +20,7 @@ type Object struct {
 	EndedAt    *time.Time       `json:"ended_at"`
 	Attendance AttendanceObject `json:"attendance"`
 	Feedback   FeedbackObject   `json:"feedback"`
+	Note       string           `json:"note,omitempty"` // what a change does not do; for people
 }
 
 // AttendanceObject is who was there.
