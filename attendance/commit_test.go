@@ -228,6 +228,75 @@ func TestACallerWhoHangsUpCancelsNobody(t *testing.T) {
 	})
 }
 
+// Of requests that go out together, one that the script cannot take hurts its sender alone.
+func TestWhatTheScriptCannotTakeHurtsItsSenderAlone(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, shared redis.UniversalClient, _ string) {
+		gathered(t, func(moment time.Duration) bool {
+			s, c, w := wired(t, shared, nil, hourLong("talk", in("live", "room")))
+			join := func(name string) Event { return c.event(Joined, name, name, 0) }
+			record(t, s, "live", join("broken"))
+			people := w.sent()[0].keys[3]
+			for person, marks := range s.rdb.HGetAll(t.Context(), people).Val() {
+				s.rdb.HSet(t.Context(), people, person, strings.Replace(marks, ">", ">no number", 1))
+			}
+			decide, under, letGo := holdsUp(2)
+			w.set(decide, false)
+			all := []*sending{sends(t.Context(), s, join("ann"))}
+			<-under
+			all = append(all, sends(t.Context(), s, join("bob")), sends(t.Context(), s, c.event(Left, "broken", "broken", time.Minute)), sends(t.Context(), s, join("cid")))
+			time.Sleep(moment)
+			close(letGo)
+			errs := become(all...)
+			if sent := w.sent(); len(sent) != 6 || sent[2].events != 3 {
+				return false
+			}
+			if errs[0] != nil || errs[1] != nil || errs[2] == nil || errs[3] != nil {
+				t.Errorf("ann, bob, broken, cid: %v", errs)
+			}
+			if n := len(s.rdb.HKeys(t.Context(), people).Val()); n != 4 {
+				t.Errorf("%d people", n)
+			}
+			return true
+		})
+	})
+}
+
+// A session whose data is broken hurts no other one, also not where one request speaks of both.
+func TestASessionThatIsBrokenHurtsNoOther(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, shared redis.UniversalClient, _ string) {
+		s, c, w := wired(t, shared, nil, hourLong("broken", in("live", "cellar")), hourLong("talk", in("live", "room")))
+		inCellar := func(name string) Event {
+			e := c.event(Joined, name, name, 0)
+			e.Room = "cellar"
+			return e
+		}
+		record(t, s, "live", inCellar("ann"))
+		people := w.sent()[0].keys[3]
+		s.rdb.Del(t.Context(), people)
+		s.rdb.Set(t.Context(), people, "no hash", 0)
+		const requests = 32
+		var all, both []*sending
+		for i := range requests {
+			name := fmt.Sprint("p", i)
+			all = append(all, sends(t.Context(), s, c.event(Joined, name, name, 0)))
+			both = append(both, sends(t.Context(), s, inCellar(name), c.event(Joined, "both "+name, "both "+name, 0)))
+		}
+		if err := errors.Join(become(all...)...); err != nil {
+			t.Error(err)
+		}
+		for _, err := range become(both...) {
+			if err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+				t.Errorf("of both sessions: %v", err)
+			}
+		}
+		if n := *figures(t, s, "talk").Unique; n != 2*requests {
+			t.Errorf("%d people of %d", n, 2*requests)
+		}
+	})
+}
+
 // While the store hangs, all who wait are told at the end of one call, which has a limit, and nobody waits for a second one.
 func TestAllWhoWaitAreToldByOneCall(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -125,6 +124,7 @@ func (s *Store) Write(ctx context.Context, events []Placed) ([]Outcome, error) {
 	for i, e := range events {
 		bySession[e.Session] = append(bySession[e.Session], i)
 	}
+	var refused error
 	for session, all := range bySession {
 		for indices := range slices.Chunk(all, atOnce) {
 			part := make([]Placed, len(indices))
@@ -132,13 +132,20 @@ func (s *Store) Write(ctx context.Context, events []Placed) ([]Outcome, error) {
 				part[k] = events[i]
 			}
 			got, err := s.committers.of(session).add(ctx, part)
-			if err != nil {
+			switch {
+			case ofEntry(err): // the other sessions' events count
+				refused = err
+				continue
+			case err != nil:
 				return nil, err
 			}
 			for k, i := range indices {
 				results[i] = got[k]
 			}
 		}
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	return results, nil
 }
@@ -200,7 +207,7 @@ func TimedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }
 
-// ofEntry says that the server has answered, and that it is these events that it does not take.
+// ofEntry says that the server has answered, and that it is these events that it does not take. HasErrorPrefix passes over the code ERR.
 func ofEntry(err error) bool {
-	return redis.HasErrorPrefix(err, "WRONGTYPE") || redis.HasErrorPrefix(err, "ERR") && strings.Contains(err.Error(), "user_script")
+	return redis.HasErrorPrefix(err, "WRONGTYPE") || redis.HasErrorPrefix(err, "user_script") || redis.HasErrorPrefix(err, "Error compiling script")
 }

@@ -87,7 +87,7 @@ func judge(err error) (fault journal.Fault, why string) {
 		return journal.Caller, "invalid"
 	case word == "WRONGTYPE":
 		return journal.Entry, word
-	case word == "ERR" && strings.Contains(reply.Error(), "user_script"): // raised while our script ran
+	case word == "ERR" && (strings.Contains(reply.Error(), "user_script") || strings.Contains(reply.Error(), "Error compiling script")): // raised while our script ran: redis-server, embedded
 		return journal.Entry, "script"
 	case slices.Contains(replies, word):
 		return journal.Away, word

@@ -64,6 +64,7 @@ func TestJudge(t *testing.T) {
 		"wrapped":                      {fmt.Errorf("record: %w", reply("OOM x"+script)), journal.Away, "OOM"},
 		"another type of key":          {reply("WRONGTYPE Operation against a key" + script), journal.Entry, "WRONGTYPE"},
 		"a mistake in the script":      {reply("ERR user_script:31: attempt to index a nil value" + script), journal.Entry, "script"},
+		"the same, embedded":           {reply("ERR Error compiling script (new function): :335: attempt to compare number with nil"), journal.Entry, "script"},
 		"no certificate":               {asTransport(x509.UnknownAuthorityError{}), journal.Away, "network"},
 		"refused":                      {&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, journal.Away, "refused"},
 		"hung":                         {fmt.Errorf("read: %w", context.DeadlineExceeded), journal.Away, "timeout"},
