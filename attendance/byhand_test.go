@@ -31,11 +31,11 @@ func TestCountByHand(t *testing.T) {
 					day(c.event(Joined, "ann", "c1", -24*time.Hour)), day(c.event(Joined, "bob", "c2", -24*time.Hour+time.Minute)), host,
 					day(c.event(Left, "", "c1", -24*time.Hour+10*time.Minute)), day(c.event(Left, "bob", "c2", -24*time.Hour+20*time.Minute)),
 				}
-				real := c.event(Joined, "cid", "c3", 0)
+				meeting := c.event(Joined, "cid", "c3", 0)
 				if occurrence == "" {
-					real.Occurrence = ""
+					meeting.Occurrence = ""
 				}
-				record(t, w.Store, "live", real)
+				record(t, w.Store, "live", meeting)
 				if got := record(t, w.Store, "live", rehearsal...); got[0] != Aside {
 					t.Fatal(got)
 				}

@@ -71,14 +71,13 @@ func (s *Store) decide(ctx context.Context, batch []sealed) error {
 	for i, d := range decisions {
 		e := &batch[index[i]]
 		replayed := e.Session != "" && s.journal.Ahead()
-		switch {
-		case e.Session == "":
+		if e.Session != "" {
+			e.Session = d.Session.ID // the occurrence may have moved since
+		} else {
 			s.assign(e, d.Session)
 			if e.From, e.Contest = d.From, d.Contest; d.Served {
 				e.Reason = Outside
 			}
-		default:
-			e.Session = d.Session.ID // the occurrence may have moved since
 		}
 		switch {
 		case d.Open:
@@ -98,7 +97,7 @@ func (s *Store) decide(ctx context.Context, batch []sealed) error {
 		}
 	}
 	for name, events := range moving {
-		if err := s.mover.log(ctx, name, events, long[name]); err != nil {
+		if err := s.log(ctx, name, events, long[name]); err != nil {
 			return err
 		}
 	}

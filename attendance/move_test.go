@@ -162,11 +162,11 @@ func TestReplicasMoveTogether(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if s.mover.mu.Lock(); len(s.waiting) == 0 {
-					s.mover.mu.Unlock()
+				if s.mu.Lock(); len(s.waiting) == 0 {
+					s.mu.Unlock()
 					break
 				}
-				s.mover.mu.Unlock()
+				s.mu.Unlock()
 			}
 		}
 		got := people(t, replicas[0], "first", "second")

@@ -1,6 +1,7 @@
 package programme
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -205,7 +206,7 @@ func TestGiveAndTakeBack(t *testing.T) {
 		if err := c.Give(ctx, "rehearsal", "next", planned.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Give(ctx, "rehearsal", "first", planned.Add(time.Hour)); err != ErrClaimed {
+		if err := c.Give(ctx, "rehearsal", "first", planned.Add(time.Hour)); !errors.Is(err, ErrClaimed) {
 			t.Errorf("given twice: %v", err)
 		}
 		if got := claim(t, c, outside); got != "next" {
