@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TAGS := nomsgpack
 # Which mutants are tried (a text in the name or file; all), how long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, how many runs a benchmark gets, and
 # how many busy loops the tests run beside. For bench: SHORT=1 is fewer rounds, BASE the revision that is "before", ONLY some chapters
-# (webhooks,survey,poison,record,replicas,embedded,memory,sessions,growth), HISTORY a file that gets a line of JSON.
+# (webhooks,poison,record,replicas,embedded,memory,survey,sessions,growth), HISTORY a file that gets a line of JSON.
 MUTANTS ?=
 FUZZTIME ?= 10m
 HISTORIES ?= 100000

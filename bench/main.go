@@ -55,8 +55,8 @@ type chapter struct {
 
 func (b *bench) chapters() []chapter {
 	return []chapter{
-		{"webhooks", b.webhooks}, {"survey", b.survey}, {"poison", b.poison}, {"record", b.record},
-		{"replicas", b.replicas}, {"embedded", b.embedded}, {"memory", b.memory}, {"sessions", b.sessions}, {"growth", b.growth},
+		{"webhooks", b.webhooks}, {"poison", b.poison}, {"record", b.record}, {"replicas", b.replicas}, {"embedded", b.embedded},
+		{"memory", b.memory}, {"survey", b.survey}, {"sessions", b.sessions}, {"growth", b.growth},
 	}
 }
 
@@ -100,7 +100,7 @@ func main() {
 	flags.BoolVar(&b.short, "short", false, "fewer and shorter rounds, and no million people: under two minutes, once all is compiled")
 	flags.StringVar(&b.root, "root", "..", "the `directory` of jauge's source")
 	flags.StringVar(&b.base, "base", "8657331", "the `revision` that the survey is measured against")
-	flags.StringVar(&b.only, "only", "", "these `chapters` alone, separated by commas: webhooks,survey,poison,record,replicas,embedded,memory,sessions,growth")
+	flags.StringVar(&b.only, "only", "", "these `chapters` alone, separated by commas: webhooks,poison,record,replicas,embedded,memory,survey,sessions,growth")
 	history := flags.String("history", "", "add the run as a line of JSON to this `file`")
 	limit := flags.Duration("limit", 0, "what is not measured by then is left out (default 15m, or 110s with -short)")
 	_ = flags.Parse(os.Args[1:])
