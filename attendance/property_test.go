@@ -200,8 +200,8 @@ func storeShows(ctx context.Context, s *Store) (visible, error) {
 	return v, err
 }
 
-// play records a history on a fresh session, in calls of random sizes from two processes, which look at it now and then, and says how the
-// store differs from the model, "" if it does not.
+// play records a history on a fresh session, in calls of random sizes from two processes, which look at it now and then, are killed, or miss an
+// answer, and says how the store differs from the model, "" if it does not.
 func play(ctx context.Context, rdb redis.UniversalClient, sessions *programme.Catalogue, prefix string, events []marks.Mark, now int64, seed uint64) (string, error) {
 	o := Options{Prefix: prefix, Key: make([]byte, 32), Now: func() time.Time { return time.UnixMilli(now) }}
 	s, other := New(rdb, sessions, o), New(rdb, sessions, o)
@@ -214,6 +214,14 @@ func play(ctx context.Context, rdb redis.UniversalClient, sessions *programme.Ca
 		}
 		if _, err := s.marks.Write(ctx, batch); err != nil {
 			return "", err
+		}
+		switch r.IntN(8) {
+		case 0: // the answer was lost: all of it comes again, to the other one
+			if _, err := other.marks.Write(ctx, batch); err != nil {
+				return "", err
+			}
+		case 1, 2: // the process was killed, and another one goes on
+			s = New(rdb, sessions, o)
 		}
 		rest, s, other = rest[len(batch):], other, s
 		if r.IntN(2) == 0 {
