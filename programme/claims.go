@@ -71,6 +71,9 @@ func (c *Catalogue) Claim(ctx context.Context, now time.Time, seen []Seen) (_ []
 			return nil, err
 		}
 	}
+	if decisions, ok := c.stand(planned, seen); ok {
+		return decisions, nil
+	}
 	wanted := map[string][]Seen{}
 	for _, s := range seen {
 		if s.Occurrence != "" {
@@ -99,6 +102,20 @@ func (c *Catalogue) Claim(ctx context.Context, now time.Time, seen []Seen) (_ []
 		}
 	}
 	return decisions, nil
+}
+
+// stand decides where every occurrence is known to be with a session for good, which is what almost all events ask; false: not all are.
+func (c *Catalogue) stand(planned *snapshot, seen []Seen) ([]Decision, bool) {
+	decisions := make([]Decision, len(seen))
+	for i, s := range seen {
+		text, known := c.claims.get(s.Occurrence)
+		session, planned := planned.byID[text]
+		if s.Occurrence == "" || s.Session != "" || !known || !planned { // a claim that may move is no session's id
+			return nil, false
+		}
+		decisions[i] = Decision{Session: session}
+	}
+	return decisions, true
 }
 
 // Known decides as Claim does, from memory alone; false: Redis has to be asked, or no session claims it yet.
