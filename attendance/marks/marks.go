@@ -29,8 +29,10 @@ const (
 	Registered Kind = "registered" // a person registered; without an occurrence
 	Attended   Kind = "attended"   // the platform's own total of one person, after the end
 	Replayed   Kind = "replayed"   // a person watched the recording; kept apart from attendance
-	Same       Kind = "same"       // a person who is known by an address has an id, too
 )
+
+// Same says that a person who is known by an address has an id, too. No platform reports it alone.
+const Same = Kind("same")
 
 // OfPerson says whether the kind states something of a person rather than of a stay in a room.
 func (k Kind) OfPerson() bool { return k == Registered || k == Attended || k == Replayed || k == Same }

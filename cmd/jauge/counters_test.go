@@ -100,7 +100,7 @@ func TestCountersBeginAtZero(t *testing.T) {
 		want = append(want, fmt.Sprintf(`jauge_feedback_submissions_total{result=%q}`, result))
 	}
 	for _, source := range []string{"relay", "beacon"} {
-		for _, kind := range words(t, "attendance", "Kind") {
+		for _, kind := range words(t, "attendance/marks", "Kind") {
 			for _, result := range words(t, "attendance", "Result") {
 				want = append(want, fmt.Sprintf(`jauge_events_total{kind=%q,result=%q,source=%q}`, kind, result, source))
 			}

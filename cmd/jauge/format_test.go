@@ -127,8 +127,12 @@ var (
 )
 
 // shorten cuts the pseudonyms of attendance to their first twelve characters, which are the ones that are shown today, and leaves out those
-// that are made of a connection: what they are made of has changed.
+// that are made of a connection: what they are made of has changed. Of what is aside, it leaves out what format 1 did not say.
 func (r reading) shorten() {
+	if aside, ok := r["/api/v1/aside"].(map[string]any)["body"].(map[string]any); ok { // what was not known of old events aside
+		delete(aside, "openings")
+		delete(aside, "counted")
+	}
 	for path, answer := range r {
 		rows, ok := answer.(map[string]any)["body"].([]any)
 		if !ok || !strings.HasSuffix(path, "/attendance.csv") {
