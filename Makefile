@@ -3,8 +3,8 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # nomsgpack leaves out a codec that Gin would link in; half of the binary's size.
 TAGS := nomsgpack
-# Which mutants are tried (a text in the name or file; all), how long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, how many runs a benchmark gets, and
-# how many busy loops the tests run beside. For bench: SHORT=1 is fewer rounds, BASE the revision that is "before", ONLY some chapters
+# Which mutants are tried (a text in the name or file; all), how long each fuzz target runs, how many random histories the soak plays on each store, how many people answer under load, how many runs a benchmark gets,
+# how many busy loops the tests run beside, and how often Redis is killed and hangs. For bench: SHORT=1 is fewer rounds, BASE the revision that is "before", ONLY some chapters
 # (webhooks,poison,record,replicas,embedded,memory,survey,sessions,growth), HISTORY a file that gets a line of JSON.
 MUTANTS ?=
 FUZZTIME ?= 10m
@@ -13,13 +13,14 @@ CHECKS ?= 2000
 SUBMISSIONS ?= 10000
 COUNT ?= 1
 LOAD ?= 8
+FAULTS ?= 8
 SHORT ?=
 BASE ?=
 ONLY ?=
 HISTORY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build deps test test-loaded lint mutants soak load fuzz bench microbench dashboards
+.PHONY: help run build deps test test-loaded lint mutants soak load chaos fuzz bench microbench dashboards
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
@@ -65,6 +66,9 @@ soak: deps ## play HISTORIES random histories (100000), and CHECKS of answers (2
 
 load: deps ## let SUBMISSIONS people answer at once (10000), on redis-server; a fifth of them on the embedded store
 	go test -tags $(TAGS) -v -run AnswersUnderLoad ./cmd/jauge -submissions $(SUBMISSIONS)
+
+chaos: deps ## kill Redis FAULTS times (8), and let it hang as often, while two replicas take webhooks; a minute and a half
+	go test -tags $(TAGS) -count 1 -timeout 30m -v -run FaultsOfRedis ./cmd/jauge -faults $(FAULTS) -frozen 2.5s
 
 fuzz: ## run each fuzz target for FUZZTIME (10m)
 	@set -e; targets=$$(grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | grep -v '^./e2e/' | sed -E 's|^(.*)/[^/]+:[0-9]+:func (Fuzz.*)|\1 \2|'); \

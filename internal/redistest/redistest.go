@@ -93,6 +93,7 @@ func Prefix() string { return fmt.Sprintf("t%d:", prefixes.Add(1)) }
 // Server is a redis-server of its own on a unix socket, in a temporary directory, with nothing written to disk.
 type Server struct {
 	dir    string
+	run    []string
 	cmd    *exec.Cmd
 	exited chan struct{}
 }
@@ -107,22 +108,30 @@ func StartServer(args ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, exited: make(chan struct{})}
-	base := []string{"--port", "0", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", dir}
-	s.cmd = exec.Command(binary, append(base, args...)...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	s := &Server{dir: dir}
+	s.run = append([]string{binary, "--port", "0", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", dir}, args...)
+	if err := s.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	go func() {
-		_ = s.cmd.Wait()
-		close(s.exited)
-	}()
-	if err := s.answers(); err != nil {
-		s.Stop()
-		return nil, err
-	}
 	return s, nil
+}
+
+// Start starts the server again after Kill, on what it has left on disk, and waits until it answers.
+func (s *Server) Start() error {
+	s.cmd, s.exited = exec.Command(s.run[0], s.run[1:]...), make(chan struct{}) //nolint:gosec // redis-server
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	go func(cmd *exec.Cmd, exited chan struct{}) {
+		_ = cmd.Wait()
+		close(exited)
+	}(s.cmd, s.exited)
+	if err := s.answers(); err != nil {
+		s.Kill()
+		return err
+	}
+	return nil
 }
 
 // answers waits until the server does.
@@ -222,9 +231,14 @@ func (l *Line) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 
 // Stop kills the server and removes its directory.
 func (s *Server) Stop() {
+	s.Kill()
+	_ = os.RemoveAll(s.dir)
+}
+
+// Kill kills the server, as the system does that is short of memory.
+func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.exited
-	_ = os.RemoveAll(s.dir)
 }
 
 // Pause stops the server's process, so that it takes connections and answers nothing, as behind a broken network.
