@@ -4,7 +4,7 @@
 // session an event belongs to, what is shown.
 //
 // The story in files: attendance.go (the words), identity.go (how people become pseudonyms), names.go (what is known of their
-// names), staff.go (who is not counted), store.go (events in), decide.go (which planned session an event belongs to), move.go (when that
+// names), staff.go (who is not counted), idrule.go (sessions that began otherwise), store.go (events in), decide.go (which planned session an event belongs to), move.go (when that
 // changes), aside.go and byhand.go (what belongs to none), beacon.go (people of platforms that send no joins), session_end.go (what a host does by hand). figures.go, read.go, rows.go and
 // status.go (counts and people out), keys.go (the Redis keys), migrate.go (what an earlier version stored).
 package attendance

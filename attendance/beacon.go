@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"jauge/attendance/marks"
-
 	"github.com/redis/go-redis/v9"
 )
 
@@ -135,33 +133,4 @@ func (s *Store) closeSilent(ctx context.Context, session, connection string, at 
 		return err
 	}
 	return s.rdb.ZRem(ctx, s.keys.beacons(session), connection).Err()
-}
-
-// marksOf gives the marks of an event. Where beacons count beside the platform, its end of the session ends the beacons' occurrence
-// too: a page that stays open afterwards is not in the session. An event that says an id and an e-mail address says that they are of one person.
-func (s *Store) marksOf(ctx context.Context, e sealed) ([]marks.Placed, error) {
-	if e.Version == 0 { // the session has begun with an earlier version
-		if err := s.keepByID(ctx, e.Session); err != nil {
-			return nil, err
-		}
-	}
-	byID, err := s.isByID(ctx, e.Session)
-	if err != nil {
-		return nil, err
-	}
-	if session, err := s.programme.Session(ctx, e.Session); err == nil && s.isStaff(session, e) {
-		e.Staff = true
-	}
-	all := []marks.Placed{s.seal.within(e.Session, e, byID)}
-	if e.Email != "" && e.Person != "" && !e.Guest && !byID { // another event may say the id alone
-		all = append(all, marks.Placed{Session: e.Session, Mark: marks.Mark{
-			Kind: marks.Same, Person: all[0].Person, Peer: s.seal.pseudonym(e.Session, e.Person), At: e.At,
-		}})
-	}
-	if e.Beacons {
-		all = append(all, s.seal.within(e.Session, sealed{
-			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At, Occurrence: s.seal.occurrence(BeaconSource, e.Session, ""),
-		}, byID))
-	}
-	return all, nil
 }

@@ -48,7 +48,15 @@ func (w *wire) callOf(ctx context.Context, cmd redis.Cmder) (c call, ok bool) {
 	for _, key := range args[3 : 3+keys] {
 		c.keys = append(c.keys, key.(string))
 	}
-	c.args = args
+	for _, arg := range args {
+		switch of := arg.(type) {
+		case *string:
+			arg = *of
+		case *int64:
+			arg = *of
+		}
+		c.args = append(c.args, arg)
+	}
 	if c.events, ok = args[3+keys].(int); !ok || !strings.HasPrefix(c.keys[0], w.prefix+"{") || strings.HasPrefix(c.keys[0], w.prefix+"{aside:") {
 		return c, false
 	}

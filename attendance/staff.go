@@ -2,13 +2,10 @@ package attendance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/redis/go-redis/v9"
 
 	"jauge/attendance/marks"
 	"jauge/programme"
@@ -130,41 +127,4 @@ func (s *Store) markStaffOf(ctx context.Context, session programme.Session, list
 	}
 	_, err = s.marks.Write(ctx, all)
 	return err
-}
-
-// idRule knows in which sessions the best id is the person, although there are e-mail addresses: see keys.byID.
-type idRule struct {
-	mu       sync.Mutex
-	sessions map[string]bool // nil: not read yet
-}
-
-// isByID says whether the best id of a person, and not their e-mail address, is the person in a session.
-func (b *base) isByID(ctx context.Context, session string) (bool, error) {
-	b.rule.mu.Lock()
-	defer b.rule.mu.Unlock()
-	if b.rule.sessions == nil {
-		ids, err := b.rdb.SMembers(ctx, b.keys.byID()).Result()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return false, fmt.Errorf("people by id: %w", err)
-		}
-		b.rule.sessions = map[string]bool{}
-		for _, id := range ids {
-			b.rule.sessions[id] = true
-		}
-	}
-	return b.rule.sessions[session], nil
-}
-
-// keepByID lets a session go on as it began: with the best id as the person.
-func (b *base) keepByID(ctx context.Context, session string) error {
-	if is, err := b.isByID(ctx, session); is || err != nil {
-		return err
-	}
-	if err := b.rdb.SAdd(ctx, b.keys.byID(), session).Err(); err != nil {
-		return fmt.Errorf("people by id: %w", err)
-	}
-	b.rule.mu.Lock()
-	defer b.rule.mu.Unlock()
-	b.rule.sessions[session] = true
-	return nil
 }

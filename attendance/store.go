@@ -187,18 +187,18 @@ func (s *Store) settle(ctx context.Context, batch []sealed, bounds asideBounds) 
 
 // record writes the marks of settled events into their sessions. A mark that is one too many there is put aside.
 func (s *Store) record(ctx context.Context, batch []sealed) ([]Result, error) {
-	results, index := make([]Result, len(batch)), make([]int, 0, len(batch))
-	work := make([]marks.Placed, 0, len(batch))
-	for i, e := range batch {
-		if results[i] = Aside; e.Session == "" {
+	results, index := make([]Result, len(batch)), make([]int, 0, len(batch)+1)
+	work := make([]marks.Placed, 0, len(batch)+1)
+	for i := range batch {
+		if results[i] = Aside; batch[i].Session == "" {
 			continue
 		}
-		all, err := s.marksOf(ctx, e)
-		if err != nil {
+		var err error
+		if work, err = s.appendMarks(ctx, work, batch[i]); err != nil {
 			return nil, err
 		}
-		for _, p := range all {
-			work, index = append(work, p), append(index, i)
+		for len(index) < len(work) {
+			index = append(index, i)
 		}
 	}
 	written, err := s.marks.Write(ctx, work)
@@ -223,6 +223,37 @@ func (s *Store) record(ctx context.Context, batch []sealed) ([]Result, error) {
 		return nil, err
 	}
 	return results, s.follow(ctx, batch)
+}
+
+// appendMarks appends the marks of an event, its own first. Where beacons count beside the platform, its end of the session ends the beacons'
+// occurrence too: a page that stays open afterwards is not in the session. An event that says an id and an e-mail address says that they are
+// of one person.
+func (s *Store) appendMarks(ctx context.Context, all []marks.Placed, e sealed) ([]marks.Placed, error) {
+	if e.Version == 0 { // the session has begun with an earlier version
+		if err := s.keepByID(ctx, e.Session); err != nil {
+			return nil, err
+		}
+	}
+	byID, err := s.isByID(ctx, e.Session)
+	if err != nil {
+		return nil, err
+	}
+	if session, err := s.programme.Session(ctx, e.Session); err == nil && s.isStaff(session, e) {
+		e.Staff = true
+	}
+	own := s.seal.within(e.Session, e, byID)
+	all = append(all, own)
+	if e.Email != "" && e.Person != "" && !e.Guest && !byID { // another event may say the id alone
+		all = append(all, marks.Placed{Session: e.Session, Mark: marks.Mark{
+			Kind: marks.Same, Person: own.Person, Peer: s.seal.pseudonym(e.Session, e.Person), At: e.At,
+		}})
+	}
+	if e.Beacons {
+		all = append(all, s.seal.within(e.Session, sealed{
+			Kind: Ended, Source: BeaconSource, RoomID: e.Session, At: e.At, Occurrence: s.seal.occurrence(BeaconSource, e.Session, ""),
+		}, byID))
+	}
+	return all, nil
 }
 
 // recordKept records events of the journal. Events that take too long although the server answers are cut in halves and tried on; one that

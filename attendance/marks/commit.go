@@ -129,7 +129,7 @@ func (c *committer) carry(ctx context.Context, batch []*request) error {
 		}
 		return r.err
 	}
-	var all []Placed
+	all := make([]Placed, 0, atOnce)
 	for _, r := range batch {
 		all = append(all, r.events...)
 	}

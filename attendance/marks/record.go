@@ -68,7 +68,7 @@ func (e Mark) extra() string {
 // atOnce is how many events one call of the script takes.
 const atOnce = 256
 
-// recordArgs are the arguments of record.lua for events of one session.
+// recordArgs are the arguments of record.lua for events of one session, which must not change before the call is over.
 func recordArgs(events []Placed) []any {
 	n := len(events)
 	codes := make([]byte, 0, 3*n)
@@ -90,7 +90,7 @@ func recordArgs(events []Placed) []any {
 	}
 	for i := range events {
 		e := &events[i].Mark
-		args[columns+i], args[columns+n+i], args[columns+2*n+i], args[columns+3*n+i] = e.Connection, e.Person, e.At, e.extra()
+		args[columns+i], args[columns+n+i], args[columns+2*n+i], args[columns+3*n+i] = &e.Connection, &e.Person, &e.At, e.extra()
 	}
 	return args
 }
