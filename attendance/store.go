@@ -75,7 +75,7 @@ func New(rdb redis.UniversalClient, sessions *programme.Catalogue, o Options) *S
 		asides: &asides{base: b, bounds: asideBounds{asidePerSource, asidePerRoom, asideRooms}, dropped: func(string, int) {}},
 	}
 	s.mover, s.byHand = &mover{store: s}, &byHand{s}
-	journal.Handle(o.Journal, entryCounted, s.byHand.apply)
+	journal.Handle(o.Journal, entryCounted, s.apply)
 	journal.Handle(o.Journal, entryUncounted, s.undo)
 	journal.Handle(o.Journal, entryEvents, s.applyKept)
 	journal.Handle(o.Journal, entryClaimed, func(ctx context.Context, events []sealed) error { return s.applyClaimed(ctx, events, true) })

@@ -29,22 +29,23 @@ func (s *Store) Person(ctx context.Context, id string, people ...string) (*Set, 
 	if err != nil {
 		return nil, "", fmt.Errorf("read a person: %w", err)
 	}
-	for i, text := range texts {
-		if text == nil {
+	for i, person := range people {
+		text, ok := texts[i].(string)
+		if !ok {
 			continue
 		}
-		if other, ok := strings.CutPrefix(text.(string), "="); ok {
+		if other, ok := strings.CutPrefix(text, "="); ok {
 			return s.Person(ctx, id, other)
 		}
 		m, err := s.readOccurrences(ctx, id)
 		if err == nil {
-			err = m.parsePerson(people[i], text.(string))
+			err = m.parsePerson(person, text)
 		}
 		if err != nil {
 			return nil, "", err
 		}
-		m.bindAll(m.lists[people[i]]) // what ties them together may be with others
-		return m.Set, people[i], nil
+		m.bindAll(m.lists[person]) // what ties them together may be with others
+		return m.Set, person, nil
 	}
 	return nil, "", nil
 }

@@ -131,8 +131,9 @@ func (m *migration) wait(ctx context.Context) error {
 	m.mu.Lock()
 	if m.done == nil {
 		m.done = make(chan struct{})
+		of := context.WithoutCancel(ctx) // whoever asks first may hang up while others wait
 		go func(done chan struct{}) {
-			err := m.run(context.WithValue(context.Background(), examining{}, true))
+			err := m.run(context.WithValue(of, examining{}, true))
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			if m.err = err; err != nil {
