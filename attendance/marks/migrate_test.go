@@ -41,7 +41,7 @@ func TestMigrate(t *testing.T) {
 		m.Connection = ConnectionIn("one", connection)
 		return m
 	}
-	any := func(kind Kind, at int64) Mark { return Mark{Kind: kind, Room: "hall", Occurrence: "any/", At: at} }
+	hall := func(kind Kind, at int64) Mark { return Mark{Kind: kind, Room: "hall", Occurrence: "any/", At: at} }
 	total := func(person, occurrence string, seconds int64) Mark {
 		return Mark{Kind: Attended, Person: person, Occurrence: occurrence, Seconds: seconds}
 	}
@@ -50,9 +50,9 @@ func TestMigrate(t *testing.T) {
 	staff := one(Left, "", "", 9500)
 	staff.Staff = true
 	all := []Mark{
-		one(Started, "", "", 1000), one(Ended, "", "", 9000), staff, any(Started, 2000),
+		one(Started, "", "", 1000), one(Ended, "", "", 9000), staff, hall(Started, 2000),
 		one(Joined, "c1", "p1", 1000), one(Joined, "c1", "p2", 3000), one(Left, "c1", "", 2000), bound, one(Joined, "c2", "", 1500),
-		one(Joined, "", "p2", 1100), one(Left, "", "p2", 1200), any(Joined, 2500).by(long[:12], ConnectionIn("any", "c1")),
+		one(Joined, "", "p2", 1100), one(Left, "", "p2", 1200), hall(Joined, 2500).by(long[:12], ConnectionIn("any", "c1")),
 		{Kind: Registered, Person: "p1"}, {Kind: Replayed, Person: "p2"}, {Kind: Registered, Person: "p3"}, {Kind: Replayed, Person: "p3"},
 		total("p1", "one", 5), total("p3", "one", 7), total("p3", "any/", 3),
 	}
