@@ -83,14 +83,15 @@ func (g *guard) examine(ctx context.Context, send process) error {
 	if err == nil {
 		err = knownFormat(found)
 	}
+	if err == nil && g.fingerprint != "" { // before the migration, which hashes with the key
+		var kept string
+		if kept, err = g.keepFirst(ctx, send, "fingerprint", g.fingerprint); err == nil && kept != g.fingerprint {
+			err = errOtherKey
+		}
+	}
 	if today := strconv.Itoa(storeFormat); err == nil && found != today {
 		if err = g.migration.wait(ctx); err == nil {
 			err = send(ctx, redis.NewStatusCmd(ctx, "set", g.prefix+"schema", today))
-		}
-	}
-	if err == nil && g.fingerprint != "" {
-		if found, err = g.keepFirst(ctx, send, "fingerprint", g.fingerprint); err == nil && found != g.fingerprint {
-			err = errOtherKey
 		}
 	}
 	if err == nil || isUnfit(err) && !errors.Is(err, errMigrating) {

@@ -53,6 +53,14 @@ type program struct {
 // start runs `jauge serve` with a configuration and waits until it is ready; env overrides the defaults.
 func start(t *testing.T, config string, env ...string) *program {
 	t.Helper()
+	p := prepared(t, config, env...)
+	p.restart()
+	return p
+}
+
+// prepared is a program that has not been started.
+func prepared(t *testing.T, config string, env ...string) *program {
+	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "jauge.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
@@ -66,8 +74,11 @@ func start(t *testing.T, config string, env ...string) *program {
 			"JAUGE_SECRET_KEY=" + key, "JAUGE_ORGANISER_TOKEN=" + token,
 		}, env...),
 	}
-	p.restart()
-	t.Cleanup(p.kill)
+	t.Cleanup(func() {
+		if p.cmd != nil {
+			p.kill()
+		}
+	})
 	return p
 }
 
@@ -90,6 +101,13 @@ func (p *program) restart() {
 // launch starts the program and waits until it answers, ready or not.
 func (p *program) launch() {
 	p.t.Helper()
+	p.spawn()
+	await(p.t, "the service to answer", func() bool { return p.answers("/healthz") })
+}
+
+// spawn starts the program.
+func (p *program) spawn() {
+	p.t.Helper()
 	p.log = &bytes.Buffer{}
 	p.cmd = exec.Command(os.Args[0], p.args...) //nolint:gosec // this very binary
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, p.log, p.log
@@ -97,7 +115,6 @@ func (p *program) launch() {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	await(p.t, "the service to answer", func() bool { return p.answers("/healthz") })
 }
 
 func (p *program) answers(path string) bool {

@@ -63,16 +63,22 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		return err
 	}
 	defer s.close()
-	if err := s.prepare(ctx, c, log); err != nil {
+	migrating := s.migrating(ctx) // then it is as if Redis were away: s.maintain prepares it later
+	var unprepared error
+	if !migrating {
+		unprepared = s.prepare(ctx, c, log)
+	}
+	if unprepared != nil {
 		if ctx.Err() != nil { // told to stop while it read the journal
 			return nil
 		}
-		if s.embedded != nil || !away(err) || isUnfit(err) {
-			return err
+		if s.embedded != nil || !away(unprepared) || isUnfit(unprepared) {
+			return unprepared
 		}
 	}
-
-	_ = s.voided.read(ctx) // before the first request; with Redis away, s.voided.follow reads it later
+	if !migrating {
+		_ = s.voided.read(ctx) // before the first request; with Redis away, s.voided.follow reads it later
+	}
 
 	streams, endStreams := context.WithCancel(context.Background())
 	defer endStreams()

@@ -137,6 +137,13 @@ func (s *stores) migrate(ctx context.Context) error {
 	return nil
 }
 
+// migrating says whether Redis holds data of an earlier format and is not done with it in a moment.
+func (s *stores) migrating(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, probePatience/4)
+	defer cancel()
+	return s.embedded == nil && errors.Is(s.probe(ctx), errMigrating)
+}
+
 // prepare brings the file's sessions into the store and, on the embedded one, everything that the journal kept.
 func (s *stores) prepare(ctx context.Context, c *Config, log *slog.Logger) error {
 	if err := s.configure(ctx, c); err != nil || s.embedded == nil {
