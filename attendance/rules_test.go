@@ -90,6 +90,10 @@ func rules(c *clock) map[string]struct {
 			[]Event{leave("", "c1", 5*m), leave("", "c1", 6*m), leave("", "c2", 5*m), leave("ann", "c3", m), leave("ann", "c4", m)},
 			expected{leaving: 3},
 		},
+		"who leaves on two connections at once has left on both": {
+			[]Event{join("ann", "c1", 0), leave("ann", "c2", 5*m), leave("", "c1", 5*m)},
+			expected{unique: 1, peak: 1, watch: 5 * m, curve: "0+1 300-1"},
+		},
 		"whose join comes after all was not seen leaving only": {
 			[]Event{leave("ann", "c1", 5*m), leave("ann", "c2", 6*m), join("ann", "c1", m)},
 			expected{unique: 1, peak: 1, peakAt: m, watch: 4 * m, curve: "60+1 300-1"},
@@ -124,6 +128,10 @@ func rules(c *clock) map[string]struct {
 		},
 		"a connection of staff makes its person staff": {
 			[]Event{join("ann", "c1", 0), join("host", "c2", 0), join("host", "c3", 0), staff(leave("", "c2", 5*m))},
+			expected{present: 1, connections: 1, unique: 1, peak: 1, watch: 30 * m, curve: "0+1"},
+		},
+		"a connection of staff that leaves is theirs": {
+			[]Event{join("ann", "c1", 0), join("host", "c2", 0), staff(join("", "c2", m)), leave("", "c2", 5*m)},
 			expected{present: 1, connections: 1, unique: 1, peak: 1, watch: 30 * m, curve: "0+1"},
 		},
 		"who is bound to staff is staff": {

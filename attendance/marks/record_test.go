@@ -121,8 +121,9 @@ func TestLimits(t *testing.T) {
 				if got, err := s.call(t.Context(), "talk", []Placed{{Session: "talk", Mark: row.oneMore}, {Session: "talk", Mark: row.fine}}); err != nil || got[0] != TooMany || got[1] != Recorded {
 					t.Errorf("with one of another: %v %v", got, err)
 				}
-				if got := write(t, s, "talk", row.standing); got != Duplicate {
-					t.Errorf("what is there: %d", got)
+				rev := readCounts(t, s)["rev"]
+				if got := write(t, s, "talk", row.standing); got != Duplicate || readCounts(t, s)["rev"] != rev {
+					t.Errorf("what is there: %d; rev %d, then %d", got, rev, readCounts(t, s)["rev"])
 				}
 				agrees(t, s, "talk", append(row.most, row.fine)...)
 			})
@@ -212,18 +213,21 @@ func TestSamePerson(t *testing.T) {
 		marks []Mark
 		want  Counts
 	}{
-		"two screens of one person":             {[]Mark{stay(Joined, "id1", "c1", 0), stay(Joined, "e1", "c2", 1), same("e1", "id1")}, Counts{"unique": 1, "present": 1, "connections": 2}},
-		"two ids of one address":                {[]Mark{stay(Joined, "id1", "c1", 0), stay(Joined, "id2", "c2", 1), same("e1", "id1"), same("e1", "id2")}, Counts{"unique": 1, "connections": 2}},
-		"two addresses of one id":               {[]Mark{stay(Joined, "e1", "c1", 0), stay(Joined, "e2", "c2", 1), same("e1", "id1"), same("e2", "id1")}, Counts{"unique": 1, "connections": 2}},
-		"a chain of ids and addresses":          {[]Mark{stay(Joined, "e1", "c1", 0), stay(Joined, "e3", "c2", 1), same("e1", "id1"), same("e2", "id1"), same("e2", "id2"), same("e3", "id2")}, Counts{"unique": 1}},
-		"marks without a connection come too":   {[]Mark{stay(Joined, "id1", "", 0), stay(Left, "e1", "", 5), same("e1", "id1")}, Counts{"unique": 1, "present": 0, "watch": 5 * m}},
-		"one that both said is one":             {[]Mark{stay(Joined, "id1", "", 0), stay(Joined, "e1", "", 0), stay(Left, "id1", "", 5), same("e1", "id1")}, Counts{"unique": 1, "present": 0, "watch": 5 * m}},
-		"registered under one, seen as another": {[]Mark{stay(Joined, "id1", "c1", 0), {Kind: Registered, Person: "e1"}, same("e1", "id1")}, Counts{"unique": 1, "registered": 1, "registered_seen": 1}},
-		"registered under both is once":         {[]Mark{{Kind: Registered, Person: "id1"}, {Kind: Registered, Person: "e1"}, same("e1", "id1")}, Counts{"registered": 1}},
-		"staff under one is staff":              {[]Mark{stay(Joined, "e1", "c1", 0), {Kind: Registered, Staff: true, Person: "id1"}, same("e1", "id1")}, Counts{"unique": 0, "present": 0}},
-		"of two totals of a room the larger":    {[]Mark{total("e1", 60), total("id1", 90), same("e1", "id1")}, Counts{"reported": 1, "reported_watch": 90_000, "filled": 90_000}},
-		"a total fills in for nobody who came":  {[]Mark{total("e1", 60), stay(Joined, "id1", "c1", 0), same("e1", "id1")}, Counts{"reported": 1, "filled": 0, "measured": 1}},
-		"what is bound stays bound":             {[]Mark{stay(Joined, "id1", "c1", 0), {Kind: Bound, Room: "room", Occurrence: "one", Connection: "c1", Peer: "c2", At: plannedStart}, stay(Joined, "", "c2", 1), same("e1", "id1")}, Counts{"unique": 1, "connections": 2}},
+		"two screens of one person":                          {[]Mark{stay(Joined, "id1", "c1", 0), stay(Joined, "e1", "c2", 1), same("e1", "id1")}, Counts{"unique": 1, "present": 1, "connections": 2}},
+		"two ids of one address":                             {[]Mark{stay(Joined, "id1", "c1", 0), stay(Joined, "id2", "c2", 1), same("e1", "id1"), same("e1", "id2")}, Counts{"unique": 1, "connections": 2}},
+		"two addresses of one id":                            {[]Mark{stay(Joined, "e1", "c1", 0), stay(Joined, "e2", "c2", 1), same("e1", "id1"), same("e2", "id1")}, Counts{"unique": 1, "connections": 2}},
+		"a chain of ids and addresses":                       {[]Mark{stay(Joined, "e1", "c1", 0), stay(Joined, "e3", "c2", 1), same("e1", "id1"), same("e2", "id1"), same("e2", "id2"), same("e3", "id2")}, Counts{"unique": 1}},
+		"marks without a connection come too":                {[]Mark{stay(Joined, "id1", "", 0), stay(Left, "e1", "", 5), same("e1", "id1")}, Counts{"unique": 1, "present": 0, "watch": 5 * m}},
+		"one that both said is one":                          {[]Mark{stay(Joined, "id1", "", 0), stay(Joined, "e1", "", 0), stay(Left, "id1", "", 5), same("e1", "id1")}, Counts{"unique": 1, "present": 0, "watch": 5 * m}},
+		"registered under one, seen as another":              {[]Mark{stay(Joined, "id1", "c1", 0), {Kind: Registered, Person: "e1"}, same("e1", "id1")}, Counts{"unique": 1, "registered": 1, "registered_seen": 1}},
+		"registered under both is once":                      {[]Mark{{Kind: Registered, Person: "id1"}, {Kind: Registered, Person: "e1"}, same("e1", "id1")}, Counts{"registered": 1}},
+		"staff under one is staff":                           {[]Mark{stay(Joined, "e1", "c1", 0), {Kind: Registered, Staff: true, Person: "id1"}, same("e1", "id1")}, Counts{"unique": 0, "present": 0}},
+		"of two totals of a room the larger":                 {[]Mark{total("e1", 60), total("id1", 90), same("e1", "id1")}, Counts{"reported": 1, "reported_watch": 90_000, "filled": 90_000}},
+		"of two totals of a room the larger, whoever has it": {[]Mark{total("e1", 90), total("id1", 60), same("e1", "id1")}, Counts{"reported": 1, "reported_watch": 90_000}},
+		"an id that comes before its address":                {[]Mark{stay(Joined, "a1", "c1", 0), stay(Joined, "e1", "c2", 1), same("e1", "a1")}, Counts{"unique": 1, "connections": 2}},
+		"an id that comes before its addresses":              {[]Mark{stay(Joined, "a1", "c1", 0), stay(Left, "e2", "c1", 1), same("e1", "a1"), same("e2", "a1")}, Counts{"unique": 1, "connections": 0}},
+		"a total fills in for nobody who came":               {[]Mark{total("e1", 60), stay(Joined, "id1", "c1", 0), same("e1", "id1")}, Counts{"reported": 1, "filled": 0, "measured": 1}},
+		"what is bound stays bound":                          {[]Mark{stay(Joined, "id1", "c1", 0), {Kind: Bound, Room: "room", Occurrence: "one", Connection: "c1", Peer: "c2", At: plannedStart}, stay(Joined, "", "c2", 1), same("e1", "id1")}, Counts{"unique": 1, "connections": 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -263,6 +267,48 @@ func TestSamePerson(t *testing.T) {
 						}
 					}
 				}
+			})
+		})
+	}
+}
+
+// A repair keeps whatever a later mark may turn on, and nothing that a repair of before has left half-way.
+func TestWhatIsRepairedGoesOn(t *testing.T) {
+	t.Parallel()
+	at := func(kind Kind, person, connection string, minute int64) Mark {
+		return Mark{Kind: kind, Room: "room", Occurrence: "one", Person: person, Connection: connection, At: plannedStart + minute*60_000}
+	}
+	called := func(name string, m Mark) Mark { m.Name = name; return m }
+	bound := at(Bound, "", "c1", 0)
+	bound.Peer = "c2"
+	staff := at(Joined, "", "c1", 1)
+	staff.Staff = true
+	for name, row := range map[string]struct{ before, after []Mark }{
+		"nobody was named, and then somebody":    {[]Mark{at(Joined, "", "c1", 0)}, []Mark{at(Left, "ann", "c1", 5), at(Joined, "ann", "c2", 1)}},
+		"a leave named somebody, a join another": {[]Mark{at(Left, "ann", "c1", 5)}, []Mark{at(Joined, "bob", "c1", 1)}},
+		"a connection of two people":             {[]Mark{at(Joined, "ann", "c1", 5), at(Joined, "bob", "c1", 4)}, []Mark{at(Joined, "ann", "c1", 3), at(Joined, "bob", "c2", 6)}},
+		"an id of an address":                    {[]Mark{{Kind: Same, Person: "e1", Peer: "id1"}}, []Mark{at(Joined, "id1", "c1", 0), at(Joined, "e1", "c2", 0)}},
+		"what was bound":                         {[]Mark{bound}, []Mark{at(Joined, "ann", "c1", 0), at(Joined, "", "c2", 1)}},
+		"a connection of staff":                  {[]Mark{staff}, []Mark{at(Joined, "host", "c1", 0), at(Joined, "host", "c2", 0)}},
+		"a guest's name":                         {[]Mark{called("b", at(Joined, "*g", "c1", 0))}, []Mark{called("c", at(Left, "*g", "c1", 1)), called("b", at(Joined, "*h", "c2", 1))}},
+		"a room without occurrences": {
+			[]Mark{at(Joined, "ann", "c1", 0).of("any/"), at(Ended, "", "", 5).of("any/"), at(Started, "", "", 7).of("any/"), at(Left, "", "c9", 9).of("any/")},
+			[]Mark{at(Joined, "bob", "c2", 8).of("any/"), at(Ended, "", "", 6).of("any/")},
+		},
+		"an event that added nothing": {[]Mark{at(Started, "", "", 0), at(Started, "", "", 9)}, []Mark{at(Joined, "ann", "c1", 3)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
+				s := New(rdb, prefix)
+				write(t, s, "talk", row.before...)
+				write(t, New(rdb, prefix+"shadow:"), "talk", at(Joined, "of before", "c7", 0))
+				if err := s.Repair(t.Context(), "talk"); err != nil {
+					t.Fatal(err)
+				}
+				agrees(t, s, "talk", row.before...)
+				write(t, s, "talk", row.after...)
+				agrees(t, s, "talk", append(row.before, row.after...)...)
 			})
 		})
 	}
