@@ -88,7 +88,9 @@ func (o *oldSession) occurrence(occurrence, text string, last int64) error {
 		return errShape
 	}
 	o.rooms[occurrence] = f[1]
-	for kind, text := range map[Kind]string{Started: f[2], Ended: f[3]} {
+	seen := int64(0)
+	for i, kind := range []Kind{Started, Ended} {
+		text := f[2+i]
 		if text == "" {
 			continue
 		}
@@ -96,9 +98,10 @@ func (o *oldSession) occurrence(occurrence, text string, last int64) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errShape, err)
 		}
+		seen = max(seen, at)
 		o.marks = append(o.marks, Mark{Kind: kind, Room: f[1], Occurrence: o.id(occurrence), At: at})
 	}
-	if o.marks[len(o.marks)-1].At < last { // the last event may have added no mark; an event of staff does not open a room
+	if seen < last { // the last event may have added no mark; an event of staff does not open a room
 		o.marks = append(o.marks, Mark{Kind: Left, Staff: true, Room: f[1], Occurrence: o.id(occurrence), At: last})
 	}
 	return nil

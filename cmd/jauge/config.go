@@ -134,16 +134,20 @@ func loadConfig(file string) (*Config, error) {
 	return readConfig(os.DirFS(filepath.Dir(file)), filepath.Base(file), file)
 }
 
-// beginNow moves the built-in example programme so that its first session begins about now. It took place in 2020.
+// beginNow moves the built-in example programme so that its first session begins about now. It took place in 2020, in Paris, where clocks may
+// have changed since.
 func (c *Config) beginNow(now time.Time) {
 	if c.origin != "" || len(c.Sessions) == 0 {
 		return
 	}
 	first := slices.MinFunc(c.Sessions, func(a, b programme.Session) int { return a.StartsAt.Compare(b.StartsAt) }).StartsAt
-	by := now.Truncate(5 * time.Minute).Sub(first)
+	by, paris := now.Truncate(5*time.Minute).Sub(first), first.Location()
+	if here, err := time.LoadLocation("Europe/Paris"); err == nil {
+		paris = here
+	}
 	for i := range c.Sessions {
 		s := &c.Sessions[i]
-		s.StartsAt, s.EndsAt = s.StartsAt.Add(by), s.EndsAt.Add(by)
+		s.StartsAt, s.EndsAt = s.StartsAt.Add(by).In(paris), s.EndsAt.Add(by).In(paris)
 	}
 }
 
