@@ -17,7 +17,7 @@ func inFormat1(t *testing.T, s *Store, spoilt map[string][2]string) {
 	keys := s.keys.before("talk")
 	for name, fields := range map[string][]string{
 		"counts":      {"last", "9500", "rev", "12"},
-		"occurrences": {"one", "1|room|1000|9000|9000|0", "any", "2|hall|2000|||1"},
+		"occurrences": {"one", "1|room|1000|9000|9000|0", "any", "2|hall|2000|2400|2400|0"},
 		"connections": {
 			"one.c1", "p1;1000=p1,3000=p2;2000;one.c2", "one.c2", "p1;1500;;one.c1", "one.@p2", "p2;1100=p2;1200;", "any.c1", long + ";2500=" + long + ";;",
 		},
@@ -50,7 +50,7 @@ func TestMigrate(t *testing.T) {
 	staff := one(Left, "", "", 9500)
 	staff.Staff = true
 	all := []Mark{
-		one(Started, "", "", 1000), one(Ended, "", "", 9000), staff, hall(Started, 2000),
+		one(Started, "", "", 1000), one(Ended, "", "", 9000), staff, hall(Started, 2000), hall(Ended, 2400),
 		one(Joined, "c1", "p1", 1000), one(Joined, "c1", "p2", 3000), one(Left, "c1", "", 2000), bound, one(Joined, "c2", "", 1500),
 		one(Joined, "", "p2", 1100), one(Left, "", "p2", 1200), hall(Joined, 2500).by(long[:12], ConnectionIn("any", "c1")),
 		{Kind: Registered, Person: "p1"}, {Kind: Replayed, Person: "p2"}, {Kind: Registered, Person: "p3"}, {Kind: Replayed, Person: "p3"},

@@ -131,6 +131,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func called(name string, e Mark) Mark { e.Name = name; return e }
+
 // of and by change a mark's occurrence, and whose it is.
 func (e Mark) of(occurrence string) Mark { e.Occurrence = occurrence; return e }
 
@@ -226,6 +228,8 @@ func TestSamePerson(t *testing.T) {
 		"of two totals of a room the larger, whoever has it": {[]Mark{total("e1", 90), total("id1", 60), same("e1", "id1")}, Counts{"reported": 1, "reported_watch": 90_000}},
 		"an id that comes before its address":                {[]Mark{stay(Joined, "a1", "c1", 0), stay(Joined, "e1", "c2", 1), same("e1", "a1")}, Counts{"unique": 1, "connections": 2}},
 		"an id that comes before its addresses":              {[]Mark{stay(Joined, "a1", "c1", 0), stay(Left, "e2", "c1", 1), same("e1", "a1"), same("e2", "a1")}, Counts{"unique": 1, "connections": 0}},
+		"of a guest's names the first, in order":             {[]Mark{called("b", stay(Joined, "*g", "c1", 0)), called("a", stay(Joined, "*g", "c1", 0)), called("a", stay(Joined, "*h", "c2", 0))}, Counts{"unique": 2, "names": 1}},
+		"a guest who leaves under another name":              {[]Mark{called("b", stay(Joined, "*g", "c1", 0)), called("a", stay(Left, "*g", "c1", 1)), called("a", stay(Joined, "*h", "c2", 0))}, Counts{"unique": 2, "names": 1}},
 		"a total fills in for nobody who came":               {[]Mark{total("e1", 60), stay(Joined, "id1", "c1", 0), same("e1", "id1")}, Counts{"reported": 1, "filled": 0, "measured": 1}},
 		"what is bound stays bound":                          {[]Mark{stay(Joined, "id1", "c1", 0), {Kind: Bound, Room: "room", Occurrence: "one", Connection: "c1", Peer: "c2", At: plannedStart}, stay(Joined, "", "c2", 1), same("e1", "id1")}, Counts{"unique": 1, "connections": 2}},
 	} {
@@ -278,7 +282,6 @@ func TestWhatIsRepairedGoesOn(t *testing.T) {
 	at := func(kind Kind, person, connection string, minute int64) Mark {
 		return Mark{Kind: kind, Room: "room", Occurrence: "one", Person: person, Connection: connection, At: plannedStart + minute*60_000}
 	}
-	called := func(name string, m Mark) Mark { m.Name = name; return m }
 	bound := at(Bound, "", "c1", 0)
 	bound.Peer = "c2"
 	staff := at(Joined, "", "c1", 1)
