@@ -224,14 +224,20 @@ func TestRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient, prefix string) {
-				for seed := range uint64(3) {
+				for seed := range uint64(4) { // in order and in another one, in one call and in one for each event
 					s, store := newStore(t, rdb, fmt.Sprint(prefix, seed, ":"), hourLong("talk", in("live", "room"), in("live", "annexe")))
 					store.set(c.now())
 					events := append([]Event(nil), rule.events...)
-					if seed > 0 {
+					if seed%2 > 0 {
 						rand.New(rand.NewPCG(seed, 4)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 					}
-					record(t, s, "live", events...)
+					size := len(events)
+					if seed > 1 {
+						size = 1
+					}
+					for some := range slices.Chunk(events, size) {
+						record(t, s, "live", some...)
+					}
 					if diff := cmp.Diff(rule.want, shownBy(t, s), cmp.AllowUnexported(expected{})); diff != "" {
 						t.Errorf("in order %d:\n%s", seed, diff)
 					}

@@ -230,6 +230,7 @@ func TestSamePerson(t *testing.T) {
 		"an id that comes before its addresses":              {[]Mark{stay(Joined, "a1", "c1", 0), stay(Left, "e2", "c1", 1), same("e1", "a1"), same("e2", "a1")}, Counts{"unique": 1, "connections": 0}},
 		"of a guest's names the first, in order":             {[]Mark{called("b", stay(Joined, "*g", "c1", 0)), called("a", stay(Joined, "*g", "c1", 0)), called("a", stay(Joined, "*h", "c2", 0))}, Counts{"unique": 2, "names": 1}},
 		"a guest who leaves under another name":              {[]Mark{called("b", stay(Joined, "*g", "c1", 0)), called("a", stay(Left, "*g", "c1", 1)), called("a", stay(Joined, "*h", "c2", 0))}, Counts{"unique": 2, "names": 1}},
+		"who leaves on two connections at once":              {[]Mark{stay(Joined, "ann", "a", 0), stay(Left, "ann", "b", 5), stay(Left, "", "a", 5)}, Counts{"unique": 1, "present": 0, "connections": 0}},
 		"a total fills in for nobody who came":               {[]Mark{total("e1", 60), stay(Joined, "id1", "c1", 0), same("e1", "id1")}, Counts{"reported": 1, "filled": 0, "measured": 1}},
 		"what is bound stays bound":                          {[]Mark{stay(Joined, "id1", "c1", 0), {Kind: Bound, Room: "room", Occurrence: "one", Connection: "c1", Peer: "c2", At: plannedStart}, stay(Joined, "", "c2", 1), same("e1", "id1")}, Counts{"unique": 1, "connections": 2}},
 	} {
