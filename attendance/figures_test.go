@@ -355,7 +355,7 @@ func TestSpoiltDataIsAnError(t *testing.T) {
 			{k.People("talk"), ann, "77.c1>5", []string{"rows", "verify", "stayed"}},
 			{k.People("talk"), ann, "1.c1>noon", []string{"rows", "verify", "stayed"}},
 			{k.People("talk"), ann, ";;one=many", []string{"rows", "verify", "stayed"}},
-			{k.People("talk"), ann, ";;;;;", []string{"rows", "verify", "stayed"}},
+			{k.People("talk"), ann, ";;;;", []string{"rows", "verify", "stayed"}},
 			{k.Labels("talk"), "1", "1|2|3", []string{"verify"}},
 			{k.Guests("talk"), "x", "many", []string{"verify"}},
 			{k.Log("talk"), "", "1:one+;", []string{"figures", "curve", "verify"}},

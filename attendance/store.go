@@ -243,7 +243,7 @@ func (s *Store) appendMarks(ctx context.Context, all []marks.Placed, e sealed) (
 	}
 	own := s.seal.within(e.Session, e, byID)
 	all = append(all, own)
-	if e.Email != "" && e.Person != "" && !e.Guest && !byID { // another event may say the id alone
+	if e.Email != "" && e.Person != "" && e.Kind != Left && !e.Guest && !byID { // another event may say the id alone
 		all = append(all, marks.Placed{Session: e.Session, Mark: marks.Mark{
 			Kind: marks.Same, Person: own.Person, Peer: s.seal.pseudonym(e.Session, e.Person), At: e.At,
 		}})

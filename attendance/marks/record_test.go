@@ -70,7 +70,6 @@ func TestLimits(t *testing.T) {
 	}
 	nameless := func(kind Kind, i int) Mark { return Mark{Kind: kind, Room: "room", Occurrence: "any/", At: at(i)} }
 	bound := func(a, b string) Mark { m := in(Bound, "", a, 0); m.Peer = b; return m }
-	same := func(i int) Mark { return Mark{Kind: Same, Person: "address", Peer: fmt.Sprint("id", i)} }
 	total := func(i int) Mark {
 		return Mark{Kind: Attended, Person: "ann", Occurrence: fmt.Sprint("occ", i), Seconds: 60}
 	}
@@ -102,7 +101,6 @@ func TestLimits(t *testing.T) {
 		{"starts of a room without occurrences", times(500, func(i int) Mark { return nameless(Started, i) }), nameless(Started, 1000), nameless(Joined, 1000).by("ann", "c1"), nameless(Started, 499)},
 		{"starts by staff of a room without occurrences", times(500, func(i int) Mark { return nameless(Started, i) }), staff, nameless(Ended, 1000), nameless(Started, 0)},
 		{"connections that are one person", append(times(49, func(i int) Mark { return bound("c0", fmt.Sprint("c", i+1)) }), in(Joined, "ann", "c7", 0)), bound("c9", "c50"), bound("c50", "c51"), bound("c9", "c0")},
-		{"ids of a person", append(times(50, same), Mark{Kind: Registered, Person: "id3"}), same(50), Mark{Kind: Same, Person: "another", Peer: "id51"}, same(49)},
 		{"totals of a person", times(250, total), total(250), Mark{Kind: Attended, Person: "bob", Occurrence: "occ0", Seconds: 60}, Mark{Kind: Attended, Person: "bob", Occurrence: "occ0", Seconds: 60}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -85,7 +85,7 @@ func (s *Store) Open(ctx context.Context, id string, plannedEnd, at int64) (open
 
 // readOccurrences reads a session's occurrences and the time of its last event, without any person's marks.
 func (s *Store) readOccurrences(ctx context.Context, id string) (*storedSet, error) {
-	m := &storedSet{Set: NewSet(), numbers: map[string]string{}, lists: map[string][]string{}, members: map[string][]string{}, owners: map[string]string{}}
+	m := &storedSet{Set: NewSet(), numbers: map[string]string{}, lists: map[string][]string{}, owners: map[string]string{}}
 	c, err := s.readCounts(ctx, id)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,6 @@ type storedSet struct {
 	base    int64               // what times of marks are counted from
 	numbers map[string]string   // of an occurrence's first opening, by which connections name it → occurrence
 	lists   map[string][]string // person → keys of the connections that are kept with them
-	members map[string][]string // person → other ids of theirs
 	owners  map[string]string   // connection → owner, as the index has it
 }
 
@@ -167,18 +166,15 @@ func (s *Store) readStored(ctx context.Context, id string) (*storedSet, error) {
 	return m, err
 }
 
-// parsePerson reads "connections;flags;reported;name;members", or "=person".
+// parsePerson reads "connections;flags;reported;name", or "=person".
 func (m *storedSet) parsePerson(person, text string) error {
 	if other, ok := strings.CutPrefix(text, "="); ok {
 		m.same[person] = map[string]bool{other: true}
 		return nil
 	}
-	f := append(strings.Split(text, ";"), "", "", "", "")
-	if len(f) > 9 {
+	f := append(strings.Split(text, ";"), "", "", "")
+	if len(f) > 7 {
 		return errShape
-	}
-	if members := listed(f[4]); len(members) > 0 {
-		m.members[person] = members
 	}
 	for _, connection := range listed(f[0]) {
 		if err := m.parseMarks(person, connection); err != nil {

@@ -30,7 +30,7 @@ local MAX_OPENINGS = 250 -- of a session
 local MAX_MARKS = 500    -- of a person
 local MAX_TOUCHES = 500  -- of a nameless occurrence
 local MAX_BOUND = 50     -- connections that binds tie together
-local MAX_MEMBERS = 50   -- ids of one person
+local MAX_STEPS = 1000   -- from an id to the person whose it is
 
 local function int(n) return string.format('%d', n) end
 
@@ -114,8 +114,8 @@ local function touch(o, at, opens)
   return news
 end
 
--- connections: "owner", or "owner;number;peer,peer" of one that is bound to others in the occurrence of that number; the marks are with the owner. people: "connections;flags;reported;name;members", empty fields at the
--- end left out, or "=person" of an id of somebody who is another person: one of that one's members. connections: "number.connection", or of the first occurrence "connection", with its marks, >join, <leave, ! of staff; a mark that names
+-- connections: "owner", or "owner;number;peer,peer" of one that is bound to others in the occurrence of that number; the marks are with the owner. people: "connections;flags;reported;name", empty fields at the end left
+-- out, or "=person": whoever has this id is that person. connections: "number.connection", or of the first occurrence "connection", with its marks, >join, <leave, ! of staff; a mark that names
 -- another person than the owner has =person behind it; what names no connection is of the connection @. flags: r registered, p watched the replay, s staff. reported: the platform's totals,
 -- "occurrence=ms". The owner of a connection that nobody is named for is ~connection ---------------------------------------------
 
@@ -168,10 +168,12 @@ end
 -- who is the person that an id is of.
 local function who(id)
   person_of(id)
-  if sub(now[id], 1, 1) ~= '=' then return id end
-  local other = sub(now[id], 2)
-  person_of(other)
-  return other
+  for _ = 1, MAX_STEPS do
+    if sub(now[id], 1, 1) ~= '=' then break end
+    id = sub(now[id], 2)
+    person_of(id)
+  end
+  return id
 end
 
 local function owner_of(key)
@@ -185,8 +187,8 @@ local function guest(id) local first = sub(id, 1, 1); return first == '*' or fir
 local function key_in(n, key) return n == '1' and key or n .. '.' .. key end
 
 local function parse(id, text)
-  local list, flags, reported, name, members = match(text, '^([^;]*);?([^;]*);?([^;]*);?([^;]*);?([^;]*)$')
-  local t = {flags = flags, reported = reported, name = name, members = members, connections = {}, marks = 0}
+  local list, flags, reported, name = match(text, '^([^;]*);?([^;]*);?([^;]*);?([^;]*)$')
+  local t = {flags = flags, reported = reported, name = name, connections = {}, marks = 0}
   local me = unnamed(id) and '' or id
   for key, rest in gmatch(list, '([^,><!]+)([^,]*)') do
     local n, conn = match(key, '^(%d+)%.(.*)$')
@@ -220,7 +222,7 @@ local function text_of(id, t)
     list[#list + 1] = table.concat(out)
   end
   table.sort(list)
-  local text = table.concat(list, ',') .. ';' .. t.flags .. ';' .. t.reported .. ';' .. t.name .. ';' .. t.members
+  local text = table.concat(list, ',') .. ';' .. t.flags .. ';' .. t.reported .. ';' .. t.name
   return match(text, '^(.-);*$')
 end
 
@@ -536,14 +538,7 @@ local function merge(keep, lose)
   for o, ms in pairs(totals) do list[#list + 1] = o .. '=' .. int(ms) end
   table.sort(list)
   to.reported = table.concat(list, ',')
-  local members = {}
-  for id in gmatch(to.members .. ',' .. lose .. ',' .. from.members, '[^,]+') do members[#members + 1] = id end
-  table.sort(members)
-  to.members = table.concat(members, ',')
-  for id in gmatch(lose .. ',' .. from.members, '[^,]+') do
-    person_of(id)
-    now[id] = '=' .. keep
-  end
+  now[lose] = '=' .. keep
   tabs[lose] = nil
   merged[#merged + 1] = lose
 end
@@ -554,8 +549,10 @@ local function same(address, id)
   if a == b then return false end
   local keep, lose = a, b
   if b ~= id and b < a then keep, lose = b, a end
-  local _, n = string.gsub(taken(keep).members .. ',' .. taken(lose).members, '[^,]+', '')
-  if n >= MAX_MEMBERS then return nil end
+  if now[lose] == '' and not tabs[lose] then -- nobody has been seen under it
+    now[lose] = '=' .. keep
+    return true
+  end
   merge(keep, lose)
   return true
 end
@@ -665,8 +662,7 @@ local function apply(i)
   if kind == 'P' then return of_staff(nil, '', person) and 'S' or 's' end
   if kind == 'r' or kind == 'p' or kind == 'a' then return of_person(kind, person, id, extra) end
   if kind == 'i' then
-    local news = same(person, extra)
-    return news == nil and 't' or news and 'r' or 'd'
+    return same(person, extra) and 'r' or 'd'
   end
   local known = by_id[id]
   local o = known or new_occurrence(room, id)
