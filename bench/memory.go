@@ -21,34 +21,48 @@ func (w *webinar) fill(ctx context.Context, from, to, post int, left bool) error
 	return ctx.Err()
 }
 
-// memory measures what a person is in Redis: one visit, times in milliseconds, the platform's ids, no name.
+// memory measures what a person is in Redis: one visit, times in milliseconds, the platform's ids, no name; and with an address, which the id
+// points to.
 func (b *bench) memory(ctx context.Context) ([]Row, error) {
+	alone, byKey, err := b.person(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	addressed, byKeyAddressed, err := b.person(ctx, true)
+	return []Row{
+		row("memory of an attendee, 100,000, one visit", "", " B", atMost(190), []float64{alone}, byKey),
+		row("memory of an attendee with an e-mail address, too", "", " B", nil, []float64{addressed}, byKeyAddressed),
+	}, err
+}
+
+// person is how many bytes one attendee of 100,000 takes, in all and by key.
+func (b *bench) person(ctx context.Context, addressed bool) (each float64, byKey map[string]float64, _ error) {
 	const people = 100_000
 	redis, err := b.redis(ctx)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer redis.stop()
 	w, err := b.webinar(ctx, redis, "memory:")
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	w.nameless = true
+	w.nameless, w.addressed = true, addressed
 	before, err := redis.info(ctx, "memory", "used_memory")
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	if err := errors.Join(w.fill(ctx, 0, people, 500, false), w.fill(ctx, 0, people, 500, true)); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	after, err := redis.info(ctx, "memory", "used_memory")
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	each := (after - before) / people
+	each = (after - before) / people
 	b.say("memory: %s bytes an attendee", number(each))
-	byKey, err := redis.sizes(ctx, people)
-	return []Row{row("memory of an attendee, 100,000, one visit", "", " B", atMost(190), []float64{each}, byKey)}, err
+	byKey, err = redis.sizes(ctx, people)
+	return each, byKey, err
 }
 
 // sizes gives the bytes of each key by its last part, for each of so many people; what is less than a tenth of a byte is left out.

@@ -15,6 +15,7 @@ type setting struct {
 	in          order
 	target      *Target
 	webinars    int // that run at once; 0 is 1
+	addressed   bool
 	crowds      []*crowd
 	sent        int // events
 	pairs
@@ -36,6 +37,7 @@ func (b *bench) webhooks(ctx context.Context) ([]Row, error) {
 		{name: "webhooks, 256 connections", connections: 256, in: live, target: atLeast(0.50)},
 		{name: "webhooks, 64 connections, 16 webinars at once", connections: 64, in: live, webinars: 16},
 		{name: "webhooks, one connection", connections: 1, in: live},
+		{name: "webhooks, 64 connections, with e-mail addresses", connections: 64, in: live, addressed: true},
 	}
 	always := []*setting{{name: "webhooks, 64 connections, appendfsync always", connections: 64, in: live, target: atLeast(0.30)}}
 	embedded := []*setting{{name: "webhooks, 64 connections, embedded store", connections: 64, in: live}}
@@ -99,6 +101,7 @@ func (b *bench) posted(ctx context.Context, settings []*setting, store []string)
 			room := fmt.Sprintf("9%010d", len(rooms))
 			rooms = append(rooms, room)
 			s.crowds = append(s.crowds, newCrowd(room, b.now))
+			s.crowds[len(s.crowds)-1].addressed = s.addressed
 		}
 	}
 	jauge, err := b.jauge(ctx, b.binary, url, rooms...)

@@ -38,6 +38,7 @@ type crowd struct {
 	room, occurrence string
 	began            time.Time // the first join
 	nameless         bool      // people without a name
+	addressed        bool      // people of whom Zoom says the e-mail address, too: most often it says the id of the registration alone
 }
 
 func newCrowd(room string, now time.Time) *crowd {
@@ -81,9 +82,13 @@ func (c *crowd) body(b []byte, person int, left bool) []byte {
 	b = base64.RawURLEncoding.AppendEncode(b, id[:16])
 	b = append(b, `","participant_uuid":"`...)
 	b = base64.StdEncoding.AppendEncode(b, id[16:])
-	b = append(b, `","email":"attendee`...)
-	b = append(b, number...)
-	b = append(b, `@example.org","`...)
+	b = append(b, `","email":"`...)
+	if c.addressed {
+		b = append(b, "attendee"...)
+		b = append(b, number...)
+		b = append(b, "@example.org"...)
+	}
+	b = append(b, `","`...)
 	b = append(b, verb...)
 	b = append(b, `":"`...)
 	b = at.AppendFormat(b, time.RFC3339)

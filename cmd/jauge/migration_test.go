@@ -226,7 +226,7 @@ func TestNothingIsMigratedWithAnotherKey(t *testing.T) {
 	names := func() []string { return slices.Sorted(slices.Values(s.rdb.Keys(t.Context(), "*").Val())) }
 	before := names()
 	s.env = append(s.env, "JAUGE_SECRET_KEY="+strings.Repeat("another ", 5))
-	if code, _, text := s.program.command("serve"); code != exitFailed || !strings.Contains(text, errOtherKey.message) {
+	if code, _, text := s.command("serve"); code != exitFailed || !strings.Contains(text, errOtherKey.message) {
 		t.Errorf("%d %s", code, text)
 	}
 	if diff := cmp.Diff(before, names()); diff != "" || s.rdb.Get(t.Context(), keyPrefix+"schema").Val() != "1" {

@@ -111,7 +111,7 @@ func TestTheFormatIsLookedAtFirst(t *testing.T) {
 	if err := j.Do(t.Context(), "n", 7, func(context.Context) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	for _, format := range []string{"", "0", "2", "x", "1"} {
+	for _, format := range []string{"", "0", "3", "x", "1", "2"} {
 		err := j.db.Update(func(tx *bbolt.Tx) error {
 			if format == "" {
 				return tx.Bucket(meta).Delete(formatName)
@@ -121,7 +121,7 @@ func TestTheFormatIsLookedAtFirst(t *testing.T) {
 		if err = errors.Join(err, j.Close()); err != nil {
 			t.Fatal(err)
 		}
-		known := format == "" || format == "1"
+		known := format == "" || format == "1" || format == "2"
 		before, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +141,7 @@ func TestTheFormatIsLookedAtFirst(t *testing.T) {
 			if err := j.Replay(t.Context(), nil, nil); err != nil || !slices.Equal(*got, []int{7}) {
 				t.Errorf("format %q: %v, %v", format, *got, err)
 			}
-			if kept, err := j.Once(string(formatName), "nothing"); kept != "1" || err != nil {
+			if kept, err := j.Once(string(formatName), "nothing"); kept != "2" || err != nil {
 				t.Errorf("format %q is kept as %q (%v)", format, kept, err)
 			}
 			continue
