@@ -63,21 +63,8 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		return err
 	}
 	defer s.close()
-	migrating := s.migrating(ctx) // then it is as if Redis were away: s.maintain prepares it later
-	var unprepared error
-	if !migrating {
-		unprepared = s.prepare(ctx, c, log)
-	}
-	if unprepared != nil {
-		if ctx.Err() != nil { // told to stop while it read the journal
-			return nil
-		}
-		if s.embedded != nil || !away(unprepared) || isUnfit(unprepared) {
-			return unprepared
-		}
-	}
-	if !migrating {
-		_ = s.voided.read(ctx) // before the first request; with Redis away, s.voided.follow reads it later
+	if goesOn, err := s.begin(ctx, c, log); !goesOn {
+		return err
 	}
 
 	streams, endStreams := context.WithCancel(context.Background())
@@ -128,6 +115,24 @@ func serve(ctx context.Context, c *Config, out output, now func() time.Time, rea
 		background.Wait()
 	}
 	return err
+}
+
+// begin makes the store ready before the first request; goesOn: the service can start, also where Redis is away or is being migrated, which is
+// as if it were: s.maintain and s.voided.follow do it later.
+func (s *stores) begin(ctx context.Context, c *Config, log *slog.Logger) (goesOn bool, _ error) {
+	if s.migrating(ctx) {
+		return true, nil
+	}
+	if err := s.prepare(ctx, c, log); err != nil {
+		if ctx.Err() != nil { // told to stop while it read the journal
+			return false, nil
+		}
+		if s.embedded != nil || !away(err) || isUnfit(err) {
+			return false, err
+		}
+	}
+	_ = s.voided.read(ctx)
+	return true, nil
 }
 
 func listen(address, setting string) (net.Listener, error) {
